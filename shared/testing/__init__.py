@@ -1,0 +1,1 @@
+"""What tests, the demo and the fault runs share: fakes, synthetic citizens, the ledger."""
