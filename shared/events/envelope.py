@@ -9,7 +9,9 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import Schema, ValidationError, fields
+
+from shared.events.fields import schema_of
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,19 @@ class EventType:
     ``EventType("identity.verified.v1", {"person_id": fields.UUID(required=True)})``
     """
 
-    def __init__(self, name: str, data_fields: Mapping[str, fields.Field | type[fields.Field]]) -> None:
+    def __init__(self, name: str, data_fields: Mapping[str, fields.Field[Any]]) -> None:
         self.name = name
         self.publisher: str = name.split(".")[0]
-        self.schema: Schema = Schema.from_dict(dict(data_fields), name=name)(unknown=EXCLUDE)
+        self.schema: Schema = schema_of(name, data_fields)
         REGISTRY[name] = self
 
     def event(
         self, *, subject: object, correlation_id: object, at: datetime, data: Mapping[str, Any]
     ) -> Event:
         """A new event with an id of its own. Raises ``marshmallow.ValidationError`` when the data does not
-        fit the schema: a wrong event must not leave the service."""
+        fit the schema, or holds a field that it does not know: a wrong event must not leave the service."""
+        if strangers := set(data) - set(self.schema.fields):
+            raise ValidationError({name: ["Unknown field."] for name in sorted(strangers)})
         loaded = self.schema.load(self.schema.dump(data))
         return Event(
             id=UUID(bytes=uuid_utils.uuid7().bytes),

@@ -1,0 +1,33 @@
+"""What identity publishes about an account: a reset by e-mail, a notice to its holder, sessions ended."""
+
+from __future__ import annotations
+
+from shared.events import parts
+from shared.events.envelope import EventType
+from shared.events.fields import Id, Moment, Text
+
+RESET_REQUESTED = EventType(
+    "account.reset_requested.v1",
+    {
+        "account_id": Id(),
+        "email": Text(longest=320),
+        "sealed_otp": Text(),
+        "valid_until": Moment(),
+        "language": parts.language(),
+    },
+)
+
+NOTICE_DUE = EventType(
+    "account.notice_due.v1",
+    {
+        "account_id": Id(),
+        "kind": Text(one_of=("password_changed", "reissued", "new_device", "contact_changed", "throttled")),
+        "channels": parts.channels(),
+        "language": parts.language(),
+    },
+)
+
+SESSIONS_ENDED = EventType(
+    "account.sessions_ended.v1",
+    {"account_id": Id(), "issued_before": Moment()},
+)

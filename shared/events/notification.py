@@ -1,0 +1,29 @@
+"""What notification publishes about a message: sent, delivered or failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields
+
+from shared.events.envelope import EventType
+from shared.events.fields import Id, Moment, Text
+
+
+def message() -> dict[str, fields.Field[Any]]:
+    """The fields that the three have in common; ``reason`` says why one failed."""
+    return {
+        "message_id": Id(),
+        "cause_event_id": Id(),
+        "purpose": Text(longest=60),
+        "channel": Text(one_of=("sms", "email")),
+        "registration_id": Id(optional=True),
+        "credential_id": Id(optional=True),
+        "reason": Text(optional=True),
+        "at": Moment(),
+    }
+
+
+SENT = EventType("notification.sent.v1", message())
+DELIVERED = EventType("notification.delivered.v1", message())
+FAILED = EventType("notification.failed.v1", message())

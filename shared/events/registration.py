@@ -1,0 +1,61 @@
+"""What registration publishes: applications submitted, supplemented, asked to be closed; messages due."""
+
+from __future__ import annotations
+
+from shared.events import parts
+from shared.events.envelope import EventType
+from shared.events.fields import Id, Moment, Several, Text
+
+SUBMITTED = EventType(
+    "registration.submitted.v1",
+    {
+        "registration_id": Id(),
+        "declaration_number": Text(longest=40),
+        "person": parts.person(),
+        "document": parts.document(),
+        "phone": Text(longest=20),
+        "email": Text(longest=320),
+        "address": parts.address(),
+        "agency_code": Text(longest=20),
+        "photos": parts.photos(),
+        "register_check": parts.register_check(),
+        "warnings": Several(Text()),
+        "consent": parts.consent(),
+        "deadline": Moment(),
+        "guardian": parts.guardian(),
+        "language": parts.language(),
+    },
+)
+
+SUPPLEMENTED = EventType(
+    "registration.supplemented.v1",
+    {"registration_id": Id(), "photos": parts.photos(), "note": Text(optional=True)},
+)
+
+CLOSE_REQUESTED = EventType(
+    "registration.close_requested.v1",
+    {"registration_id": Id(), "reason": Text(one_of=("cancelled", "deadline_passed"))},
+)
+
+REMINDER_DUE = EventType(
+    "registration.reminder_due.v1",
+    {
+        "registration_id": Id(),
+        "phone": Text(longest=20),
+        "email": Text(longest=320),
+        "agency": parts.agency(),
+        "deadline": Moment(),
+        "language": parts.language(),
+    },
+)
+
+EMAIL_OTP_REQUESTED = EventType(
+    "registration.email_otp_requested.v1",
+    {
+        "registration_id": Id(),
+        "email": Text(longest=320),
+        "sealed_otp": Text(),
+        "valid_until": Moment(),
+        "language": parts.language(),
+    },
+)
