@@ -1,6 +1,6 @@
 """The field kinds of events: marshmallow fields that never turn a wrong type into a right one.
 
-Every field is required unless made with ``optional=True``; an optional one, absent or null, loads as ``None``.
+Every field is required unless made with ``optional=True``; an optional one, absent or null, loads as None.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def presence(optional: bool) -> dict[str, Any]:
 
 
 class Text(fields.String):
-    """A string that is not empty; ``one_of`` names the only values it may have."""
+    """A string, not empty, that a database can hold; ``one_of`` names the only values it may have."""
 
     def __init__(
         self, *, one_of: tuple[str, ...] = (), longest: int = LONGEST_TEXT, optional: bool = False
@@ -31,7 +31,13 @@ class Text(fields.String):
         super().__init__(validate=allowed, **presence(optional))
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return value    # as it is: loading then refuses what is not a string
+        return value  # as it is: loading then refuses what is not a string
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):  # JSON may escape these
+            raise self.make_error("invalid")
+        return text
 
 
 class Count(fields.Integer):
@@ -56,7 +62,7 @@ class Id(fields.UUID):
         super().__init__(**presence(optional))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> UUID:
-        if not isinstance(value, str) or len(value) != 36:      # UUID() alone also takes braces and urns
+        if not isinstance(value, str) or len(value) != 36:  # UUID() alone also takes braces and urns
             raise self.make_error("invalid_uuid")
         return super()._deserialize(value, attr, data, **kwargs)
 
@@ -77,7 +83,7 @@ class Moment(fields.AwareDateTime):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
             return super()._deserialize(value, attr, data, **kwargs).astimezone(UTC)
-        except OverflowError as error:      # year 1 or 9999, moved over the edge by its offset
+        except OverflowError as error:  # year 1 or 9999, moved over the edge by its offset
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from error
 
 
