@@ -1,0 +1,70 @@
+"""Start the gateway: ``python -m services.gateway``.
+
+granian's main process watches one worker; the worker holds the link to the broker and answers on
+threads. Whichever of the two dies takes the other along, so that a supervisor sees one process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from typing import Any
+
+from granian import Granian
+from granian.constants import Interfaces
+
+from services.gateway.app import create
+from services.gateway.rpc import Services
+from services.gateway.settings import Settings
+from shared import health, logs
+from shared.messaging.rpc import RpcClient
+from shared.objects import FolderObjects
+from shared.sealed import Sealer
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    """Read the settings, then serve until told to stop."""
+    settings = Settings.from_environment()
+    logs.configure("gateway", settings.log_level)
+    server = Granian(
+        target="services.gateway",
+        address=settings.http_host,
+        port=settings.http_port,
+        interface=Interfaces.WSGI,
+        blocking_threads=settings.http_threads,
+        log_enabled=False,
+    )
+    server.serve(target_loader=lambda *_: start(settings), wrap_loader=False)
+    return 1 if server.interrupt_children else 0
+
+
+def start(settings: Settings) -> Any:
+    """In the worker: the link to the broker, the ops port, the application."""
+    _die_with_parent()
+    client = RpcClient(settings.amqp_url)
+    client.start()
+    health.serve(settings.ops_host, settings.ops_port, {"broker": client.check})
+    services = Services(
+        client,
+        Sealer.from_settings(settings),
+        deadline_seconds=settings.deadline_seconds,
+        address_key=settings.seal_private.encode(),
+    )
+    return create(services, FolderObjects(settings.objects_dir), photo_max_bytes=settings.photo_max_bytes)
+
+
+def _die_with_parent() -> None:
+    """Linux: be killed when the main process is, whatever way it ended."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""Every error as problem+json (RFC 9457): the one table from a refusal's name to what HTTP says."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from shared import logs, tracing
+from shared.messaging.rpc import CallFailed, CallRefused, CallTimeout, ServiceUnknown
+from shared.refusals import FieldProblem
+
+log = logs.get(__name__)
+TYPE = "https://vssid.example/problems/"
+RETRY_AFTER_SECONDS = 3
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What HTTP says of one kind of refusal: the status and a title that never changes."""
+
+    status: int
+    vi: str
+    en: str
+
+
+KINDS: dict[str, Kind] = {
+    # seen by the gateway itself
+    "NotFound": Kind(404, "Không tìm thấy", "Not found"),
+    "MethodNotAllowed": Kind(405, "Phương thức không được hỗ trợ", "Method not allowed"),
+    "NotJson": Kind(400, "Nội dung không phải JSON hợp lệ", "The body is not valid JSON"),
+    "BodyTooLarge": Kind(413, "Nội dung quá lớn", "The body is too large"),
+    "UnsupportedMediaType": Kind(415, "Kiểu nội dung không được hỗ trợ", "Unsupported media type"),
+    "WrongShape": Kind(422, "Nội dung sai cấu trúc", "The body has the wrong shape"),
+    "BadRequest": Kind(400, "Yêu cầu không hợp lệ", "Bad request"),
+    "IdempotencyKeyInvalid": Kind(400, "Idempotency-Key không hợp lệ", "Invalid Idempotency-Key"),
+    "TokenMissing": Kind(401, "Chưa đăng nhập", "Not logged in"),
+    "ResumeTokenMissing": Kind(401, "Thiếu mã tiếp tục hồ sơ", "The resume token is missing"),
+    "ServiceAway": Kind(503, "Dịch vụ tạm thời gián đoạn", "Temporarily unavailable"),
+    "InternalError": Kind(500, "Lỗi hệ thống", "Internal error"),
+}
+UNKNOWN_REFUSAL = Kind(422, "Yêu cầu không được chấp nhận", "The request was refused")
+
+DETAILS: dict[str, tuple[str, str]] = {
+    "NotFound": ("Không có nội dung nào ở địa chỉ này.", "There is nothing at this address."),
+    "MethodNotAllowed": (
+        "Địa chỉ này không nhận phương thức đã dùng; xem tiêu đề Allow.",
+        "This address does not take that method; see the Allow header.",
+    ),
+    "NotJson": (
+        "Hãy gửi một đối tượng JSON (UTF-8), không lồng nhau quá sâu.",
+        "Send one JSON object (UTF-8), not nested too deeply.",
+    ),
+    "BodyTooLarge": (
+        "Nội dung JSON không được vượt quá 64 KiB.",
+        "A JSON body may have 64 KiB at most.",
+    ),
+    "UnsupportedMediaType": (
+        "Hãy gửi application/json; ảnh thì gửi image/jpeg hoặc image/png.",
+        "Send application/json; for a photo, image/jpeg or image/png.",
+    ),
+    "WrongShape": ("Xem từng mục trong errors.", "See the entries of errors."),
+    "BadRequest": ("Yêu cầu không đọc được.", "The request cannot be read."),
+    "IdempotencyKeyInvalid": (
+        "Khóa gồm 8 đến 128 ký tự ASCII không có dấu cách, ví dụ một UUID.",
+        "The key is 8 to 128 ASCII characters without spaces, for example a UUID.",
+    ),
+    "TokenMissing": (
+        "Hãy đăng nhập và gửi tiêu đề Authorization: Bearer.",
+        "Log in and send the header Authorization: Bearer.",
+    ),
+    "ResumeTokenMissing": (
+        "Hãy gửi tiêu đề Registration-Token đã nhận khi bắt đầu hồ sơ.",
+        "Send the header Registration-Token that was handed out when the registration began.",
+    ),
+    "ServiceAway": (
+        "Hệ thống đang bận hoặc bảo trì. Xin thử lại sau ít giây.",
+        "The system is busy or under maintenance. Please try again in some seconds.",
+    ),
+    "InternalError": (
+        "Đã có lỗi ngoài dự kiến. Khi liên hệ hỗ trợ, xin cung cấp trace_id.",
+        "Something unexpected happened. Quote trace_id when you ask for help.",
+    ),
+}
+
+
+class Problem(Exception):
+    """A refusal by the gateway itself, named as a row of ``KINDS``."""
+
+    def __init__(self, name: str, *errors: FieldProblem, vi: str = "", en: str = "") -> None:
+        super().__init__(name)
+        self.name = name
+        self.errors = errors
+        self.vi, self.en = (vi, en) if vi else DETAILS[name]
+
+
+def language() -> str:
+    """``vi`` unless the caller prefers English."""
+    return request.accept_languages.best_match(["vi", "en"], default="vi") or "vi"
+
+
+def slug(name: str) -> str:
+    """``PhoneTaken`` → ``phone-taken``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+def answer(
+    name: str,
+    *,
+    vi: str,
+    en: str,
+    errors: tuple[FieldProblem, ...] | list[FieldProblem] = (),
+    details: dict[str, Any] | None = None,
+) -> Response:
+    """The problem+json response of one refusal, in the caller's language."""
+    kind = KINDS.get(name, UNKNOWN_REFUSAL)
+    english = language() == "en"
+    context = tracing.current()
+    body: dict[str, Any] = {
+        "type": TYPE + slug(name),
+        "title": kind.en if english else kind.vi,
+        "status": kind.status,
+        "detail": en if english else vi,
+        "instance": request.path,
+        "trace_id": context.trace_id if context else None,
+        "errors": [{"field": e.field, "detail": e.en if english else e.vi} for e in errors],
+    }
+    if details:
+        body["details"] = details
+    response = Response(
+        json.dumps(body, ensure_ascii=False), status=kind.status, content_type="application/problem+json"
+    )
+    response.headers["Content-Language"] = "en" if english else "vi"
+    if kind.status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    elif kind.status == 429:
+        seconds = (details or {}).get("retry_after_seconds", 60)
+        response.headers["Retry-After"] = str(seconds)
+    elif kind.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _of_http(error: HTTPException) -> Response:
+    if error.response is not None:
+        return error.response  # a redirect or an answer made on purpose
+    if error.code is not None and error.code < 400:
+        return error.get_response()  # type: ignore[return-value]
+    names = {404: "NotFound", 405: "MethodNotAllowed", 413: "BodyTooLarge", 415: "UnsupportedMediaType"}
+    name = names.get(error.code or 500, "BadRequest" if (error.code or 500) < 500 else "InternalError")
+    vi, en = DETAILS[name]
+    response = answer(name, vi=vi, en=en)
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _of_refusal(error: CallRefused) -> Response:
+    return answer(error.name, vi=error.vi, en=error.en, errors=tuple(error.problems), details=error.details)
+
+
+def _of_problem(error: Problem) -> Response:
+    return answer(error.name, vi=error.vi, en=error.en, errors=error.errors)
+
+
+def _of_absence(error: Exception) -> Response:
+    log.warning("service_away", reason=type(error).__name__)
+    vi, en = DETAILS["ServiceAway"]
+    return answer("ServiceAway", vi=vi, en=en)
+
+
+def _of_surprise(error: Exception) -> Response:
+    # The class only: a message may quote what the citizen sent.
+    error_id = str(uuid.uuid4())
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
+    log.error("unexpected_error", error_id=error_id, error=type(error).__name__, where=where)
+    vi, en = DETAILS["InternalError"]
+    return answer("InternalError", vi=vi, en=en, details={"error_id": error_id})
+
+
+def register(app: Flask) -> None:
+    """Have every error of ``app`` told as problem+json."""
+    app.register_error_handler(Problem, _of_problem)
+    app.register_error_handler(CallRefused, _of_refusal)
+    for absence in (CallTimeout, CallFailed, ServiceUnknown):
+        app.register_error_handler(absence, _of_absence)
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(Exception, _of_surprise)

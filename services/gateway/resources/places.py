@@ -1,0 +1,30 @@
+"""Agencies and administrative units, for the form's choices. Public, and cacheable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_smorest import Blueprint
+
+from services.gateway import shapes
+from services.gateway.rpc import services
+
+blueprint = Blueprint("places", __name__, url_prefix="/v1", description="Agencies and administrative units")
+blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
+CACHED = {"Cache-Control": "public, max-age=300"}
+
+
+@blueprint.route("/agencies", methods=["GET"])
+@blueprint.arguments(shapes.AgencyQuery, location="query")
+@blueprint.response(200, shapes.Agencies)
+def agencies(query: dict[str, Any]) -> Any:
+    """Agencies, of a province or by a word."""
+    return services().call("registration", "agencies", **query), 200, CACHED
+
+
+@blueprint.route("/administrative-units", methods=["GET"])
+@blueprint.arguments(shapes.UnitQuery, location="query")
+@blueprint.response(200, shapes.Units)
+def administrative_units(query: dict[str, Any]) -> Any:
+    """The provinces, or the communes of one."""
+    return services().call("registration", "administrative_units", **query), 200, CACHED

@@ -1,0 +1,175 @@
+"""A registration, from the first draft to its end, held by its id and its resume token."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+from uuid import UUID
+
+from flask import Response, current_app, request, url_for
+from flask_smorest import Blueprint
+
+from services.gateway import shapes
+from services.gateway.rpc import resume_token, services
+from services.gateway.uploads import receive_photo
+from shared.messaging.rpc import CallRefused
+
+blueprint = Blueprint("registrations", __name__, url_prefix="/v1/registrations", description="Registering")
+blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
+HELD: dict[str, Any] = {"security": [{"resume_token": []}]}
+
+
+def _held(registration_id: UUID) -> dict[str, str]:
+    """What shows that the caller holds the registration."""
+    return {"registration_id": str(registration_id), "sealed_resume_token": resume_token()}
+
+
+@blueprint.route("", methods=["POST"])
+@blueprint.arguments(shapes.Start)
+@blueprint.response(201, shapes.Started)
+def start(body: dict[str, Any]) -> Any:
+    """Start a draft. The answer hands out the resume token, once."""
+    view = services().write(
+        "registration", "start", language=body.get("language", "vi"), client=services().caller()
+    )
+    view = {**view, "resume_token": services().open(view["sealed_resume_token"])}
+    return view, 201, {"Location": url_for("registrations.get", registration_id=view["id"])}
+
+
+@blueprint.route("/<uuid:registration_id>", methods=["GET"])
+@blueprint.doc(**HELD)
+@blueprint.response(200, shapes.View)
+def get(registration_id: UUID) -> Any:
+    """Where the registration stands and what it still needs."""
+    return services().call("registration", "get", **_held(registration_id))
+
+
+@blueprint.route("/<uuid:registration_id>/declaration", methods=["PUT"])
+@blueprint.doc(**HELD)
+@blueprint.arguments(shapes.Declaration)
+@blueprint.response(200, shapes.View)
+def save_declaration(body: dict[str, Any], registration_id: UUID) -> Any:
+    """Step 2. The answer tells whether photos of the ID document are needed."""
+    return services().call(
+        "registration",
+        "save_declaration",
+        **_held(registration_id),
+        declaration=body,
+        client=services().caller(),
+    )
+
+
+@blueprint.route("/<uuid:registration_id>/photos/<any(portrait, id_front, id_back):kind>", methods=["PUT"])
+@blueprint.doc(
+    **HELD,
+    requestBody={
+        "required": True,
+        "content": {
+            media: {"schema": {"type": "string", "format": "binary"}} for media in ("image/jpeg", "image/png")
+        },
+    },
+)
+@blueprint.response(200, shapes.View)
+def attach_photo(registration_id: UUID, kind: str) -> Any:
+    """Step 3: one photo, JPEG or PNG, up to 8 MiB, as the body."""
+    held = _held(registration_id)
+    objects = current_app.extensions["objects"]
+    stored = receive_photo(objects, current_app.config["PHOTO_MAX_BYTES"])
+    try:
+        return services().call(
+            "registration",
+            "attach_photo",
+            **held,
+            kind=kind,
+            ref=stored.ref,
+            sha256=stored.sha256,
+            size_bytes=stored.size_bytes,
+        )
+    except CallRefused:
+        objects.delete(stored.ref)  # certainly not attached; after a time-out it might be
+        raise
+
+
+@blueprint.route("/<uuid:registration_id>/agency", methods=["PUT"])
+@blueprint.doc(**HELD)
+@blueprint.arguments(shapes.Agency)
+@blueprint.response(200, shapes.View)
+def choose_agency(body: dict[str, Any], registration_id: UUID) -> Any:
+    """Step 4: the agency to visit, and the e-mail address."""
+    return services().call(
+        "registration",
+        "choose_agency",
+        **_held(registration_id),
+        agency_code=body.get("agency_code"),
+        email=body.get("email"),
+    )
+
+
+@blueprint.route("/<uuid:registration_id>/email-otp", methods=["POST"])
+@blueprint.doc(**HELD)
+@blueprint.response(202, shapes.OtpSent)
+def request_email_otp(registration_id: UUID) -> Any:
+    """Have a code sent to the e-mail address."""
+    return services().write(
+        "registration",
+        "request_email_otp",
+        scope=str(registration_id),
+        **_held(registration_id),
+        client=services().caller(),
+    )
+
+
+@blueprint.route("/<uuid:registration_id>/email-otp/confirmation", methods=["POST"])
+@blueprint.doc(**HELD)
+@blueprint.arguments(shapes.Otp)
+@blueprint.response(200, shapes.View)
+def confirm_email_otp(body: dict[str, Any], registration_id: UUID) -> Any:
+    """Show that the e-mail address is the citizen's."""
+    return services().write(
+        "registration",
+        "confirm_email_otp",
+        scope=str(registration_id),
+        **_held(registration_id),
+        sealed_otp=services().seal("registration", body["otp"]),
+    )
+
+
+@blueprint.route("/<uuid:registration_id>/submission", methods=["POST"])
+@blueprint.doc(**HELD)
+@blueprint.arguments(shapes.Consent)
+@blueprint.response(202, shapes.Submitted)
+def submit(body: dict[str, Any], registration_id: UUID) -> Any:
+    """Submit the declaration. A second submission gets the same answer and does nothing."""
+    submitted = services().write(
+        "registration",
+        "submit",
+        scope=str(registration_id),
+        **_held(registration_id),
+        consent_version=body.get("consent_version"),
+    )
+    return submitted, 202, {"Location": url_for("registrations.timeline", registration_id=registration_id)}
+
+
+@blueprint.route("/<uuid:registration_id>/timeline", methods=["GET"])
+@blueprint.doc(**HELD)
+@blueprint.response(200, shapes.Timeline, headers={"ETag": {"schema": {"type": "string"}}})
+@blueprint.alt_response(304, description="Nothing new since the given ETag")
+def timeline(registration_id: UUID) -> Any:
+    """What has happened and what comes next; poll it with ``If-None-Match``."""
+    found = shapes.Timeline().dump(services().call("registration", "timeline", **_held(registration_id)))
+    text = json.dumps(found, ensure_ascii=False, sort_keys=True)
+    response = Response(text, content_type="application/json")
+    response.set_etag(hashlib.sha256(text.encode()).hexdigest()[:32])
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response.make_conditional(request)
+
+
+@blueprint.route("/<uuid:registration_id>", methods=["DELETE"])
+@blueprint.doc(**HELD)
+@blueprint.response(202, shapes.State)
+def cancel(registration_id: UUID) -> Any:
+    """Cancel: a draft is closed at once; of a submitted one the case decides."""
+    return services().call("registration", "cancel", **_held(registration_id))
+
+

@@ -1,0 +1,109 @@
+"""The agency's officers: the cases at the desk and their one decision each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+from uuid import UUID
+
+from flask import Response, current_app
+from flask_smorest import Blueprint
+
+from services.gateway import shapes
+from services.gateway.rpc import bearer, services
+
+blueprint = Blueprint("staff", __name__, url_prefix="/v1/staff", description="Officers at the desk")
+blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
+STAFF: dict[str, Any] = {"security": [{"staff": []}]}
+CHUNK_BYTES = 64 * 1024
+
+
+@blueprint.route("/sessions", methods=["POST"])
+@blueprint.arguments(shapes.LogIn)
+@blueprint.response(200, shapes.StaffSession)
+def log_in(body: dict[str, Any]) -> Any:
+    """Log in as an officer."""
+    reply = services().call(
+        "identity",
+        "staff_log_in",
+        user=body["user"],
+        sealed_password=services().seal("identity", body["password"]),
+        client=services().caller(),
+    )
+    return {"token": services().open(reply["sealed_staff_token"]), "expires_at": reply["expires_at"]}
+
+
+@blueprint.route("/cases", methods=["GET"])
+@blueprint.doc(**STAFF)
+@blueprint.arguments(shapes.CaseQuery, location="query")
+@blueprint.response(200, shapes.Cases)
+def cases(query: dict[str, Any]) -> Any:
+    """Cases of the officer's agency, oldest first."""
+    return services().call(
+        "identity",
+        "cases",
+        sealed_staff_token=bearer("identity"),
+        status=query.get("status", "waiting"),
+        cursor=query.get("cursor"),
+        q=query.get("q"),
+    )
+
+
+@blueprint.route("/cases/<uuid:case_id>", methods=["GET"])
+@blueprint.doc(**STAFF)
+@blueprint.response(200, shapes.Case)
+def case(case_id: UUID) -> Any:
+    """One case, with what the officer compares with the papers."""
+    return services().call("identity", "case", sealed_staff_token=bearer("identity"), case_id=str(case_id))
+
+
+@blueprint.route("/cases/<uuid:case_id>/photos/<any(portrait, id_front, id_back):kind>", methods=["GET"])
+@blueprint.doc(**STAFF)
+@blueprint.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
+def photo(case_id: UUID, kind: str) -> Response:
+    """A photo of the case; every reading is noted in the audit trail."""
+    found = services().call(
+        "identity", "photo", sealed_staff_token=bearer("identity"), case_id=str(case_id), kind=kind
+    )
+    stream = current_app.extensions["objects"].open(found["ref"])
+    return Response(
+        _chunks(stream), content_type=found["content_type"], headers={"Cache-Control": "no-store"}
+    )
+
+
+@blueprint.route("/cases/<uuid:case_id>/verification", methods=["POST"])
+@blueprint.doc(**STAFF)
+@blueprint.arguments(shapes.PapersChecked)
+@blueprint.response(202, shapes.State)
+def confirm_case(body: dict[str, Any], case_id: UUID) -> Any:
+    """The papers were checked: the citizen is verified, once, for life."""
+    return services().write(
+        "identity",
+        "confirm_case",
+        scope=str(case_id),
+        sealed_staff_token=bearer("identity"),
+        case_id=str(case_id),
+        papers_checked=body["papers_checked"],
+    )
+
+
+@blueprint.route("/cases/<uuid:case_id>/rejection", methods=["POST"])
+@blueprint.doc(**STAFF)
+@blueprint.arguments(shapes.Rejection)
+@blueprint.response(202, shapes.State)
+def reject_case(body: dict[str, Any], case_id: UUID) -> Any:
+    """Reject, with a reason that the citizen is told."""
+    return services().write(
+        "identity",
+        "reject_case",
+        scope=str(case_id),
+        sealed_staff_token=bearer("identity"),
+        case_id=str(case_id),
+        reason=body["reason"],
+    )
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    with stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            yield chunk

@@ -1,0 +1,95 @@
+"""From an HTTP request to a call of a service and back: a thin translation, the same for every route.
+
+Secrets are sealed to the one service that may read them, so the broker never sees one in clear.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any, Protocol
+
+from flask import current_app, request
+
+from services.gateway.problems import Problem
+from shared.sealed import Sealer
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{8,128}")
+
+
+class Caller(Protocol):
+    """What the gateway needs of ``shared.messaging.rpc.RpcClient``."""
+
+    def call(
+        self,
+        service: str,
+        method: str,
+        kwargs: dict[str, Any],
+        deadline_seconds: float = 5.0,
+        idempotency_key: str | None = None,
+    ) -> Any:
+        """Ask a service; raises CallRefused, CallTimeout, CallFailed or ServiceUnknown."""
+
+
+class Services:
+    """The services as the routes see them: one call, seals, and who is calling."""
+
+    def __init__(self, client: Caller, sealer: Sealer, *, deadline_seconds: float, address_key: bytes) -> None:
+        self._client = client
+        self._sealer = sealer
+        self._deadline_seconds = deadline_seconds
+        self._address_key = hashlib.sha256(address_key).digest()
+
+    def call(self, service: str, method: str, /, **kwargs: Any) -> Any:
+        """One call, with the deadline of the gateway. Refusals and failures go up to ``problems``."""
+        return self._client.call(service, method, kwargs, deadline_seconds=self._deadline_seconds)
+
+    def write(self, service: str, method: str, /, *, scope: str = "", **kwargs: Any) -> Any:
+        """A call that carries the caller's ``Idempotency-Key``, if there is one.
+
+        ``scope`` is what the caller has shown to hold (a registration, a session): the keys of two
+        callers never meet. Raises ``Problem`` when the key has not the shape of one.
+        """
+        key = request.headers.get("Idempotency-Key")
+        if key is not None:
+            if not IDEMPOTENCY_KEY.fullmatch(key):
+                raise Problem("IdempotencyKeyInvalid")
+            key = hashlib.sha256(f"{scope}\n{key}".encode()).hexdigest()
+        return self._client.call(
+            service, method, kwargs, deadline_seconds=self._deadline_seconds, idempotency_key=key
+        )
+
+    def seal(self, service: str, secret: str) -> str:
+        """``secret`` as only ``service`` can read it."""
+        return self._sealer.seal(service, secret)
+
+    def open(self, sealed: str) -> str:
+        """A secret that a service sealed to the gateway."""
+        return self._sealer.open(sealed)
+
+    def caller(self) -> dict[str, str]:
+        """Who calls, for limits: a keyed hash of the address, never the address."""
+        address = (request.remote_addr or "").encode()
+        return {"address": hashlib.blake2b(address, key=self._address_key, digest_size=16).hexdigest()}
+
+
+def services() -> Services:
+    """The services of the running application."""
+    found: Services = current_app.extensions["services"]
+    return found
+
+
+def bearer(service: str) -> str:
+    """The bearer token of the request, sealed to ``service``. Raises ``Problem`` when there is none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip() or len(token) > 4096:
+        raise Problem("TokenMissing")
+    return services().seal(service, token.strip())
+
+
+def resume_token() -> str:
+    """The registration's resume token, sealed to registration. Raises ``Problem`` when there is none."""
+    token = request.headers.get("Registration-Token", "").strip()
+    if not token or len(token) > 512:
+        raise Problem("ResumeTokenMissing")
+    return services().seal("registration", token)

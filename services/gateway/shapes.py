@@ -1,0 +1,328 @@
+"""Shapes: the JSON that callers send and get. Which value a field may have is the services' business."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from flask import Request
+from marshmallow import RAISE, Schema, ValidationError, fields
+from webargs.core import is_json
+from webargs.flaskparser import FlaskParser
+
+from services.gateway.problems import Problem
+from shared.refusals import FieldProblem
+
+WORDS = {
+    "Missing data for required field.": ("Bắt buộc phải có.", "This field is required."),
+    "Unknown field.": ("Không có trường này.", "There is no such field."),
+    "Not a valid string.": ("Phải là chuỗi ký tự.", "Must be a string."),
+    "Not a valid boolean.": ("Phải là true hoặc false.", "Must be true or false."),
+    "Invalid input type.": ("Phải là một đối tượng JSON.", "Must be a JSON object."),
+    "Field may not be null.": ("Không được là null.", "May not be null."),
+}
+
+
+class Shape(Schema):
+    """What a caller sends: a JSON object with these fields and no others."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class ShapeParser(FlaskParser):
+    """Parses bodies and query strings; what does not fit is one ``WrongShape`` naming every field."""
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        if not is_json(req.mimetype):
+            raise Problem("UnsupportedMediaType")
+        return req.get_json()
+
+    def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
+        raise Problem("WrongShape", *_flat(error.normalized_messages()))
+
+
+def _flat(messages: Any, path: str = "") -> Iterator[FieldProblem]:
+    """marshmallow's tree of messages as dotted fields."""
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            skip = name in ("json", "query", "_schema")
+            yield from _flat(inner, path if skip else f"{path}.{name}".strip("."))
+        return
+    for message in messages:
+        vi, en = WORDS.get(str(message), ("Giá trị sai kiểu.", str(message)))
+        yield FieldProblem(path or "body", vi, en)
+
+
+
+def text(help_text: str, *, required: bool = False, example: str | None = None) -> fields.String:
+    """A string field with its description."""
+    metadata: dict[str, Any] = {"description": help_text}
+    if example:
+        metadata["examples"] = [example]
+    return fields.String(required=required, metadata=metadata)
+
+
+# --- what callers send ---------------------------------------------------------------------------
+
+
+class Start(Shape):
+    language = text("vi or en: the language of messages", example="vi")
+
+
+class Birth(Shape):
+    precision = text("day, month or year", example="day")
+    value = text("1990-05-17, 1990-05 or 1990", example="1990-05-17")
+
+
+class Document(Shape):
+    kind = text("cccd, cmnd or passport", example="cccd")
+    number = text("cccd: 12 digits; cmnd: 9 digits; passport: letters and digits")
+
+
+class Address(Shape):
+    province_code = text("see /v1/administrative-units", example="01")
+    commune_code = text("see /v1/administrative-units?parent=…")
+    district_name = fields.String(allow_none=True, metadata={"description": "old three-level addresses only"})
+    street = text("house, street, hamlet")
+
+
+class Declaration(Shape):
+    code = text("the BHXH code, 10 digits, or the personal number, 12 digits", example="0123456789")
+    full_name = text("as on the ID document")
+    birth = fields.Nested(Birth)
+    sex = fields.String(allow_none=True, metadata={"description": "male or female"})
+    document = fields.Nested(Document)
+    phone = text("the citizen's own mobile number", example="0912345678")
+    address = fields.Nested(Address)
+
+
+class Agency(Shape):
+    agency_code = text("see /v1/agencies", example="00101")
+    email = text("an OTP is sent there", example="an@example.com")
+
+
+class Otp(Shape):
+    otp = text("the code from the e-mail", required=True, example="123456")
+
+
+class Consent(Shape):
+    consent_version = text("the text the citizen agreed to", example="2026-01")
+
+
+class LogIn(Shape):
+    user = text("BHXH code or personal number", required=True)
+    password = text("the password", required=True)
+
+
+class NewPassword(Shape):
+    old_password = text("the password in use", required=True)
+    new_password = text("the password to come", required=True)
+
+
+class PapersChecked(Shape):
+    papers_checked = fields.Boolean(
+        required=True, truthy={True}, falsy={False}, metadata={"description": "the officer saw the papers"}
+    )
+
+
+class Rejection(Shape):
+    reason = text("told to the citizen", required=True)
+
+
+class AgencyQuery(Schema):
+    province_code = text("only agencies of this province")
+    q = text("part of the name or address")
+
+
+class UnitQuery(Schema):
+    parent = text("code of the province; without it, the provinces")
+
+
+class PageQuery(Schema):
+    cursor = text("next_cursor of the page before")
+
+
+class CaseQuery(PageQuery):
+    status = text("waiting, confirmed, rejected or closed", example="waiting")
+    q = text("name, code or declaration number")
+
+
+# --- what callers get ----------------------------------------------------------------------------
+
+
+class Steps(Schema):
+    declaration = text("missing, done or not_needed")
+    photos = text("missing, done or not_needed")
+    agency = text("missing, done or not_needed")
+    email = text("missing, done or not_needed")
+
+
+class View(Schema):
+    id = fields.String(required=True, metadata={"format": "uuid"})
+    status = fields.String(required=True)
+    steps = fields.Nested(Steps, required=True)
+    missing = fields.List(fields.String(), metadata={"description": "what submission still needs"})
+    register_check = fields.String(allow_none=True, metadata={"description": "matched or photos_needed"})
+    photos_needed = fields.List(fields.String())
+    declaration = fields.Raw(allow_none=True, metadata={"description": "as it was sent"})
+    agency = fields.Raw(allow_none=True, metadata={"description": "the chosen agency"})
+    email = fields.String(allow_none=True)
+    email_verified = fields.Boolean()
+    warnings = fields.List(fields.Raw())
+    declaration_number = fields.String(allow_none=True)
+    deadline = fields.String(allow_none=True, metadata={"description": "last day of the visit"})
+
+
+class Started(View):
+    resume_token = fields.String(required=True, metadata={"description": "shown once; holds the registration"})
+
+
+class OtpSent(Schema):
+    valid_until = fields.String(required=True, metadata={"format": "date-time"})
+    tries_left = fields.Integer(required=True)
+
+
+class Submitted(Schema):
+    id = fields.String(required=True, metadata={"format": "uuid"})
+    status = fields.String(required=True)
+    declaration_number = fields.String(allow_none=True)
+    deadline = fields.String(allow_none=True)
+
+
+class State(Schema):
+    id = fields.String(required=True, metadata={"format": "uuid"})
+    status = fields.String(required=True)
+
+
+class TimelineEntry(Schema):
+    step = fields.String(required=True)
+    at = fields.String(required=True, metadata={"format": "date-time"})
+    detail = fields.Raw(allow_none=True)
+
+
+class Next(Schema):
+    step = fields.String(allow_none=True)
+    text = fields.String(allow_none=True)
+
+
+class Timeline(Schema):
+    status = fields.String(required=True)
+    entries = fields.List(fields.Nested(TimelineEntry), required=True)
+    next = fields.Nested(Next, allow_none=True)
+
+
+class AgencyItem(Schema):
+    code = fields.String(required=True)
+    name = fields.String(required=True)
+    display_name = fields.String()
+    address = fields.String()
+    province_code = fields.String()
+    latitude = fields.Float(allow_none=True)
+    longitude = fields.Float(allow_none=True)
+
+
+class Agencies(Schema):
+    items = fields.List(fields.Nested(AgencyItem), required=True)
+
+
+class Unit(Schema):
+    code = fields.String(required=True)
+    name = fields.String(required=True)
+    kind = fields.String()
+    parent = fields.String(allow_none=True)
+
+
+class Units(Schema):
+    items = fields.List(fields.Nested(Unit), required=True)
+
+
+class Session(Schema):
+    access_token = fields.String(required=True)
+    token_type = fields.String(required=True)
+    expires_in = fields.Integer(required=True, metadata={"description": "seconds"})
+    must_change_password = fields.Boolean(required=True)
+
+
+class Me(Schema):
+    account_id = fields.String(required=True, metadata={"format": "uuid"})
+    code = fields.String(required=True)
+    full_name = fields.String(required=True)
+    must_change_password = fields.Boolean(required=True)
+
+
+class Totals(Schema):
+    months = fields.Integer(required=True)
+    unpaid_months = fields.Integer(required=True)
+
+
+class ParticipationItem(Schema):
+    from_month = fields.String(required=True, metadata={"examples": ["2020-01"]})
+    to_month = fields.String(allow_none=True)
+    employer = fields.String(allow_none=True)
+    job_title = fields.String(allow_none=True)
+    workplace = fields.String(allow_none=True)
+    salary_base = fields.Raw(allow_none=True, metadata={"description": "đồng a month"})
+    funds = fields.List(fields.String(), metadata={"description": "BHXH, BHYT, BHTN, BHTNLĐ-BNN"})
+
+
+class Participation(Schema):
+    totals = fields.Nested(Totals, required=True)
+    items = fields.List(fields.Nested(ParticipationItem), required=True)
+    next_cursor = fields.String(allow_none=True)
+    source = fields.String(required=True, allow_none=True)
+    as_of = fields.String(required=True, allow_none=True)
+
+
+class StaffSession(Schema):
+    token = fields.String(required=True)
+    expires_at = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class CaseItem(Schema):
+    id = fields.String(required=True, metadata={"format": "uuid"})
+    registration_id = fields.String(required=True)
+    declaration_number = fields.String()
+    full_name = fields.String()
+    code = fields.String()
+    opened_at = fields.String()
+    deadline = fields.String(allow_none=True)
+    register_outcome = fields.String(allow_none=True)
+
+
+class Cases(Schema):
+    items = fields.List(fields.Nested(CaseItem), required=True)
+    next_cursor = fields.String(allow_none=True)
+
+
+class Case(CaseItem):
+    """One case with all the officer compares."""
+
+    status = fields.String()
+    sex = fields.String(allow_none=True)
+    birth = fields.Raw()
+    document = fields.Raw()
+    phone = fields.String()
+    email = fields.String()
+    address = fields.Raw()
+    agency_code = fields.String()
+    photos = fields.List(fields.Raw())
+    warnings = fields.List(fields.Raw())
+
+
+class FieldError(Schema):
+    field = fields.String(required=True, metadata={"examples": ["document.number"]})
+    detail = fields.String(required=True, metadata={"description": "what would be right"})
+
+
+class ProblemShape(Schema):
+    """RFC 9457, in Vietnamese unless the caller prefers English."""
+
+    type = fields.String(required=True, metadata={"format": "uri"})
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    instance = fields.String(required=True)
+    trace_id = fields.String(required=True)
+    errors = fields.List(fields.Nested(FieldError), required=True)
+    details = fields.Raw(metadata={"description": "facts such as retry_after_seconds"})

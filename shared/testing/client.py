@@ -1,0 +1,317 @@
+"""A citizen's and an officer's client of the gateway, for the demo, the tests and the bench.
+
+Each call is patient: it repeats itself, with the same idempotency key, while the gateway is away or
+answers 503, so that a journey goes on while services are being killed.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+PAUSE_SECONDS = 0.3
+CONSENT_VERSION = "2026-01"
+Photos = Callable[[str], bytes]
+
+
+class ProblemSeen(Exception):
+    """The gateway refused. ``problem`` is the problem+json, ``name`` the last part of its type."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        self.status = status
+        self.problem = problem
+        self.name = str(problem.get("type", "")).rsplit("/", 1)[-1]
+        fields = ", ".join(self.fields)
+        super().__init__(f"{status} {self.name} {fields}".strip())
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that were refused."""
+        return [error["field"] for error in self.problem.get("errors", [])]
+
+
+class NotInTime(Exception):
+    """Something awaited did not come within its bound."""
+
+
+@dataclass
+class Session:
+    """One HTTP client of the gateway. ``patience_seconds`` bounds the repeating of one call."""
+
+    base_url: str
+    patience_seconds: float = 60.0
+    language: str = "vi"
+    headers: dict[str, str] = field(default_factory=dict)
+    retries: int = 0
+
+    def __post_init__(self) -> None:
+        self._http = httpx.Client(base_url=self.base_url, timeout=15.0)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
+    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request, as it is answered; repeated while the gateway or a service is away."""
+        headers = {"Accept-Language": self.language, **self.headers, **options.pop("headers", {})}
+        if method == "POST":
+            headers.setdefault("Idempotency-Key", str(uuid.uuid4()))
+        give_up_at = time.monotonic() + self.patience_seconds
+        while True:
+            try:
+                response = self._http.request(method, path, headers=headers, **options)
+                if response.status_code != 503 or time.monotonic() > give_up_at:
+                    return response
+            except httpx.TransportError:
+                if time.monotonic() > give_up_at:
+                    raise
+            self.retries += 1
+            time.sleep(PAUSE_SECONDS)
+
+    def ask(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON of a good answer. Raises ``ProblemSeen`` otherwise."""
+        response = self.send(method, path, **options)
+        if response.status_code >= 400:
+            raise ProblemSeen(response.status_code, _json(response))
+        return _json(response)
+
+
+@dataclass
+class Draft:
+    """A registration that a client holds."""
+
+    registration_id: str
+    resume_token: str
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return f"/v1/registrations/{self.registration_id}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What shows that the client holds it."""
+        return {"Registration-Token": self.resume_token}
+
+
+@dataclass
+class Accepted:
+    """What the gateway told of a submitted registration: the promise that the ledger holds it to."""
+
+    registration_id: str
+    declaration_number: str
+    deadline: str
+    photos_uploaded: list[str]
+
+
+class CitizenClient(Session):
+    """One citizen: registers, waits, logs in, looks up."""
+
+    draft: Draft | None = None
+
+    # --- registering, step by step ---------------------------------------------------------------
+
+    def start(self) -> Draft:
+        """Step 1. The draft is kept for the next steps."""
+        view = self.ask("POST", "/v1/registrations", json={"language": self.language})
+        self.draft = Draft(view["id"], view["resume_token"])
+        return self.draft
+
+    def view(self) -> dict[str, Any]:
+        """The registration as it stands."""
+        return self._held("GET", "")
+
+    def declare(self, declaration: dict[str, Any]) -> dict[str, Any]:
+        """Step 2."""
+        return self._held("PUT", "/declaration", json=declaration)
+
+    def upload(self, kind: str, image: bytes, content_type: str = "image/jpeg") -> dict[str, Any]:
+        """Step 3, one photo."""
+        return self._held("PUT", f"/photos/{kind}", content=image, headers={"Content-Type": content_type})
+
+    def choose_agency(self, agency_code: str, email: str) -> dict[str, Any]:
+        """Step 4, agency and e-mail."""
+        return self._held("PUT", "/agency", json={"agency_code": agency_code, "email": email})
+
+    def request_otp(self) -> dict[str, Any]:
+        """Step 4, have the code sent."""
+        return self._held("POST", "/email-otp")
+
+    def confirm_otp(self, otp: str) -> dict[str, Any]:
+        """Step 4, the code from the e-mail."""
+        return self._held("POST", "/email-otp/confirmation", json={"otp": otp})
+
+    def submit(self, consent_version: str = CONSENT_VERSION) -> dict[str, Any]:
+        """Submit: id, status, declaration number, deadline."""
+        return self._held("POST", "/submission", json={"consent_version": consent_version})
+
+    def cancel(self) -> dict[str, Any]:
+        """Cancel the registration."""
+        return self._held("DELETE", "")
+
+    def register(self, citizen: Any, read_otp: Callable[[str], str], photos: Photos) -> Accepted:
+        """Steps 1 to 4 and the submission.
+
+        ``citizen`` has ``declaration()`` (JSON), ``agency_code`` and ``email``; ``read_otp`` waits for the
+        code that reaches an e-mail address; ``photos`` gives the image of a kind that is asked for.
+        """
+        self.start()
+        view = self.declare(citizen.declaration())
+        uploaded = []
+        for kind in view["photos_needed"]:
+            self.upload(kind, photos(kind))
+            uploaded.append(kind)
+        self.choose_agency(citizen.agency_code, citizen.email)
+        self.request_otp()
+        self.confirm_otp(read_otp(citizen.email))
+        told = self.submit()
+        return Accepted(told["id"], told["declaration_number"], told["deadline"], uploaded)
+
+    # --- waiting ---------------------------------------------------------------------------------
+
+    def timeline(self) -> dict[str, Any]:
+        """What has happened so far."""
+        return self._held("GET", "/timeline")
+
+    def wait_for(self, *statuses: str, seconds: float = 60.0) -> dict[str, Any]:
+        """Poll the timeline, with its ETag, until a status is reached. Raises ``NotInTime``."""
+        draft = self._draft()
+        etag, last = "", "unknown"
+        for _ in _until(seconds):
+            headers = {**draft.headers, **({"If-None-Match": etag} if etag else {})}
+            response = self.send("GET", f"{draft.path}/timeline", headers=headers)
+            if response.status_code == 304:
+                continue
+            if response.status_code >= 400:
+                raise ProblemSeen(response.status_code, _json(response))
+            etag, found = response.headers.get("ETag", ""), _json(response)
+            last = found["status"]
+            if last in statuses:
+                return found
+        raise NotInTime(f"registration {draft.registration_id}: {last}, awaited {' or '.join(statuses)}")
+
+    # --- with an account -------------------------------------------------------------------------
+
+    def log_in(self, user: str, password: str) -> dict[str, Any]:
+        """Log in; the token is used from then on."""
+        return self._take_token(
+            self.ask("POST", "/v1/sessions", json={"user": user, "password": password})
+        )
+
+    def change_password(self, user: str, old_password: str, new_password: str) -> dict[str, Any]:
+        """Change the password. If an earlier try got through without its answer, log in with the new one."""
+        body = {"old_password": old_password, "new_password": new_password}
+        before = self.retries
+        try:
+            return self._take_token(self.ask("PUT", "/v1/me/password", json=body))
+        except ProblemSeen:
+            if self.retries == before:
+                raise
+            return self.log_in(user, new_password)
+
+    def me(self) -> dict[str, Any]:
+        """Whose session this is."""
+        found: dict[str, Any] = self.ask("GET", "/v1/me")
+        return found
+
+    def participation(self) -> dict[str, Any]:
+        """All pages of the own participation, as one."""
+        page: dict[str, Any] = self.ask("GET", "/v1/me/participation")
+        items, cursor = list(page["items"]), page["next_cursor"]
+        while cursor:
+            following = self.ask("GET", "/v1/me/participation", params={"cursor": cursor})
+            items += following["items"]
+            cursor = following["next_cursor"]
+        return {**page, "items": items, "next_cursor": None}
+
+    def _take_token(self, session: dict[str, Any]) -> dict[str, Any]:
+        self.headers["Authorization"] = f"Bearer {session['access_token']}"
+        return session
+
+    def _draft(self) -> Draft:
+        if self.draft is None:
+            raise ValueError("start a registration first")
+        return self.draft
+
+    def _held(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        draft = self._draft()
+        headers = {**draft.headers, **options.pop("headers", {})}
+        found: dict[str, Any] = self.ask(method, draft.path + path, headers=headers, **options)
+        return found
+
+
+class OfficerClient(Session):
+    """One officer at the desk."""
+
+    def log_in(self, user: str, password: str) -> None:
+        """Log in; the token is used from then on."""
+        found = self.ask("POST", "/v1/staff/sessions", json={"user": user, "password": password})
+        self.headers["Authorization"] = f"Bearer {found['token']}"
+
+    def cases(self, status: str = "waiting", q: str | None = None) -> Iterator[dict[str, Any]]:
+        """The cases of the officer's agency, page after page."""
+        cursor: str | None = None
+        while True:
+            given = {"status": status, "q": q, "cursor": cursor}
+            page = self.ask(
+                "GET", "/v1/staff/cases", params={k: v for k, v in given.items() if v is not None}
+            )
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return
+
+    def find(self, declaration_number: str, seconds: float = 60.0) -> dict[str, Any]:
+        """The case of a declaration, as soon as it is open. Raises ``NotInTime``."""
+        for _ in _until(seconds):
+            for found in self.cases(q=declaration_number):
+                if found["declaration_number"] == declaration_number:
+                    return found
+        raise NotInTime(f"no case for declaration {declaration_number}")
+
+    def case(self, case_id: str) -> dict[str, Any]:
+        """One case with all that is compared."""
+        found: dict[str, Any] = self.ask("GET", f"/v1/staff/cases/{case_id}")
+        return found
+
+    def photo(self, case_id: str, kind: str) -> bytes:
+        """A photo of the case."""
+        response = self.send("GET", f"/v1/staff/cases/{case_id}/photos/{kind}")
+        if response.status_code != 200:
+            raise ProblemSeen(response.status_code, _json(response))
+        return response.content
+
+    def confirm(self, case_id: str) -> dict[str, Any]:
+        """The papers were checked."""
+        found: dict[str, Any] = self.ask(
+            "POST", f"/v1/staff/cases/{case_id}/verification", json={"papers_checked": True}
+        )
+        return found
+
+    def reject(self, case_id: str, reason: str) -> dict[str, Any]:
+        """Reject, with the reason for the citizen."""
+        found: dict[str, Any] = self.ask(
+            "POST", f"/v1/staff/cases/{case_id}/rejection", json={"reason": reason}
+        )
+        return found
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return {"type": "", "title": response.text[:200], "status": response.status_code}
+
+
+def _until(seconds: float) -> Iterator[int]:
+    """Count while the time lasts, pausing between."""
+    end, count = time.monotonic() + seconds, 0
+    while count == 0 or time.monotonic() < end:
+        yield count
+        count += 1
+        time.sleep(PAUSE_SECONDS)
