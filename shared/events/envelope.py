@@ -125,9 +125,12 @@ def to_amqp(event: Event) -> tuple[dict[str, str], bytes]:
     return headers, json.dumps(event.data, default=_as_json).encode()
 
 
-def from_amqp(headers: Mapping[str, Any], body: bytes | str, content_type: str = CONTENT_TYPE) -> Event:
-    """The event in an AMQP message. Raises ``EventInvalid`` for anything that is not one, whatever it is."""
-    if content_type != CONTENT_TYPE:
+def from_amqp(headers: Mapping[str, Any], body: bytes | str) -> Event:
+    """The event in an AMQP message. Raises ``EventInvalid`` for anything that is not one, whatever it is.
+
+    ``headers`` may hold the message's property ``content_type`` as ``content-type``; then it must be JSON's.
+    """
+    if headers.get("content-type", CONTENT_TYPE) != CONTENT_TYPE:
         raise EventInvalid("content type is not application/json")
     if _attribute(headers, "ce-specversion") != "1.0":
         raise EventInvalid("ce-specversion is not 1.0")
