@@ -1,0 +1,7 @@
+"""Who somebody is, and how the person proves it afterwards.
+
+Owns register checks, cases, verified people, accounts, credentials, sessions, staff and the audit trail.
+Listens to registration.submitted, registration.close_requested, its own identity.verified, and to
+notification.sent, delivered and failed. Publishes identity.checked, identity.verified,
+identity.rejected, identity.closed, credentials.issued and account.notice_due.
+"""

@@ -1,0 +1,53 @@
+"""What identity must be told: its database and cache, the register, its signing key; and its rules in figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shared.settings import CommonSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(CommonSettings):
+    """Settings of identity, from the environment."""
+
+    database_url: str = field(metadata={"help": "Identity's own PostgreSQL database."})
+    redis_url: str = field(metadata={"help": "Redis that counts log-in tries; it may be away."})
+    population_register_url: str = field(metadata={"help": "Base URL of the population register."})
+    population_register_token: str = field(metadata={"help": "Bearer token that the register handed out."})
+    register_service_code: str = field(
+        default="VSSID", metadata={"help": "Our service code at the register."}
+    )
+    register_unit_code: str = field(default="BHXH-VN", metadata={"help": "Our unit code at the register."})
+    register_officer_code: str = field(
+        default="VSSID-AUTO", metadata={"help": "The officer code of automatic checks."}
+    )
+    register_timeout_seconds: float = field(
+        default=2.0, metadata={"help": "Longest wait for the register, from first to last byte.", "least": 0.1}
+    )
+    register_failures_to_open: int = field(
+        default=5, metadata={"help": "Failures in a row after which it is left alone.", "least": 1}
+    )
+    register_open_seconds: float = field(
+        default=10.0, metadata={"help": "How long it is left alone before one probe.", "least": 0.1}
+    )
+    register_retry_seconds: int = field(
+        default=60, metadata={"help": "Wait before an unanswered check is made again.", "least": 1}
+    )
+    token_signing_key: str = field(metadata={"help": "Private Ed25519 key as a JWK with its kid, JSON."})
+    token_public_keys: str = field(
+        metadata={"help": "The keys that verify tokens, JWKS as JSON; more than one while keys change.",
+                  "secret": False}
+    )
+    access_token_minutes: int = field(
+        default=15, metadata={"help": "How long an access token is valid.", "least": 1, "most": 60}
+    )
+    staff_token_hours: int = field(
+        default=8, metadata={"help": "How long an officer stays logged in.", "least": 1, "most": 24}
+    )
+    first_password_hours: int = field(
+        default=72, metadata={"help": "How long a first password may wait for its first use.", "least": 1}
+    )
+    log_in_tries: str = field(
+        default="10/minute", metadata={"help": "Log-ins of one user from one address, e.g. 10/minute."}
+    )
