@@ -1,0 +1,1 @@
+"""Runs the whole product on one machine without Docker: private servers on loopback, everything under one folder."""

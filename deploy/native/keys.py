@@ -1,0 +1,84 @@
+"""Makes the passwords and keys of one installation once, and keeps them where only its owner can read them."""
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from joserfc.jwk import OKPKey
+from nacl.public import PrivateKey
+
+SEALING = ("registration", "identity", "notification", "history", "gateway")
+WITH_DATABASE = ("registration", "identity", "notification", "history")
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def _box_key() -> str:
+    return base64.b64encode(bytes(PrivateKey.generate())).decode()
+
+
+def _signing_key() -> str:
+    key = OKPKey.generate_key("Ed25519", {"alg": "Ed25519", "use": "sig", "kid": secrets.token_hex(8)})
+    return json.dumps(key.as_dict(private=True))
+
+
+MAKERS: dict[str, Callable[[], str]] = {
+    "amqp_admin": _password,
+    "amqp": _password,
+    "erlang_cookie": _password,
+    "postgres_admin": _password,
+    **{f"postgres_{service}": _password for service in WITH_DATABASE},
+    "redis": _password,
+    "supervisor": _password,
+    "register_token": _password,
+    "smpp": lambda: secrets.token_hex(4),  # SMPP 3.4 allows eight characters
+    **{f"seal_{name}": _box_key for name in SEALING},
+    "token_signing": _signing_key,
+}
+
+
+class Keys:
+    """The secrets of one installation, by name; private halves are stored, public ones derived."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self._values = values
+
+    @classmethod
+    def kept_in(cls, folder: Path) -> "Keys":
+        """Read the secrets of `folder`, making those that are not there yet."""
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        file = folder / "keys.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
+        missing = {name: make() for name, make in MAKERS.items() if name not in known}
+        if missing:
+            known |= missing
+            write_private(file, json.dumps(known, indent=1) + "\n")
+        return cls(known)
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def seal_public(self, name: str) -> str:
+        private = PrivateKey(base64.b64decode(self[f"seal_{name}"]))
+        return base64.b64encode(bytes(private.public_key)).decode()
+
+    def token_public_keys(self) -> str:
+        """The JWKS with which anybody may verify a token."""
+        public = OKPKey.import_key(json.loads(self["token_signing"])).as_dict(private=False)
+        return json.dumps({"keys": [public]})
+
+
+def write_private(file: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file that nobody else may read, at no moment, and that is either old or new, never half."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w") as out:
+        os.fchmod(out.fileno(), mode)
+        out.write(text)
+    draft.replace(file)

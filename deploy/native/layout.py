@@ -1,0 +1,124 @@
+"""Knows the one folder of an installation: its ports, its secrets, its addresses, and what each process is told."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.native.keys import SEALING, WITH_DATABASE, Keys
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVERS = ("rabbitmq", "postgres", "redis")
+STAND_INS = ("population_register", "smsc", "mail_server")
+SERVICES = ("registration", "identity", "notification", "history")
+VHOST = "vssid"
+SMPP_SYSTEM_ID = "vssid"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything of one installation is. `run` is absolute; `ports` maps a name to a loopback port."""
+
+    run: Path
+    ports: dict[str, int]
+    keys: Keys
+
+    def http(self, port: str) -> str:
+        return f"http://127.0.0.1:{self.ports[port]}"
+
+    @property
+    def objects_dir(self) -> Path:
+        return self.run / "objects"
+
+    @property
+    def citizens_file(self) -> Path:
+        return self.run / "stand_ins" / "population_register" / "citizens.jsonl"
+
+    def amqp_url(self, vhost: str = VHOST, *, admin: bool = False) -> str:
+        user = f"admin:{self.keys['amqp_admin']}" if admin else f"vssid:{self.keys['amqp']}"
+        return f"amqp://{user}@127.0.0.1:{self.ports['amqp']}/{vhost}"
+
+    @property
+    def amqp_management_url(self) -> str:
+        return f"http://admin:{self.keys['amqp_admin']}@127.0.0.1:{self.ports['amqp_management']}"
+
+    def database_url(self, service: str) -> str:
+        return self._dsn(service, self.keys[f"postgres_{service}"], service)
+
+    def admin_database_url(self, database: str = "postgres") -> str:
+        return self._dsn("postgres", self.keys["postgres_admin"], database)
+
+    def _dsn(self, role: str, password: str, database: str) -> str:
+        return f"postgresql://{role}:{password}@127.0.0.1:{self.ports['postgres']}/{database}"
+
+    @property
+    def redis_url(self) -> str:
+        return f"redis://:{self.keys['redis']}@127.0.0.1:{self.ports['redis']}/0"
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The settings of one process, and no other process's secrets."""
+        return {
+            "PYTHONPATH": str(ROOT),
+            "AMQP_URL": self.amqp_url(),
+            "OPS_HOST": "127.0.0.1",
+            "OPS_PORT": str(self.ports[f"ops_{service}"]),
+            "LOG_LEVEL": "INFO",
+            "SEAL_PRIVATE": self.keys[f"seal_{service}"],
+            **{f"SEAL_PUBLIC_{name.upper()}": self.keys.seal_public(name) for name in SEALING},
+            **({"DATABASE_URL": self.database_url(service)} if service in WITH_DATABASE else {}),
+            **getattr(self, f"_{service}_environment")(),
+        }
+
+    def _registration_environment(self) -> dict[str, str]:
+        return {"REDIS_URL": self.redis_url, "OBJECTS_DIR": str(self.objects_dir)}
+
+    def _identity_environment(self) -> dict[str, str]:
+        return {
+            "REDIS_URL": self.redis_url,
+            "OBJECTS_DIR": str(self.objects_dir),
+            "POPULATION_REGISTER_URL": self.http("register"),
+            "POPULATION_REGISTER_TOKEN": self.keys["register_token"],
+            "TOKEN_SIGNING_KEY": self.keys["token_signing"],
+            "TOKEN_PUBLIC_KEYS": self.keys.token_public_keys(),
+        }
+
+    def _notification_environment(self) -> dict[str, str]:
+        return {
+            "REDIS_URL": self.redis_url,
+            "SMPP_HOST": "127.0.0.1",
+            "SMPP_PORT": str(self.ports["smsc"]),
+            "SMPP_SYSTEM_ID": SMPP_SYSTEM_ID,
+            "SMPP_PASSWORD": self.keys["smpp"],
+            "SMPP_SENDER": "VSSID",
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(self.ports["mail"]),
+            "MAIL_FROM": "no-reply@vssid.example",
+        }
+
+    def _history_environment(self) -> dict[str, str]:
+        return {"REDIS_URL": self.redis_url, "TOKEN_PUBLIC_KEYS": self.keys.token_public_keys()}
+
+    def _gateway_environment(self) -> dict[str, str]:
+        return {
+            "REDIS_URL": self.redis_url,
+            "OBJECTS_DIR": str(self.objects_dir),
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_PORT": str(self.ports["gateway"]),
+        }
+
+    def endpoints(self) -> dict[str, object]:
+        """Where each thing listens, for people and for tests; holds the passwords of this installation."""
+        return {
+            "gateway": self.http("gateway"),
+            "ops": {name: self.http(f"ops_{name}") for name in (*SERVICES, "gateway")},
+            "sms": self.http("smsc_http") + "/messages",
+            "mail": self.http("mail_http") + "/messages",
+            "register": self.http("register"),
+            "register_citizens_file": str(self.citizens_file),
+            "amqp": self.amqp_url(),
+            "amqp_admin": self.amqp_url(admin=True),
+            "amqp_management": self.amqp_management_url,
+            "postgres": self.admin_database_url(),
+            "redis": self.redis_url,
+            "databases": {name: self.database_url(name) for name in WITH_DATABASE},
+            "objects_dir": str(self.objects_dir),
+            "run": str(self.run),
+        }

@@ -1,0 +1,23 @@
+"""Knows where this machine keeps the servers' programs."""
+
+import os
+from pathlib import Path
+
+# Debian's /usr/sbin/rabbitmq-server switches to the system-wide broker's user and folder; this one does as it is told.
+RABBITMQ_SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+
+
+class ServerMissing(Exception):
+    """A server's program is not installed."""
+
+
+def postgres_bin() -> Path:
+    """The folder with the newest PostgreSQL of this machine."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda file: float(file.parts[-3]))
+    if not versions:
+        raise ServerMissing("PostgreSQL is not installed; run `make setup`, which installs it")
+    return versions[-1].parent
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0

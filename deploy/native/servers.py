@@ -1,0 +1,166 @@
+"""Prepares the private RabbitMQ, PostgreSQL and Redis of an installation, and tells when each is ready."""
+
+import os
+import pwd
+import subprocess
+import tempfile
+from urllib.parse import quote
+
+import amqp
+import httpx
+import psycopg
+import redis
+from psycopg import sql
+
+from deploy.native import machine
+from deploy.native.keys import WITH_DATABASE, write_private
+from deploy.native.layout import VHOST, Layout
+from deploy.native.programs import as_postgres
+
+ALL_RIGHTS = {"configure": ".*", "write": ".*", "read": ".*"}
+
+
+# RabbitMQ
+
+
+def prepare_rabbitmq(layout: Layout) -> None:
+    folder = layout.run / "rabbitmq"
+    (folder / "mnesia").mkdir(parents=True, exist_ok=True)
+    (folder / "log").mkdir(exist_ok=True)
+    write_private(folder / ".erlang.cookie", layout.keys["erlang_cookie"], mode=0o400)
+    (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+    settings = {
+        "listeners.tcp.local": f"127.0.0.1:{layout.ports['amqp']}",
+        "management.tcp.ip": "127.0.0.1",
+        "management.tcp.port": layout.ports["amqp_management"],
+        "default_vhost": VHOST,
+        "default_user": "admin",
+        "default_pass": layout.keys["amqp_admin"],
+        "log.file": "false",
+        "log.console": "true",
+        "log.console.level": "info",
+    }
+    write_private(folder / "rabbitmq.conf", "".join(f"{name} = {value}\n" for name, value in settings.items()))
+
+
+def check_rabbitmq(layout: Layout) -> None:
+    """Raise unless the broker takes connections and its management interface answers."""
+    _management(layout, "GET", "overview")
+    amqp.Connection(
+        f"127.0.0.1:{layout.ports['amqp']}", "admin", layout.keys["amqp_admin"], virtual_host=VHOST, connect_timeout=2
+    ).connect()
+
+
+def provision_rabbitmq(layout: Layout) -> None:
+    """Give the services a user of their own, which may not administer the broker."""
+    _management(layout, "PUT", "users/vssid", {"password": layout.keys["amqp"], "tags": ""})
+    _management(layout, "PUT", f"permissions/{VHOST}/vssid", ALL_RIGHTS)
+
+
+def make_vhost(layout: Layout, name: str) -> None:
+    """Make an empty vhost, in place of one with this name."""
+    drop_vhost(layout, name)
+    _management(layout, "PUT", f"vhosts/{quote(name, safe='')}", {})
+    for user in ("admin", "vssid"):
+        _management(layout, "PUT", f"permissions/{quote(name, safe='')}/{user}", ALL_RIGHTS)
+
+
+def drop_vhost(layout: Layout, name: str) -> None:
+    _management(layout, "DELETE", f"vhosts/{quote(name, safe='')}", missing_is_fine=True)
+
+
+def _management(
+    layout: Layout, method: str, path: str, body: object = None, *, missing_is_fine: bool = False
+) -> None:
+    url = f"{layout.http('amqp_management')}/api/{path}"
+    answer = httpx.request(method, url, json=body, auth=("admin", layout.keys["amqp_admin"]), timeout=10)
+    if not (missing_is_fine and answer.status_code == httpx.codes.NOT_FOUND):
+        answer.raise_for_status()
+
+
+# PostgreSQL
+
+
+def prepare_postgres(layout: Layout) -> None:
+    """Make the database cluster, once. Runs initdb as the user that will own it."""
+    data = layout.run / "postgres" / "data"
+    if (data / "PG_VERSION").exists():
+        return
+    data.mkdir(parents=True, exist_ok=True)
+    data.chmod(0o700)
+    with tempfile.NamedTemporaryFile("w") as password:
+        password.write(layout.keys["postgres_admin"])
+        password.flush()
+        if machine.is_root():
+            owner = pwd.getpwnam("postgres")
+            os.chown(data, owner.pw_uid, owner.pw_gid)
+            os.chown(password.name, owner.pw_uid, owner.pw_gid)
+        command = [
+            *as_postgres(data), str(machine.postgres_bin() / "initdb"), "-D", str(data), "-U", "postgres",
+            "--auth=scram-sha-256", f"--pwfile={password.name}", "--encoding=UTF8", "--locale=C.UTF-8",
+        ]  # fmt: skip
+        done = subprocess.run(command, cwd=data, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+
+
+def check_postgres(layout: Layout) -> None:
+    psycopg.connect(layout.admin_database_url(), connect_timeout=2).close()
+
+
+def provision_postgres(layout: Layout) -> None:
+    """One role and one database per service; a role can reach no database but its own."""
+    with psycopg.connect(layout.admin_database_url(), autocommit=True) as admin:
+        present = {name for (name,) in admin.execute("SELECT datname FROM pg_database")}
+        for service in WITH_DATABASE:
+            if service not in present:
+                _make_role(admin, service, layout.keys[f"postgres_{service}"])
+                _make_database(admin, service, owner=service)
+                revoke = sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC")
+                admin.execute(revoke.format(sql.Identifier(service)))
+
+
+def _make_role(admin: psycopg.Connection, name: str, password: str) -> None:
+    if not admin.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).fetchone():
+        admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+    admin.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(name), sql.Literal(password)))
+
+
+def _make_database(admin: psycopg.Connection, name: str, owner: str) -> None:
+    statement = "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8' STRATEGY file_copy"
+    admin.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(owner)))
+
+
+def make_database(layout: Layout, name: str) -> None:
+    """Make an empty database, in place of one with this name."""
+    with psycopg.connect(layout.admin_database_url(), autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        _make_database(admin, name, owner="postgres")
+
+
+def drop_database(layout: Layout, name: str) -> None:
+    with psycopg.connect(layout.admin_database_url(), autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+# Redis
+
+
+def prepare_redis(layout: Layout) -> None:
+    folder = layout.run / "redis"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "bind": "127.0.0.1",
+        "port": layout.ports["redis"],
+        "requirepass": layout.keys["redis"],
+        "dir": f'"{folder}"',
+        "save": '""',  # only what may be lost is kept here
+        "appendonly": "no",
+        "daemonize": "no",
+    }
+    write_private(folder / "redis.conf", "".join(f"{name} {value}\n" for name, value in settings.items()))
+
+
+def check_redis(layout: Layout) -> None:
+    with redis.Redis.from_url(layout.redis_url, socket_connect_timeout=2, socket_timeout=2) as client:
+        client.ping()
