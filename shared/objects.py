@@ -1,0 +1,153 @@
+"""The object folder: where photos lie, under names that say nothing about anybody.
+
+A folder serves one host. What is written is complete or absent: it is written aside, flushed to the disk and
+moved into place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+from uuid import UUID
+
+import uuid_utils
+
+Answer = TypeVar("Answer")
+
+REF = re.compile(r"([a-z][a-z0-9-]{0,31})/([0-9a-f]{32})", re.ASCII)
+PREFIX = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
+CHUNK_SIZE_BYTES = 64 * 1024
+ABANDONED_AFTER_SECONDS = 3600
+
+
+class ObjectTooLarge(Exception):
+    """More bytes were sent than allowed; nothing was kept."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"more than {max_bytes} bytes")
+        self.max_bytes = max_bytes
+
+
+class ObjectUnknown(Exception):
+    """There is no such object: a wrong reference, or deleted."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """``ref`` finds it again; ``sha256`` in hexadecimal."""
+
+    ref: str
+    size_bytes: int
+    sha256: str
+
+
+class FolderObjects:
+    """Objects as files of mode 0600 under ``root`` (folders 0700)."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self._incoming = self.root / ".incoming"
+        for folder in (self.root, self._incoming):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._forget_abandoned()
+
+    def put(self, content: BinaryIO | bytes, *, prefix: str, max_bytes: int) -> StoredObject:
+        """Store all that ``content`` yields, streaming. ``prefix`` is a plain word: ``quarantine``.
+
+        Raises ``ObjectTooLarge`` after reading at most one chunk more than ``max_bytes``.
+        """
+        if not PREFIX.fullmatch(prefix):
+            raise ValueError("a prefix is lower-case letters, digits and dashes")
+        stream = io.BytesIO(content) if isinstance(content, bytes) else content
+        return _off_the_hub(lambda: self._put(stream, prefix, max_bytes))
+
+    def open(self, ref: str) -> BinaryIO:
+        """The object's bytes as a stream, to be closed. Raises ``ObjectUnknown``."""
+        try:
+            return os.fdopen(os.open(self._path(ref), os.O_RDONLY | os.O_NOFOLLOW), "rb")
+        except OSError:
+            raise ObjectUnknown from None
+
+    def read(self, ref: str) -> bytes:
+        """The object's bytes at once. Raises ``ObjectUnknown``."""
+
+        def read() -> bytes:
+            with self.open(ref) as stream:
+                return stream.read()
+
+        return _off_the_hub(read)
+
+    def delete(self, ref: str) -> None:
+        """Remove it; one that is gone already is no error. A malformed ``ref`` is ``ObjectUnknown``."""
+        self._path(ref).unlink(missing_ok=True)
+
+    def _put(self, stream: BinaryIO, prefix: str, max_bytes: int) -> StoredObject:
+        name = UUID(bytes=uuid_utils.uuid7().bytes).hex
+        aside = self._incoming / name
+        folder = self.root / prefix
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _flush_folder(self.root)
+        try:
+            size_bytes, sha256 = _write(stream, aside, max_bytes)
+            aside.rename(folder / name)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+        _flush_folder(folder)
+        return StoredObject(f"{prefix}/{name}", size_bytes, sha256)
+
+    def _path(self, ref: str) -> Path:
+        match = REF.fullmatch(ref) if isinstance(ref, str) else None
+        if match is None:
+            raise ObjectUnknown
+        return self.root / match[1] / match[2]
+
+    def _forget_abandoned(self) -> None:
+        """Uploads that a kill cut short."""
+        for aside in self._incoming.iterdir():
+            try:
+                if aside.stat().st_mtime < time.time() - ABANDONED_AFTER_SECONDS:
+                    aside.unlink()
+            except FileNotFoundError:  # another process finished it, or was quicker
+                continue
+
+
+def _write(stream: BinaryIO, path: Path, max_bytes: int) -> tuple[int, str]:
+    size_bytes, digest = 0, hashlib.sha256()
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        while chunk := stream.read(CHUNK_SIZE_BYTES):
+            size_bytes += len(chunk)
+            if size_bytes > max_bytes:
+                raise ObjectTooLarge(max_bytes)
+            digest.update(chunk)
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    return size_bytes, digest.hexdigest()
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _off_the_hub(function: Callable[[], Answer]) -> Answer:
+    """Disk work in a native thread when this process runs on eventlet, else directly."""
+    eventlet: Any = sys.modules.get("eventlet")
+    if eventlet is None or not eventlet.patcher.is_monkey_patched("socket"):
+        return function()
+    from eventlet import tpool
+
+    return tpool.execute(function)  # type: ignore[no-any-return]
