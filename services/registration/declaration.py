@@ -1,0 +1,296 @@
+"""Step 2, the declaration: what a citizen types in, checked field by field, in one pass.
+
+Pure, like ``domain.py``, of which it is a part: standard library only. Every rule is one small function that either
+returns the value as it is kept or raises ``Wrong`` with what would be right.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeVar
+
+from shared.refusals import FieldProblem, Refused
+
+Value = TypeVar("Value")
+
+DOCUMENT_NUMBERS = {
+    "cccd": (r"\d{12}", "CCCD gồm 12 chữ số.", "A CCCD number has 12 digits."),
+    "cmnd": (r"\d{9}", "CMND gồm 9 chữ số.", "A CMND number has 9 digits."),
+    "passport": (
+        r"[A-Z]\d{7,8}|(?=.*\d)[A-Z0-9]{5,9}",
+        "Hộ chiếu Việt Nam gồm 1 chữ cái và 7–8 chữ số; hộ chiếu nước ngoài gồm 5–9 chữ cái và chữ số.",
+        "A Vietnamese passport number is a letter and 7–8 digits; a foreign one is 5–9 letters and digits.",
+    ),
+}
+BIRTH_PATTERNS = {"day": r"\d{4}-\d{2}-\d{2}", "month": r"\d{4}-\d{2}", "year": r"\d{4}"}
+MOBILE = re.compile(r"(?:0|\+?84)([35789]\d{8})")
+EARLIEST_YEAR = 1900
+LONGEST_NAME, LONGEST_STREET = 100, 200
+
+
+@dataclass(frozen=True)
+class Birth:
+    """A birth date as exact as it is known: ``1990-05-17``, ``1990-05`` or ``1990``."""
+
+    precision: str
+    value: str
+
+    @property
+    def year(self) -> int:
+        return int(self.value[:4])
+
+
+@dataclass(frozen=True)
+class Document:
+    """The paper the citizen will bring to the agency: ``cccd``, ``cmnd`` or ``passport``."""
+
+    kind: str
+    number: str
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the citizen can be reached. ``district_name`` only for addresses from before July 2025."""
+
+    province_code: str
+    commune_code: str
+    street: str
+    district_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What was declared, in the form in which it is kept. ``phone`` is E.164."""
+
+    code: str
+    full_name: str
+    birth: Birth
+    document: Document
+    phone: str
+    address: Address
+    sex: str | None = None
+
+    @property
+    def personal_number(self) -> str | None:
+        """The 12 digits that replace the code, where the citizen gave them."""
+        if self.document.kind == "cccd":
+            return self.document.number
+        return self.code if len(self.code) == 12 else None
+
+    @property
+    def checked_part(self) -> tuple[object, ...]:
+        """What the register is asked about; the answer stays true while this stays the same."""
+        return self.personal_number, self.document, self.full_name, self.birth
+
+
+class DeclarationInvalid(Refused):
+    """One or more fields are not as they should be; each says what would be right."""
+
+    vi = "Một số thông tin khai chưa đúng. Vui lòng xem từng mục."
+    en = "Some of the declared information is not right. Please see each field."
+
+
+class Wrong(Exception):
+    """One field is not as it should be; carries what would be right in Vietnamese and English."""
+
+
+def declare(raw: object, *, today: date, province_of_commune: str | None) -> Declaration:
+    """The declaration out of what was sent, whatever that was.
+
+    ``province_of_commune`` is the province of the commune named in it, ``None`` when there is no such commune.
+    Raises ``DeclarationInvalid`` with one problem for each field at fault.
+    """
+    form = Form(raw)
+    birth, document, address = form.part("birth"), form.part("document"), form.part("address")
+    kind = document.take("kind", document_kind)
+    declaration = Declaration(
+        code=form.take("code", insurance_code),
+        full_name=form.take("full_name", full_name),
+        birth=Birth(
+            precision=(precision := birth.take("precision", birth_precision)),
+            value=birth.take("value", lambda value: birth_value(value, precision, today)),
+        ),
+        document=Document(kind, document.take("number", lambda value: document_number(value, kind))),
+        phone=form.take("phone", mobile_number),
+        sex=form.take("sex", sex, optional=True),
+        address=Address(
+            province_code=(province := address.take("province_code", place_code)),
+            commune_code=address.take("commune_code", lambda v: commune(v, province, province_of_commune)),
+            street=address.take("street", street),
+            district_name=address.take("district_name", district, optional=True),
+        ),
+    )
+    if form.problems:
+        raise DeclarationInvalid(*form.problems)
+    return declaration
+
+
+class Form:
+    """A mapping that somebody sent, read field by field; problems gather under dotted names."""
+
+    def __init__(self, raw: object, prefix: str = "", problems: list[FieldProblem] | None = None) -> None:
+        self.raw: Mapping[Any, object] = raw if isinstance(raw, Mapping) else {}
+        self.prefix = prefix
+        self.problems: list[FieldProblem] = [] if problems is None else problems
+
+    def part(self, name: str) -> Form:
+        return Form(self.raw.get(name), f"{self.prefix}{name}.", self.problems)
+
+    def take(self, name: str, rule: Callable[[str], Value], *, optional: bool = False) -> Any:
+        """The field as ``rule`` keeps it; a missing optional one is ``None``, a wrong one is noted."""
+        value = self.raw.get(name)
+        if optional and value in (None, ""):
+            return None
+        try:
+            return rule(value if isinstance(value, str) else "")
+        except Wrong as wrong:
+            self.problems.append(FieldProblem(f"{self.prefix}{name}", *wrong.args))
+            return None
+
+
+def insurance_code(text: str) -> str:
+    """10 digits (BHXH code) or, since August 2025, the 12 of the personal number. No check digit is known."""
+    code = closed_up(text)
+    if not matches(r"\d{10}|\d{12}", code):
+        raise Wrong(
+            "Mã số BHXH gồm 10 chữ số, hoặc 12 chữ số của số định danh cá nhân.",
+            "The BHXH code has 10 digits, or is the personal number of 12 digits.",
+        )
+    return code
+
+
+def full_name(text: str) -> str:
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    letters = all(c.isalpha() or unicodedata.category(c) == "Mn" or c in " '’-." for c in name)
+    if not (letters and 2 <= len(name) <= LONGEST_NAME and any(c.isalpha() for c in name)):
+        raise Wrong(
+            f"Họ và tên như trên giấy tờ, 2–{LONGEST_NAME} chữ cái, không có chữ số.",
+            f"The full name as on the ID document, 2–{LONGEST_NAME} letters, no digits.",
+        )
+    return name
+
+
+def birth_precision(text: str) -> str:
+    return choice(text, tuple(BIRTH_PATTERNS))
+
+
+def birth_value(text: str, precision: str | None, today: date) -> str:
+    """A date that exists, not in the future; as long as ``precision`` says."""
+    value = text.strip()
+    written = BIRTH_PATTERNS.get(precision or "", "|".join(BIRTH_PATTERNS.values()))
+    if not matches(written, value):
+        raise Wrong(
+            "Ngày sinh viết yyyy-mm-dd; nếu chỉ biết tháng: yyyy-mm; chỉ biết năm: yyyy.",
+            "Write the birth date as yyyy-mm-dd; with only the month known yyyy-mm; only the year yyyy.",
+        )
+    year, month, day = (*(int(part) for part in value.split("-")), 1, 1)[:3]
+    try:
+        born = date(year, month, day)
+    except ValueError as error:
+        raise Wrong("Ngày sinh phải là ngày có thật.", "The birth date must be a day that exists.") from error
+    if not EARLIEST_YEAR <= born.year or born > today:
+        raise Wrong(
+            f"Ngày sinh từ năm {EARLIEST_YEAR} đến hôm nay.",
+            f"The birth date is between the year {EARLIEST_YEAR} and today.",
+        )
+    return value
+
+
+def document_kind(text: str) -> str:
+    return choice(text, tuple(DOCUMENT_NUMBERS))
+
+
+def document_number(text: str, kind: str | None) -> str:
+    """The number by the kind of document; while the kind is wrong only its presence is asked for."""
+    number = closed_up(text).upper()
+    pattern, vi, en = DOCUMENT_NUMBERS.get(
+        kind or "", (r".{1,20}", "Nhập số giấy tờ.", "Enter the number of the document.")
+    )
+    if not matches(pattern, number):
+        raise Wrong(vi, en)
+    return number
+
+
+def mobile_number(text: str) -> str:
+    """A Vietnamese mobile number in E.164. The pattern decides: number lists lag behind new ranges."""
+    found = MOBILE.fullmatch(re.sub(r"[\s.\-()]", "", text)) if text.isascii() else None
+    if found is None:
+        raise Wrong(
+            "Số điện thoại di động Việt Nam: 0 hoặc +84, rồi 3, 5, 7, 8 hoặc 9 và 8 chữ số.",
+            "A Vietnamese mobile number: 0 or +84, then 3, 5, 7, 8 or 9 and 8 digits.",
+        )
+    return f"+84{found[1]}"
+
+
+def sex(text: str) -> str:
+    return choice(text, ("male", "female"))
+
+
+def place_code(text: str) -> str:
+    if not matches(r"\d{2}", text.strip()):
+        raise Wrong("Chọn tỉnh, thành phố trong danh sách (mã 2 chữ số).",
+                    "Choose a province or city of the list (a code of 2 digits).")
+    return text.strip()
+
+
+def commune(text: str, province: str | None, province_of_commune: str | None) -> str:
+    if province_of_commune is None or (province is not None and province_of_commune != province):
+        raise Wrong("Chọn xã, phường, đặc khu thuộc tỉnh, thành phố đã chọn (mã 5 chữ số).",
+                    "Choose a commune of the chosen province (a code of 5 digits).")
+    return text.strip()
+
+
+def street(text: str) -> str:
+    line = " ".join(text.split())
+    if not 1 <= len(line) <= LONGEST_STREET or not line.isprintable():
+        raise Wrong(f"Nhập số nhà, đường, thôn xóm (1–{LONGEST_STREET} ký tự).",
+                    f"Enter house number, street or hamlet (1–{LONGEST_STREET} characters).")
+    return line
+
+
+def district(text: str) -> str:
+    line = " ".join(text.split())
+    if not 1 <= len(line) <= LONGEST_NAME or not line.isprintable():
+        raise Wrong(f"Tên quận, huyện cũ: 1–{LONGEST_NAME} ký tự, hoặc bỏ trống.",
+                    f"The former district: 1–{LONGEST_NAME} characters, or left out.")
+    return line
+
+
+def warnings_of(declaration: Declaration, *, phone_range_known: bool) -> tuple[str, ...]:
+    """What the officer should look at: it blocks nothing.
+
+    A CCCD number says century and sex in its fourth digit (0/1 = 19xx male/female, 2/3 = 20xx, …) and the year in
+    the two that follow. ``phone_range_known``: whether the list of number ranges knows the phone.
+    """
+    found = []
+    number = declaration.personal_number
+    if number is not None:
+        century_and_sex = int(number[3])
+        if declaration.sex not in (None, ("male", "female")[century_and_sex % 2]):
+            found.append("document_number_disagrees_with_sex")
+        if 1900 + 100 * (century_and_sex // 2) + int(number[4:6]) != declaration.birth.year:
+            found.append("document_number_disagrees_with_birth_year")
+        if len(declaration.code) == 12 and declaration.code != number:
+            found.append("code_disagrees_with_document_number")
+    if not phone_range_known:
+        found.append("phone_range_unknown")
+    return tuple(found)
+
+
+def choice(text: str, allowed: tuple[str, ...]) -> str:
+    if text not in allowed:
+        raise Wrong("Chọn một trong: " + ", ".join(allowed) + ".", "One of: " + ", ".join(allowed) + ".")
+    return text
+
+
+def closed_up(text: str) -> str:
+    return "".join(text.split())
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether all of ``text`` is the pattern, in ASCII: other scripts' digits are not digits here."""
+    return re.fullmatch(pattern, text, re.ASCII) is not None and text.isascii()

@@ -1,0 +1,359 @@
+"""An application: its steps, its statuses, and what each event does to it. Standard library only.
+
+``draft → submitted → awaiting_visit → verified → completed``, and ``supplement_requested``, ``rejected``,
+``expired``, ``cancelled``. Events come late, early or twice: a step implies the ones before it, the first
+ending stays, and what is already known changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from services.registration.declaration import Declaration
+from services.registration.refusals import (
+    OtpExpired,
+    OtpWrong,
+    PhotoKindUnknown,
+    PhotoNotNeeded,
+    StepOutOfOrder,
+)
+from shared.refusals import FieldProblem, Refused
+
+PHOTO_KINDS = ("portrait", "id_front", "id_back")
+MISSING = {
+    "declaration": ("Hoàn thành tờ khai (bước 2).", "Complete the declaration (step 2)."),
+    "photos.portrait": ("Chụp ảnh chân dung 4x6 (bước 3).", "Take the 4x6 portrait (step 3)."),
+    "photos.id_front": ("Chụp mặt trước giấy tờ (bước 3).", "Take a photo of the ID document's front (step 3)."),
+    "photos.id_back": ("Chụp mặt sau giấy tờ (bước 3).", "Take a photo of the ID document's back (step 3)."),
+    "agency": ("Chọn cơ quan BHXH và nhập e-mail (bước 4).", "Choose an agency, enter an e-mail (step 4)."),
+    "email": ("Xác nhận e-mail bằng mã đã gửi (bước 4).", "Confirm the e-mail with the code sent (step 4)."),
+}
+
+
+class Status(StrEnum):
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    AWAITING_VISIT = "awaiting_visit"
+    SUPPLEMENT_REQUESTED = "supplement_requested"
+    VERIFIED = "verified"
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+OPEN = frozenset({Status.SUBMITTED, Status.AWAITING_VISIT, Status.SUPPLEMENT_REQUESTED})
+"""Submitted, and the case not yet decided."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """The register's answer about the declaration: ``matched``, ``photos_needed`` or ``unavailable``."""
+
+    request_id: UUID
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A cleaned photo in the object store."""
+
+    kind: str
+    ref: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class EmailOtp:
+    """The one code in force: only its keyed hash, and the address it was sent to."""
+
+    keyed_hash: str
+    email: str = field(repr=False)
+    valid_until: datetime
+    tries_left: int
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was promised to the citizen at submission. ``deadline`` is the last moment of the visit."""
+
+    declaration_number: str
+    at: datetime
+    deadline: datetime
+    consent_version: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the timeline. ``at`` never goes back from one line to the next."""
+
+    step: str
+    at: datetime
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Agency:
+    """An agency to visit, as the citizen sees it."""
+
+    code: str
+    name: str
+    province_code: str
+    address: str
+    latitude: float
+    longitude: float
+
+    @property
+    def display_name(self) -> str:
+        """``(001) BHXH TP. Hà Nội – BHXH cơ sở Đống Đa``"""
+        return f"({self.code}) {self.name}"
+
+
+@dataclass(frozen=True)
+class AdministrativeUnit:
+    """A province, or a commune of the province ``parent``."""
+
+    code: str
+    name: str
+    kind: str
+    parent: str | None
+
+
+@dataclass(frozen=True)
+class Registration:
+    """An application as it stands."""
+
+    id: UUID
+    language: str
+    token_hash: bytes = field(repr=False)
+    status: Status = Status.DRAFT
+    declaration: Declaration | None = field(default=None, repr=False)
+    warnings: tuple[str, ...] = ()
+    check: Check | None = None
+    photos: tuple[Photo, ...] = ()
+    agency_code: str | None = None
+    email: str | None = field(default=None, repr=False)
+    email_verified: bool = False
+    email_otp: EmailOtp | None = None
+    submission: Submission | None = None
+    close_requested: str | None = None
+    timeline: tuple[Entry, ...] = ()
+
+    # -- what is there and what is missing --
+
+    @property
+    def outcome(self) -> str | None:
+        """What the citizen learns of the register check: it was ``matched``, or photos are needed."""
+        if self.check is None:
+            return None
+        return "matched" if self.check.outcome == "matched" else "photos_needed"
+
+    @property
+    def photos_needed(self) -> tuple[str, ...]:
+        """The kinds this application must have: both sides of the ID document unless the register matched."""
+        return PHOTO_KINDS[:1] if self.outcome in (None, "matched") else PHOTO_KINDS
+
+    @property
+    def photos_kept(self) -> tuple[Photo, ...]:
+        """The photos that belong to the application: those that are needed."""
+        return tuple(photo for photo in self.photos if photo.kind in self.photos_needed)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        have = {photo.kind for photo in self.photos}
+        absent = {
+            "declaration": self.declaration is None,
+            **{f"photos.{kind}": kind not in have for kind in self.photos_needed},
+            "agency": self.agency_code is None or self.email is None,
+            "email": not self.email_verified,
+        }
+        return tuple(name for name, is_absent in absent.items() if is_absent)
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """Each of the four steps: ``missing`` or ``done``."""
+        missing = {name.split(".")[0] for name in self.missing}
+        return {step: "missing" if step in missing else "done" for step in ("declaration", "photos", "agency", "email")}
+
+    # -- steps of the draft --
+
+    def in_draft(self, *needed: str) -> Self:
+        """Itself, while it is a draft that has what ``needed`` names; else raises ``StepOutOfOrder``."""
+        if self.status is not Status.DRAFT:
+            raise StepOutOfOrder(status=self.status.value)
+        missing = [name for name in self.missing if name in needed]
+        if missing:
+            raise StepOutOfOrder(*(FieldProblem(name, *MISSING[name]) for name in missing), status="draft")
+        return self
+
+    def declared(self, declaration: Declaration, check: Check, warnings: tuple[str, ...]) -> Self:
+        """Step 2 taken, or taken again: photos of another ID document no longer count."""
+        self.in_draft()
+        same_document = self.declaration is not None and self.declaration.document == declaration.document
+        photos = self.photos if same_document else tuple(p for p in self.photos if p.kind == "portrait")
+        return replace(self, declaration=declaration, check=check, warnings=warnings, photos=photos)
+
+    def ready_for_photo(self, kind: str) -> Self:
+        """Itself, if a photo of this kind is asked for now."""
+        if kind not in PHOTO_KINDS:
+            raise PhotoKindUnknown()
+        if kind not in self.in_draft("declaration").photos_needed:
+            raise PhotoNotNeeded()
+        return self
+
+    def with_photo(self, photo: Photo) -> Self:
+        """Step 3: a photo taken, in place of an earlier one of its kind."""
+        others = tuple(p for p in self.ready_for_photo(photo.kind).photos if p.kind != photo.kind)
+        return replace(self, photos=(*others, photo))
+
+    def with_agency(self, agency_code: str, email: str) -> Self:
+        """Step 4. Another e-mail has to be confirmed anew, and a code sent to the old one is void."""
+        chosen = replace(self.in_draft("declaration"), agency_code=agency_code, email=email)
+        return chosen if email == self.email else replace(chosen, email_verified=False, email_otp=None)
+
+    def ready_for_otp(self) -> Self:
+        """Itself, if its e-mail is there and waits to be confirmed."""
+        self.in_draft("agency")
+        if self.email_verified:
+            raise StepOutOfOrder(
+                FieldProblem("email", "E-mail đã được xác nhận.", "The e-mail is already confirmed."), status="draft"
+            )
+        return self
+
+    def with_otp(self, otp: EmailOtp) -> Self:
+        """A code on its way; it replaces the one before. Raises ``StepOutOfOrder`` when the e-mail changed meanwhile."""
+        if self.ready_for_otp().email != otp.email:
+            raise StepOutOfOrder(FieldProblem("email", *MISSING["email"]), status="draft")
+        return replace(self, email_otp=otp)
+
+    def try_otp(self, keyed_hash_matches: bool, now: datetime) -> tuple[Self, Refused | None]:
+        """The code tried once: the registration afterwards, and the refusal if it was not accepted.
+
+        The refusal is returned, not raised: a try that failed has to be kept.
+        """
+        otp = self.in_draft().email_otp
+        if otp is None or otp.email != self.email or now >= otp.valid_until or otp.tries_left < 1:
+            return replace(self, email_otp=None), OtpExpired()
+        if keyed_hash_matches:
+            return replace(self, email_otp=None, email_verified=True), None
+        left = otp.tries_left - 1
+        return replace(self, email_otp=replace(otp, tries_left=left)), OtpWrong(tries_left=left)
+
+    def submitted(self, submission: Submission) -> Self:
+        return replace(
+            self.in_draft(*MISSING), status=Status.SUBMITTED, submission=submission
+        ).entry("submitted", submission.at)
+
+    def cancelled_by_citizen(self, now: datetime) -> Self:
+        """A draft closes at once. After submission the case alone decides: this is a request to it."""
+        if self.status is Status.DRAFT:
+            return replace(self, status=Status.CANCELLED, email_otp=None).entry("cancelled", now)
+        return self.close_requested_for("cancelled", now)
+
+    def close_requested_for(self, reason: str, now: datetime) -> Self:
+        """The case was asked to close, once, while it is open; in any other status nothing changes."""
+        if self.status not in OPEN or self.close_requested is not None:
+            return self
+        step = {"cancelled": "cancel_requested", "deadline_passed": "deadline_passed"}[reason]
+        return replace(self, close_requested=reason).entry(step, now)
+
+    # -- what the case and the messages do to it --
+
+    def checked(self, outcome: str, at: datetime) -> Self:
+        """identity.checked: the case is open. ``unavailable`` coming late never replaces an answer."""
+        if self.submission is None or self.check is None:
+            return self
+        waiting = replace(self, status=Status.AWAITING_VISIT) if self.status is Status.SUBMITTED else self
+        opened = waiting.entry_once("awaiting_visit", at) if waiting.status is Status.AWAITING_VISIT else waiting
+        if self.status not in OPEN or outcome in ("unavailable", self.check.outcome):
+            return opened
+        return replace(opened, check=replace(self.check, outcome=outcome)).entry("register_checked", at, outcome)
+
+    def supplement_asked(self, note: str | None, at: datetime) -> Self:
+        """identity.supplement_requested: ignored once the case is decided."""
+        if self.status not in OPEN:
+            return self
+        return replace(self, status=Status.SUPPLEMENT_REQUESTED).entry("supplement_requested", at, note)
+
+    def verified(self, at: datetime) -> Self:
+        """identity.verified. After ``credentials.issued`` came first it says nothing new."""
+        if self.status not in OPEN:
+            return self
+        return replace(self, status=Status.VERIFIED, email_otp=None).entry("verified", at)
+
+    def issued(self, at: datetime) -> Self:
+        """credentials.issued: implies that the identity was verified, should that event be late."""
+        known = self.verified(at)
+        return known.entry_once("credentials_issued", at) if known.status is Status.VERIFIED else known
+
+    def password_sent(self, at: datetime) -> Self:
+        """The SMS with the password went out: the application is completed, whatever else is late."""
+        known = self.issued(at)
+        if known.status is not Status.VERIFIED:
+            return known
+        return replace(known, status=Status.COMPLETED).entry("credentials_sent", at)
+
+    def password_delivered(self, at: datetime) -> Self:
+        """The phone has received it: it must have been sent."""
+        known = self.password_sent(at)
+        return known.entry_once("credentials_delivered", at) if known.status is Status.COMPLETED else known
+
+    def password_failed(self, at: datetime) -> Self:
+        """The SMS could not be sent: the citizen is told where to turn; the status stays."""
+        known = self.issued(at)
+        failed = known.status in (Status.VERIFIED, Status.COMPLETED)
+        return known.entry("credentials_failed", at) if failed else known
+
+    def ended(self, status: Status, at: datetime, detail: str | None = None) -> Self:
+        """identity.rejected or identity.closed: the first ending stays."""
+        if self.status not in OPEN:
+            return self
+        return replace(self, status=status).entry(status.value, at, detail)
+
+    # -- the timeline --
+
+    def entry(self, step: str, at: datetime, detail: str | None = None) -> Self:
+        last = self.timeline[-1].at if self.timeline else at
+        return replace(self, timeline=(*self.timeline, Entry(step, max(at, last), detail)))
+
+    def entry_once(self, step: str, at: datetime) -> Self:
+        return self if any(entry.step == step for entry in self.timeline) else self.entry(step, at)
+
+
+def declaration_number(sequence: int, year: int) -> str:
+    """As printed on the declaration: ``TK-2026-000000123``."""
+    return f"TK-{year}-{sequence:09d}"
+
+
+def visit_deadline(now: datetime, visit_deadline_days: int) -> datetime:
+    return now + timedelta(days=visit_deadline_days)
+
+
+NEXT = {
+    Status.DRAFT: ("submit", "Hoàn thành các bước còn thiếu rồi nộp hồ sơ.", "Complete what is missing, then submit."),
+    Status.SUBMITTED: ("wait", "Hồ sơ đang được tiếp nhận.", "Your application is being taken in."),
+    Status.AWAITING_VISIT: (
+        "visit",
+        "Mang CMND/CCCD/hộ chiếu đến cơ quan BHXH đã chọn trong thời hạn được thông báo.",
+        "Bring your CMND/CCCD/passport to the chosen agency before the deadline.",
+    ),
+    Status.SUPPLEMENT_REQUESTED: (
+        "supplement", "Bổ sung hồ sơ theo yêu cầu của cơ quan BHXH.", "Supply what the agency has asked for.",
+    ),
+    Status.VERIFIED: ("wait", "Tài khoản đang được cấp; mật khẩu sẽ gửi qua SMS.",
+                      "Your account is being made; the password will come by SMS."),
+    Status.COMPLETED: ("log_in", "Đăng nhập bằng mã số BHXH và mật khẩu đã gửi đến điện thoại.",
+                       "Log in with your BHXH code and the password sent to your phone."),
+    Status.REJECTED: ("start_again", "Hồ sơ không được chấp nhận. Xem lý do và đăng ký lại.",
+                      "The application was rejected. Read the reason and register again."),
+    Status.EXPIRED: ("start_again", "Đã quá thời hạn. Vui lòng đăng ký lại.",
+                     "The deadline has passed. Please register again."),
+    Status.CANCELLED: ("start_again", "Hồ sơ đã hủy. Có thể đăng ký lại.",
+                       "The application was cancelled. You may register again."),
+}
+"""What the citizen does next, by status: a word for programs and a sentence for people."""

@@ -1,0 +1,131 @@
+"""The refusals of registration that a caller may see, each with a name and a sentence in both languages.
+
+Part of the domain; ``domain.py`` hands them on, and ``DeclarationInvalid`` stands beside the form it judges.
+"""
+
+from __future__ import annotations
+
+from shared.refusals import FieldProblem, Refused
+
+
+class RegistrationUnknown(Refused):
+    """No such registration, or not with this token: the two are never told apart."""
+
+    vi = "Không tìm thấy hồ sơ đăng ký, hoặc mã tiếp tục không đúng."
+    en = "No such registration, or the resume token is not the right one."
+
+
+class StepOutOfOrder(Refused):
+    """The step cannot be taken now; the fields say what is missing, ``status`` where the application stands."""
+
+    vi = "Chưa thể thực hiện bước này."
+    en = "This step cannot be taken now."
+
+
+class PhotoKindUnknown(Refused):
+    vi = "Loại ảnh không đúng: portrait, id_front hoặc id_back."
+    en = "The kind of photo is not known: portrait, id_front or id_back."
+
+
+class PhotoNotNeeded(Refused):
+    vi = "Thông tin công dân đã được CSDLQG về dân cư xác thực: không cần ảnh giấy tờ."
+    en = "The national population database has confirmed the citizen: no photo of the ID document is needed."
+
+
+class PhotoUnknown(Refused):
+    vi = "Không tìm thấy ảnh vừa tải lên. Vui lòng tải lại."
+    en = "The uploaded photo was not found. Please upload it again."
+
+
+class PhotoTooLarge(Refused):
+    vi = "Ảnh quá lớn. Vui lòng chụp hoặc lưu lại ảnh với kích thước nhỏ hơn."
+    en = "The photo is too large. Please take it or save it again at a smaller size."
+
+
+class PhotoNotAnImage(Refused):
+    vi = "Tệp không phải là ảnh JPEG hoặc PNG đọc được. Vui lòng chụp lại."
+    en = "The file is not a readable JPEG or PNG image. Please take the photo again."
+
+
+class PhotoWrongShape(Refused):
+    vi = "Khổ ảnh không đúng."
+    en = "The photo has the wrong shape."
+
+
+class AgencyUnknown(Refused):
+    vi = "Cơ quan BHXH không có trong danh sách."
+    en = "The agency is not on the list."
+
+    def __init__(self) -> None:
+        super().__init__(
+            FieldProblem("agency_code", "Chọn một cơ quan trong danh sách.", "Choose an agency of the list.")
+        )
+
+
+class EmailInvalid(Refused):
+    vi = "Địa chỉ e-mail không đúng."
+    en = "The e-mail address is not right."
+
+    def __init__(self) -> None:
+        super().__init__(
+            FieldProblem(
+                "email", "Nhập địa chỉ e-mail dạng ten@example.vn.", "Enter an e-mail address like name@example.vn."
+            )
+        )
+
+
+class OtpWrong(Refused):
+    """``tries_left`` tells how often the code may still be tried."""
+
+    vi = "Mã xác nhận không đúng."
+    en = "The code is not right."
+
+
+class OtpExpired(Refused):
+    """Too late, already used, replaced by a newer one, or tried too often."""
+
+    vi = "Mã xác nhận không còn hiệu lực. Vui lòng yêu cầu mã mới; thông tin đã nhập vẫn được giữ."
+    en = "The code is no longer valid. Please ask for a new one; what you entered is kept."
+
+
+class OtpTooMany(Refused):
+    vi = "Đã yêu cầu quá nhiều mã xác nhận. Vui lòng thử lại sau một giờ; thông tin đã nhập vẫn được giữ."
+    en = "Too many codes were asked for. Please try again in an hour; what you entered is kept."
+
+
+class OtpUnavailable(Refused):
+    vi = "Tạm thời chưa gửi được mã xác nhận. Vui lòng thử lại sau ít phút; thông tin đã nhập vẫn được giữ."
+    en = "Codes cannot be sent right now. Please try again in a few minutes; what you entered is kept."
+
+
+class ConsentRequired(Refused):
+    vi = "Cần đồng ý với văn bản hiện hành về xử lý dữ liệu cá nhân."
+    en = "Consent to the text in force on personal data is needed."
+
+
+class PhoneTaken(Refused):
+    vi = "Mỗi số điện thoại chỉ được đăng ký cho 1 mã số."
+    en = "Each phone number can be registered for one code only."
+
+    def __init__(self) -> None:
+        super().__init__(
+            FieldProblem(
+                "phone",
+                "Dùng số điện thoại khác chính chủ, hoặc đến cơ quan BHXH để đổi số điện thoại.",
+                "Use another phone number of your own, or have it changed at the agency.",
+            )
+        )
+
+
+class CodeTaken(Refused):
+    vi = "Mã số BHXH này đã có hồ sơ đăng ký."
+    en = "This BHXH code already has a registration."
+
+    def __init__(self) -> None:
+        super().__init__(
+            FieldProblem(
+                "code",
+                "Nếu đây là mã số của bạn, hãy đến cơ quan BHXH cùng giấy tờ tùy thân.",
+                "If this is your code, please visit the agency with your ID document.",
+            )
+        )

@@ -1,0 +1,38 @@
+"""The settings of registration, each a variable of the environment (``shared/settings.py``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shared.settings import CommonSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(CommonSettings):
+    database_url: str = field(metadata={"help": "The own database: postgresql://…"})
+    redis_url: str = field(metadata={"help": "Counters of how many codes were asked for: redis://…"})
+    objects_dir: str = field(metadata={"help": "The object folder shared with the gateway and identity."})
+    visit_deadline_days: int = field(
+        default=30, metadata={"help": "Days from submission to the last day of the visit.", "least": 1}
+    )
+    consent_version: str = field(
+        default="2026-01", metadata={"help": "The text on personal data that is in force."}
+    )
+    email_otp_minutes: int = field(
+        default=10, metadata={"help": "Minutes for which an e-mail code is valid.", "least": 1}
+    )
+    email_otp_limit: str = field(
+        default="3/hour", metadata={"help": "How many codes one registration may ask for."}
+    )
+    email_otp_address_limit: str = field(
+        default="10/hour", metadata={"help": "How many codes one e-mail address may be sent, in all."}
+    )
+    check_seconds: float = field(
+        default=2.0, metadata={"help": "How long step 2 waits for the register check."}
+    )
+    photo_max_bytes: int = field(
+        default=8 * 1024 * 1024, metadata={"help": "Largest photo that is looked at, in bytes.", "least": 1}
+    )
+    photo_inspectors: int = field(
+        default=2, metadata={"help": "Photos looked at in one process at the same time.", "least": 1}
+    )

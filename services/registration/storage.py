@@ -1,0 +1,192 @@
+"""Registrations, claims and places in PostgreSQL: the only place that knows the tables.
+
+An application is one row, read and written whole; phone and code are rows of ``claims``, whose unique indexes
+alone decide who holds them.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.errors import UniqueViolation
+from psycopg.types.json import Jsonb
+
+from services.registration.declaration import Address, Birth, Declaration, Document
+from services.registration.domain import (
+    AdministrativeUnit,
+    Agency,
+    Check,
+    EmailOtp,
+    Entry,
+    Photo,
+    Registration,
+    Status,
+    Submission,
+)
+from services.registration.refusals import CodeTaken, PhoneTaken
+from shared.database import Transaction
+
+CLAIM_REFUSALS = {"phone_unique": PhoneTaken, "code_unique": CodeTaken}
+
+ADD = """
+INSERT INTO registrations (id, status, language, token_hash, timeline)
+VALUES (%(id)s, %(status)s, %(language)s, %(token_hash)s, %(timeline)s)
+"""
+FIND = "SELECT * FROM registrations WHERE id = %(id)s"
+FIND_TO_CHANGE = FIND + " FOR UPDATE"
+SAVE = """
+UPDATE registrations SET
+    status = %(status)s, declaration = %(declaration)s, warnings = %(warnings)s,
+    register_check = %(register_check)s, photos = %(photos)s, agency_code = %(agency_code)s, email = %(email)s,
+    email_verified = %(email_verified)s, email_otp = %(email_otp)s, declaration_number = %(declaration_number)s,
+    submitted_at = %(submitted_at)s, deadline = %(deadline)s, consent_version = %(consent_version)s,
+    close_requested = %(close_requested)s, timeline = %(timeline)s, changed_at = now()
+WHERE id = %(id)s
+"""
+CLAIM = "INSERT INTO claims (registration_id, phone, code) VALUES (%(id)s, %(phone)s, %(code)s)"
+FREE = "DELETE FROM claims WHERE registration_id = %(id)s"
+NEXT_DECLARATION = "SELECT nextval('declaration_numbers') AS number"
+AGENCY = "SELECT code, name, province_code, address, latitude, longitude FROM agencies WHERE code = %(code)s"
+AGENCIES = """
+SELECT code, name, province_code, address, latitude, longitude FROM agencies
+WHERE (%(province_code)s::text IS NULL OR province_code = %(province_code)s)
+  AND (%(part)s::text IS NULL OR strpos(searched_name, %(part)s) > 0)
+ORDER BY code
+"""
+UNIT = "SELECT code, name, kind, parent FROM administrative_units WHERE code = %(code)s AND valid_to IS NULL"
+UNITS = """
+SELECT code, name, kind, parent FROM administrative_units
+WHERE parent IS NOT DISTINCT FROM %(parent)s AND valid_to IS NULL
+ORDER BY code
+"""
+
+
+class Storage:
+    """``use_cases.Storage`` on the service's own database."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
+
+    def add(self, registration: Registration) -> None:
+        self.tx.run(ADD, row_of(registration))
+
+    def find(self, registration_id: UUID, *, to_change: bool = False) -> Registration | None:
+        row = self.tx.one(FIND_TO_CHANGE if to_change else FIND, {"id": registration_id})
+        return None if row is None else registration_of(row)
+
+    def save(self, registration: Registration) -> None:
+        self.tx.run(SAVE, row_of(registration))
+
+    def claim(self, registration_id: UUID, *, phone: str, code: str) -> None:
+        try:
+            self.tx.run(CLAIM, {"id": registration_id, "phone": phone, "code": code})
+        except UniqueViolation as error:
+            refusal = CLAIM_REFUSALS.get(error.diag.constraint_name or "")
+            if refusal is None:
+                raise
+            raise refusal() from None       # the database's message holds the number
+
+    def free_claims(self, registration_id: UUID) -> None:
+        self.tx.run(FREE, {"id": registration_id})
+
+    def next_declaration(self) -> int:
+        row = self.tx.one(NEXT_DECLARATION)
+        assert row is not None
+        return int(row["number"])
+
+    def agency(self, code: str) -> Agency | None:
+        row = self.tx.one(AGENCY, {"code": code})
+        return None if row is None else Agency(**row)
+
+    def agencies(self, *, province_code: str | None, name_part: str | None) -> list[Agency]:
+        part = None if name_part is None else plain(name_part)
+        return [Agency(**row) for row in self.tx.all(AGENCIES, {"province_code": province_code, "part": part})]
+
+    def administrative_units(self, *, parent: str | None) -> list[AdministrativeUnit]:
+        return [AdministrativeUnit(**row) for row in self.tx.all(UNITS, {"parent": parent})]
+
+    def administrative_unit(self, code: str) -> AdministrativeUnit | None:
+        row = self.tx.one(UNIT, {"code": code})
+        return None if row is None else AdministrativeUnit(**row)
+
+
+def plain(text: str) -> str:
+    """A name as it is searched for: lower case, no diacritics, single spaces: ``Đống Đa`` is ``dong da``."""
+    letters = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
+    kept = "".join(c for c in letters if c.isprintable() and unicodedata.category(c) != "Mn")
+    return " ".join(kept.split())
+
+
+def row_of(registration: Registration) -> dict[str, Any]:
+    """The columns of a registration."""
+    held, submission = registration, registration.submission
+    return {
+        "id": held.id,
+        "status": held.status.value,
+        "language": held.language,
+        "token_hash": held.token_hash,
+        "declaration": held.declaration and Jsonb(declaration_json(held.declaration)),
+        "warnings": Jsonb(held.warnings),
+        "register_check": held.check
+        and Jsonb({"request_id": str(held.check.request_id), "outcome": held.check.outcome}),
+        "photos": Jsonb([vars(photo) for photo in held.photos]),
+        "agency_code": held.agency_code,
+        "email": held.email,
+        "email_verified": held.email_verified,
+        "email_otp": held.email_otp
+        and Jsonb({**vars(held.email_otp), "valid_until": held.email_otp.valid_until.isoformat()}),
+        "declaration_number": submission and submission.declaration_number,
+        "submitted_at": submission and submission.at,
+        "deadline": submission and submission.deadline,
+        "consent_version": submission and submission.consent_version,
+        "close_requested": held.close_requested,
+        "timeline": Jsonb([{**vars(entry), "at": entry.at.isoformat()} for entry in held.timeline]),
+    }
+
+
+def declaration_json(declaration: Declaration) -> dict[str, Any]:
+    return {
+        **vars(declaration),
+        "birth": vars(declaration.birth),
+        "document": vars(declaration.document),
+        "address": vars(declaration.address),
+    }
+
+
+def registration_of(row: dict[str, Any]) -> Registration:
+    """The registration in a row."""
+    check, otp = row["register_check"], row["email_otp"]
+    return Registration(
+        id=row["id"],
+        language=row["language"],
+        token_hash=bytes(row["token_hash"]),
+        status=Status(row["status"]),
+        declaration=row["declaration"] and declaration_of(row["declaration"]),
+        warnings=tuple(row["warnings"]),
+        check=check and Check(UUID(check["request_id"]), check["outcome"]),
+        photos=tuple(Photo(**photo) for photo in row["photos"]),
+        agency_code=row["agency_code"],
+        email=row["email"],
+        email_verified=row["email_verified"],
+        email_otp=otp and EmailOtp(**{**otp, "valid_until": datetime.fromisoformat(otp["valid_until"])}),
+        submission=row["declaration_number"]
+        and Submission(row["declaration_number"], row["submitted_at"], row["deadline"], row["consent_version"]),
+        close_requested=row["close_requested"],
+        timeline=tuple(
+            Entry(entry["step"], datetime.fromisoformat(entry["at"]), entry["detail"]) for entry in row["timeline"]
+        ),
+    )
+
+
+def declaration_of(kept: dict[str, Any]) -> Declaration:
+    return Declaration(
+        **{
+            **kept,
+            "birth": Birth(**kept["birth"]),
+            "document": Document(**kept["document"]),
+            "address": Address(**kept["address"]),
+        }
+    )

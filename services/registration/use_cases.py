@@ -1,0 +1,349 @@
+"""What can be done with a registration, one function per intention.
+
+Each runs inside the caller's transaction, which ``storage`` holds. Time, ids and secrets come in as arguments.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.registration import domain
+from services.registration.declaration import Declaration, declare
+from services.registration.domain import (
+    AdministrativeUnit,
+    Agency,
+    Check,
+    EmailOtp,
+    Photo,
+    Registration,
+    Status,
+    Submission,
+)
+from services.registration.refusals import AgencyUnknown, ConsentRequired, RegistrationUnknown
+from shared.events import registration as events
+from shared.messaging import outbox
+from shared.messaging.outbox import Due, Transaction
+from shared.refusals import FieldProblem, Refused
+
+Change = Callable[[Registration], Registration]
+
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+EMAIL_OTP_TRIES = 5
+REMINDERS_DAYS_BEFORE = (7, 1)
+EXPIRY_JOB, REMINDER_JOB = "pass_deadline", "remind"
+CLOSED = frozenset({Status.REJECTED, Status.EXPIRED, Status.CANCELLED})
+"""Endings after which phone and code are free again."""
+
+
+class Storage(Protocol):
+    """Where registrations are kept. ``storage.py`` is the real one, ``tests/unit/fakes.py`` its twin."""
+
+    @property
+    def tx(self) -> Transaction: ...
+
+    def add(self, registration: Registration) -> None: ...
+    def find(self, registration_id: UUID, *, to_change: bool = False) -> Registration | None:
+        """``to_change`` holds it until the transaction ends."""
+    def save(self, registration: Registration) -> None: ...
+    def claim(self, registration_id: UUID, *, phone: str, code: str) -> None:
+        """Raises ``PhoneTaken`` or ``CodeTaken`` when another registration holds it."""
+    def free_claims(self, registration_id: UUID) -> None: ...
+    def next_declaration(self) -> int: ...
+    def agency(self, code: str) -> Agency | None: ...
+    def agencies(self, *, province_code: str | None, name_part: str | None) -> list[Agency]:
+        """In order of code; ``name_part`` is found whatever its case and diacritics."""
+    def administrative_units(self, *, parent: str | None) -> list[AdministrativeUnit]:
+        """The provinces, or the communes of ``parent``, in order of code."""
+    def administrative_unit(self, code: str) -> AdministrativeUnit | None: ...
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a caller shows to reach a registration: its id and the hash of the resume token."""
+
+    registration_id: UUID | None
+    token_hash: bytes
+
+
+NOBODY = bytes(32)
+
+
+def hold(storage: Storage, key: Key, *, to_change: bool = False) -> Registration:
+    """The registration that ``key`` opens. Raises ``RegistrationUnknown``, the same whatever was wrong.
+
+    The hashes are compared in constant time, also where there is no such registration.
+    """
+    found = None
+    if key.registration_id is not None:
+        found = storage.find(key.registration_id, to_change=to_change)
+    expected = NOBODY if found is None else found.token_hash
+    if not hmac.compare_digest(expected, key.token_hash) or found is None:
+        raise RegistrationUnknown()
+    return found
+
+
+def start(
+    storage: Storage, *, registration_id: UUID, token_hash: bytes, language: str, now: datetime
+) -> Registration:
+    """Step 1: an empty draft."""
+    draft = Registration(id=registration_id, language=language, token_hash=token_hash).entry("started", now)
+    storage.add(draft)
+    return draft
+
+
+def read_declaration(
+    storage: Storage, key: Key, raw: object, *, today: date
+) -> tuple[Registration, Declaration]:
+    """Step 2, first half: the draft and what was declared, every field looked at. Changes nothing.
+
+    Raises ``DeclarationInvalid``.
+    """
+    draft = hold(storage, key).in_draft()
+    address = raw.get("address") if isinstance(raw, Mapping) else None
+    code = address.get("commune_code") if isinstance(address, Mapping) else None
+    unit = storage.administrative_unit(code.strip()) if isinstance(code, str) else None
+    return draft, declare(raw, today=today, province_of_commune=unit.parent if unit else None)
+
+
+def answer_known(draft: Registration, declaration: Declaration) -> Check | None:
+    """The register's answer, if it gave one and is not asked anything new by ``declaration``."""
+    if draft.declaration is None or draft.check is None or draft.check.outcome == "unavailable":
+        return None
+    return draft.check if draft.declaration.checked_part == declaration.checked_part else None
+
+
+def save_declaration(
+    storage: Storage, key: Key, declaration: Declaration, *, check: Check, warnings: tuple[str, ...]
+) -> Registration:
+    """Step 2, second half: the declaration and the register's answer to it, kept together."""
+    draft = hold(storage, key, to_change=True).declared(declaration, check, warnings)
+    storage.save(draft)
+    return draft
+
+
+def attach_photo(storage: Storage, key: Key, photo: Photo) -> tuple[Registration, str | None]:
+    """Step 3: the registration with the photo, and the reference of the one it replaces."""
+    draft = hold(storage, key, to_change=True)
+    replaced = next((p.ref for p in draft.photos if p.kind == photo.kind), None)
+    draft = draft.with_photo(photo)
+    storage.save(draft)
+    return draft, replaced
+
+
+def choose_agency(storage: Storage, key: Key, *, agency_code: str, email: str) -> Registration:
+    """Step 4: where the papers will be shown, and the e-mail. Raises ``AgencyUnknown``."""
+    draft = hold(storage, key, to_change=True)
+    if storage.agency(agency_code) is None:
+        raise AgencyUnknown()
+    draft = draft.with_agency(agency_code, email)
+    storage.save(draft)
+    return draft
+
+
+def request_email_otp(
+    storage: Storage, key: Key, *, otp: EmailOtp, sealed_otp: str, now: datetime
+) -> Registration:
+    """A new code is on its way to the e-mail; the one before it is void.
+
+    ``otp.email`` is the address the code was made for. Raises ``StepOutOfOrder`` when it is no longer the draft's.
+    """
+    draft = hold(storage, key, to_change=True).with_otp(otp)
+    storage.save(draft)
+    outbox.add(
+        storage.tx,
+        events.EMAIL_OTP_REQUESTED.event(
+            subject=draft.id,
+            correlation_id=draft.id,
+            at=now,
+            data={
+                "registration_id": draft.id,
+                "email": otp.email,
+                "sealed_otp": sealed_otp,
+                "valid_until": otp.valid_until,
+                "language": draft.language,
+            },
+        ),
+    )
+    return draft
+
+
+def confirm_email_otp(
+    storage: Storage, key: Key, *, keyed_hash: str, now: datetime
+) -> tuple[Registration, Refused | None]:
+    """One try of the code. The refusal is returned, so that the try is kept with the commit."""
+    draft = hold(storage, key, to_change=True)
+    expected = draft.email_otp.keyed_hash if draft.email_otp else ""
+    draft, refusal = draft.try_otp(hmac.compare_digest(expected, keyed_hash), now)
+    storage.save(draft)
+    return draft, refusal
+
+
+def submit(
+    storage: Storage, key: Key, *, consent_version: str, in_force: str, visit_deadline_days: int, now: datetime
+) -> Registration:
+    """The declaration is submitted, phone and code are claimed. Done before: the same answer, nothing again.
+
+    Raises ``StepOutOfOrder`` naming what is missing, ``PhoneTaken``, ``CodeTaken``, ``ConsentRequired``.
+    """
+    draft = hold(storage, key, to_change=True)
+    if draft.submission is not None:
+        return draft
+    draft.in_draft(*domain.MISSING)
+    if consent_version != in_force:
+        raise ConsentRequired(
+            FieldProblem("consent_version", f"Phiên bản hiện hành: {in_force}.", f"In force: {in_force}.")
+        )
+    declaration = draft.declaration
+    assert declaration is not None      # in_draft made sure of it
+    storage.claim(draft.id, phone=declaration.phone, code=declaration.code)
+    number = domain.declaration_number(storage.next_declaration(), now.astimezone(VIETNAM).year)
+    deadline = domain.visit_deadline(now, visit_deadline_days)
+    submitted = draft.submitted(Submission(number, now, deadline, consent_version))
+    storage.save(submitted)
+    outbox.add(
+        storage.tx,
+        events.SUBMITTED.event(
+            subject=draft.id, correlation_id=draft.id, at=now, data=submission_data(submitted, declaration)
+        ),
+    )
+    outbox.add(storage.tx, Due(EXPIRY_JOB, key=str(draft.id), at=deadline))
+    for days in REMINDERS_DAYS_BEFORE:
+        if days < visit_deadline_days:
+            at = deadline - timedelta(days=days)
+            outbox.add(storage.tx, Due(REMINDER_JOB, key=f"{draft.id} {days}", at=at))
+    return submitted
+
+
+def submission_data(registration: Registration, declaration: Declaration) -> dict[str, Any]:
+    """The body of registration.submitted.v1."""
+    submission, check = registration.submission, registration.check
+    assert submission is not None       # both are there once submitted
+    assert check is not None
+    return {
+        "registration_id": registration.id,
+        "declaration_number": submission.declaration_number,
+        "person": {
+            "code": declaration.code,
+            "personal_number": declaration.personal_number,
+            "full_name": declaration.full_name,
+            "birth": declaration.birth,
+            "sex": declaration.sex,
+        },
+        "document": declaration.document,
+        "phone": declaration.phone,
+        "email": registration.email,
+        "address": declaration.address,
+        "agency_code": registration.agency_code,
+        "photos": registration.photos_kept,
+        "register_check": check,
+        "warnings": registration.warnings,
+        "consent": {"version": submission.consent_version, "at": submission.at},
+        "deadline": submission.deadline,
+        "guardian": None,
+        "language": registration.language,
+    }
+
+
+def cancel(storage: Storage, key: Key, *, now: datetime) -> Registration:
+    """A draft is closed at once; a submitted application asks its case to close, once."""
+    before = hold(storage, key, to_change=True)
+    after = before.cancelled_by_citizen(now)
+    ask_to_close(storage, before, after, now)
+    return after
+
+
+def pass_deadline(storage: Storage, registration_id: UUID, *, now: datetime) -> None:
+    """The deadline has passed: the case is asked to close, if it is still open."""
+    before = storage.find(registration_id, to_change=True)
+    if before is not None:
+        ask_to_close(storage, before, before.close_requested_for("deadline_passed", now), now)
+
+
+def ask_to_close(storage: Storage, before: Registration, after: Registration, now: datetime) -> None:
+    if after == before:
+        return
+    storage.save(after)
+    if after.close_requested != before.close_requested:
+        data = {"registration_id": after.id, "reason": after.close_requested}
+        outbox.add(
+            storage.tx,
+            events.CLOSE_REQUESTED.event(subject=after.id, correlation_id=after.id, at=now, data=data),
+        )
+
+
+def remind(storage: Storage, registration_id: UUID, *, now: datetime) -> None:
+    """The visit is still to come and its deadline near: a message is due."""
+    held = storage.find(registration_id)
+    if held is None or held.status not in domain.OPEN or held.close_requested is not None:
+        return
+    agency = storage.agency(held.agency_code or "")
+    if held.declaration is None or held.submission is None or agency is None:
+        return
+    data = {
+        "registration_id": held.id,
+        "phone": held.declaration.phone,
+        "email": held.email,
+        "agency": agency,
+        "deadline": held.submission.deadline,
+        "language": held.language,
+    }
+    outbox.add(
+        storage.tx, events.REMINDER_DUE.event(subject=held.id, correlation_id=held.id, at=now, data=data)
+    )
+
+
+# -- what others report; each may come late, early or twice (``domain.py`` says what then) --
+
+
+def note_check(storage: Storage, registration_id: UUID, *, outcome: str, at: datetime) -> None:
+    note(storage, registration_id, lambda held: held.checked(outcome, at))
+
+
+def note_supplement(storage: Storage, registration_id: UUID, *, text: str | None, at: datetime) -> None:
+    note(storage, registration_id, lambda held: held.supplement_asked(text, at))
+
+
+def note_verified(storage: Storage, registration_id: UUID, *, at: datetime) -> None:
+    note(storage, registration_id, lambda held: held.verified(at))
+
+
+def note_issued(storage: Storage, registration_id: UUID, *, at: datetime) -> None:
+    note(storage, registration_id, lambda held: held.issued(at))
+
+
+def note_rejected(storage: Storage, registration_id: UUID, *, reason: str, at: datetime) -> None:
+    note(storage, registration_id, lambda held: held.ended(Status.REJECTED, at, reason))
+
+
+def note_closed(storage: Storage, registration_id: UUID, *, reason: str, at: datetime) -> None:
+    status = Status.EXPIRED if reason == "deadline_passed" else Status.CANCELLED
+    note(storage, registration_id, lambda held: held.ended(status, at))
+
+
+def note_message(storage: Storage, registration_id: UUID, *, outcome: str, at: datetime) -> None:
+    """The SMS with the password was ``sent``, ``delivered`` or ``failed``."""
+    steps = {
+        "sent": Registration.password_sent,
+        "delivered": Registration.password_delivered,
+        "failed": Registration.password_failed,
+    }
+    note(storage, registration_id, lambda held: steps[outcome](held, at))
+
+
+def note(storage: Storage, registration_id: UUID, change: Change) -> None:
+    """Apply a change to a registration if it is known; an ending that closes it frees phone and code."""
+    before = storage.find(registration_id, to_change=True)
+    if before is None:
+        return
+    after = change(before)
+    if after == before:
+        return
+    storage.save(after)
+    if after.status in CLOSED and before.status not in CLOSED:
+        storage.free_claims(registration_id)
