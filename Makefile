@@ -1,0 +1,104 @@
+# VssID: every way to run, test and look after the product. `make` alone lists them.
+
+RUN     ?= .run
+CITIZENS ?= 20
+SERVICE ?=
+ROWS    ?=
+PYTHON  ?= python3
+VENV    := .venv
+PY      := $(VENV)/bin/python
+NATIVE  := $(PY) -m deploy.native
+export PYTHONPATH := $(CURDIR)
+
+# Unit tests need nothing; the others start private servers under .run/ by themselves.
+UNIT        := $(wildcard shared/tests/unit shared/*/tests/unit services/*/tests/unit deploy/*/tests/unit tests/unit)
+INTEGRATION := $(wildcard shared/tests/integration shared/*/tests/integration services/*/tests/integration \
+                          deploy/*/tests/integration)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down restart status logs endpoints demo test test-unit test-integration test-contracts \
+        test-e2e test-faults lint format promises prove lock docs clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Settings: RUN=.run (folder of the installation)  CITIZENS=20  SERVICE=identity  ROWS=\"G6 F9\""
+
+setup: ## Install what is missing: Debian packages (as root), the Python environment
+	@sh deploy/native/install.sh
+	@sh deploy/native/environment.sh $(PYTHON) $(VENV)
+
+# Running
+
+up: setup ## Start everything on this machine and wait until it is ready
+	@$(NATIVE) up --run $(RUN)
+
+down: ## Stop everything that was started; the data stays
+	@if [ -x $(PY) ]; then $(NATIVE) down --run $(RUN); fi
+
+restart: setup ## Start services and stand-ins anew, with the code as it is now
+	@$(NATIVE) restart --run $(RUN)
+
+status: setup ## Show every process
+	@$(NATIVE) status --run $(RUN)
+
+logs: setup ## Follow the logs (SERVICE=identity for one process)
+	@$(NATIVE) logs --run $(RUN) --service "$(SERVICE)"
+
+endpoints: setup ## Print where each thing listens, as JSON
+	@$(NATIVE) endpoints --run $(RUN)
+
+demo: setup ## Run CITIZENS=20 synthetic citizens through the whole path
+	@RUN=$(RUN) CITIZENS=$(CITIZENS) $(PY) -m deploy.demo
+
+# Testing
+
+test: lint test-unit test-integration test-contracts test-e2e test-faults ## Everything below
+
+lint: setup ## Style, types, and the directions of imports
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy --strict $(wildcard services/*/domain.py services/*/use_cases.py)
+	$(VENV)/bin/lint-imports
+
+test-unit: setup ## Tests that need no server
+	$(PY) -m pytest $(UNIT)
+
+test-integration: setup ## Tests on private servers
+	$(PY) -m pytest $(INTEGRATION)
+
+test-contracts: setup ## Events, queues, and the rules of the house
+	$(PY) -m pytest tests/contracts
+
+test-e2e: setup ## The whole path, over HTTP
+	$(PY) -m pytest tests/e2e
+
+test-faults: setup ## The whole path while parts of it are killed
+	$(PY) -m pytest tests/faults
+
+promises: setup ## Print which test proves which promise
+	@$(PY) -m tests.promises list
+
+prove: setup ## Prove promises with their planted twins: ROWS="G6 F9"
+	@$(PY) -m tests.promises prove $(ROWS)
+
+# Looking after the source
+
+format: setup ## Format the source
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+lock: setup ## Resolve the dependencies anew into requirements.lock
+	$(PY) -m pip install --quiet uv
+	$(VENV)/bin/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
+	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock
+
+docs: setup ## Generate the API documents in docs/
+	$(PY) -m shared.events.asyncapi > docs/asyncapi.json
+	$(PY) -m services.gateway.openapi > docs/openapi.json
+
+clean: ## Stop every installation under .run, and remove its data and all caches
+	@if [ -x $(PY) ]; then for ports in $$(find .run -maxdepth 2 -name ports.json 2>/dev/null); do \
+	    $(NATIVE) down --run "$$(dirname "$$ports")"; done; fi
+	rm -rf .run .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
