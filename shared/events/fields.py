@@ -91,9 +91,16 @@ class Moment(fields.AwareDateTime):
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from error
 
 
+class DataSchema(Schema):
+    """Looks only for keys in a dict: marshmallow would take its method ``items`` for a field of that name."""
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        return obj.get(attr, default) if isinstance(obj, dict) else super().get_attribute(obj, attr, default)
+
+
 def schema_of(name: str, parts: Mapping[str, fields.Field[Any]]) -> Schema:
     """A schema that ignores the fields it does not know: a newer publisher may send more."""
-    return Schema.from_dict(dict(parts), name=name)(unknown=EXCLUDE)
+    return DataSchema.from_dict(dict(parts), name=name)(unknown=EXCLUDE)
 
 
 class Part(fields.Nested):
@@ -108,3 +115,6 @@ class Several(fields.List[Any]):
 
     def __init__(self, kind: fields.Field[Any], *, optional: bool = False) -> None:
         super().__init__(kind, **presence(optional))
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return super()._serialize(value, attr, obj, **kwargs) if isinstance(value, list | tuple) else value

@@ -142,6 +142,14 @@ def test_an_event_that_does_not_fit_is_not_made(changes):
         verified(**changes)
 
 
+@pytest.mark.parametrize("items", [7, "ab", {}, None, [7], object])
+def test_a_list_that_is_none_is_not_made_into_an_event(items):
+    data = {"registration_id": uuid4(), "phone": "+84900000001", "email": "a@b.example", "language": "vi"}
+    for wrong in (data, data | {"items": items}):
+        with pytest.raises(ValidationError, match="items"):
+            identity.SUPPLEMENT_REQUESTED.event(subject="a", correlation_id="a", at=NOW, data=wrong)
+
+
 # --- what is refused -----------------------------------------------------------------------------
 
 

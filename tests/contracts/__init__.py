@@ -1,0 +1,1 @@
+"""What the services promise each other: events, listeners, calls, and the direction of imports."""

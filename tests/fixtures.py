@@ -1,0 +1,85 @@
+"""Fixtures for all tests: real servers of this run's own, throw-away databases and vhosts, the whole product.
+
+They are started when a test first asks for them, once a run, under ``.run/test``. What the run found
+running it leaves running; what it started it stops.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import settings
+
+from deploy.native.instance import Instance, Vhost
+
+RUN = os.environ.get("VSSID_TEST_RUN", ".run/test")
+
+settings.register_profile("vssid", deadline=None)  # a busy machine is no error
+settings.load_profile("vssid")
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def instance() -> Iterator[Instance]:
+    """The installation of this run, nothing of it started yet."""
+    instance = Instance(RUN)
+    found_running = bool(instance.strays())
+    yield instance
+    if not found_running:
+        instance.down()
+
+
+@pytest.fixture(scope="session")
+def servers(instance: Instance) -> Instance:
+    """RabbitMQ, PostgreSQL and Redis are up."""
+    instance.up("servers")
+    return instance
+
+
+@pytest.fixture(scope="session")
+def product(instance: Instance) -> Instance:
+    """Everything is up: servers, stand-ins, services, gateway."""
+    instance.up("all")
+    return instance
+
+
+@pytest.fixture
+def database(servers: Instance) -> Iterator[Callable[[str], str]]:
+    """``database("identity")``: the DSN of an empty database with its tables, dropped afterwards."""
+    made: list[str] = []
+
+    def make(service: str) -> str:
+        name = f"test_{service}_{os.getpid()}_{next(_numbers)}"
+        made.append(name)
+        dsn = servers.database(name)
+        migrate(service, dsn)
+        return dsn
+
+    yield make
+    for name in made:
+        servers.drop_database(name)
+
+
+@pytest.fixture
+def vhost(servers: Instance) -> Iterator[Vhost]:
+    """An empty vhost on the broker, dropped afterwards."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    yield servers.vhost(name)
+    servers.drop_vhost(name)
+
+
+def migrate(service: str, dsn: str) -> None:
+    """Make the tables of a service, as its deployment does."""
+    subprocess.run(
+        [sys.executable, "-m", "shared.migrate", service],
+        env={**os.environ, "DATABASE_URL": dsn},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
