@@ -150,7 +150,7 @@ class _ThreadingServer(ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     def accept_until_closed(self) -> None:
-        """Accept in turn. Not ``serve_forever``: its selector polls natively and would stop eventlet's hub."""
+        """Accept in turn. Not ``serve_forever``: its selector would poll natively and stop the hub."""
         while not self.closed:
             try:
                 request, address = self.get_request()

@@ -11,8 +11,8 @@ from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
-    GCCollector,
     Gauge,
+    GCCollector,
     Histogram,
     PlatformCollector,
     ProcessCollector,
@@ -84,7 +84,7 @@ def exposition() -> bytes:
 
 
 def watch_hub_lag(interval_seconds: float = 0.1, window_seconds: float = 15) -> Callable[[], None]:
-    """Start measuring how late a sleeper wakes up, into ``hub_lag_seconds``. Returns a function that stops it.
+    """Start measuring how late a sleeper wakes up, into ``hub_lag_seconds``. Returns a function to stop it.
 
     The thread is a greenthread where eventlet has patched ``threading``, so what it sees is the hub.
     """
