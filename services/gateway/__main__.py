@@ -19,16 +19,17 @@ from services.gateway.app import create
 from services.gateway.rpc import Services
 from services.gateway.settings import Settings
 from shared import health, logs
-from shared.messaging.rpc import RpcClient
+from shared.messaging.calls import RpcClient
 from shared.objects import FolderObjects
 from shared.sealed import Sealer
+from shared.settings import load
 
 PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
     """Read the settings, then serve until told to stop."""
-    settings = Settings.from_environment()
+    settings = load(Settings)
     logs.configure("gateway", settings.log_level)
     server = Granian(
         target="services.gateway",
@@ -45,9 +46,9 @@ def main() -> int:
 def start(settings: Settings) -> Any:
     """In the worker: the link to the broker, the ops port, the application."""
     _die_with_parent()
-    client = RpcClient(settings.amqp_url)
+    client = RpcClient(settings.amqp_url, "gateway")
     client.start()
-    health.serve(settings.ops_host, settings.ops_port, {"broker": client.check})
+    health.serve(settings.ops_host, settings.ops_port, {"broker": lambda: _check(client)})
     services = Services(
         client,
         Sealer.from_settings(settings),
@@ -55,6 +56,11 @@ def start(settings: Settings) -> Any:
         address_key=settings.seal_private.encode(),
     )
     return create(services, FolderObjects(settings.objects_dir), photo_max_bytes=settings.photo_max_bytes)
+
+
+def _check(client: RpcClient) -> None:
+    if not client.is_up:
+        raise ConnectionError("the broker is not connected")
 
 
 def _die_with_parent() -> None:

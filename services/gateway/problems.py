@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from shared import logs, tracing
-from shared.messaging.rpc import CallFailed, CallRefused, CallTimeout, ServiceUnknown
+from shared.messaging.calls import CallFailed, CallRefused
 from shared.refusals import FieldProblem
 
 log = logs.get(__name__)
@@ -41,8 +41,42 @@ KINDS: dict[str, Kind] = {
     "IdempotencyKeyInvalid": Kind(400, "Idempotency-Key không hợp lệ", "Invalid Idempotency-Key"),
     "TokenMissing": Kind(401, "Chưa đăng nhập", "Not logged in"),
     "ResumeTokenMissing": Kind(401, "Thiếu mã tiếp tục hồ sơ", "The resume token is missing"),
+    "IdempotencyKeyReused": Kind(409, "Idempotency-Key đã được dùng", "The Idempotency-Key was used before"),
     "ServiceAway": Kind(503, "Dịch vụ tạm thời gián đoạn", "Temporarily unavailable"),
     "InternalError": Kind(500, "Lỗi hệ thống", "Internal error"),
+    # registration
+    "RegistrationUnknown": Kind(404, "Không tìm thấy hồ sơ", "Registration not found"),
+    "StepOutOfOrder": Kind(409, "Chưa thể thực hiện bước này", "The step is out of order"),
+    "DeclarationInvalid": Kind(422, "Thông tin khai chưa đúng", "The declaration is not right"),
+    "PhotoKindUnknown": Kind(404, "Loại ảnh không đúng", "Unknown kind of photo"),
+    "PhotoNotNeeded": Kind(409, "Không cần ảnh này", "This photo is not needed"),
+    "PhotoTooLarge": Kind(413, "Ảnh quá lớn", "The photo is too large"),
+    "PhotoNotAnImage": Kind(422, "Tệp không phải là ảnh", "Not an image"),
+    "PhotoWrongShape": Kind(422, "Ảnh sai khổ", "The photo has the wrong shape"),
+    "AgencyUnknown": Kind(422, "Không có cơ quan BHXH này", "Unknown agency"),
+    "EmailInvalid": Kind(422, "E-mail không đúng", "The e-mail address is not right"),
+    "OtpWrong": Kind(422, "Mã xác nhận không đúng", "The code is wrong"),
+    "OtpExpired": Kind(410, "Mã xác nhận hết hiệu lực", "The code is no longer valid"),
+    "OtpTooMany": Kind(429, "Yêu cầu quá nhiều mã xác nhận", "Too many codes asked for"),
+    "OtpUnavailable": Kind(503, "Tạm thời chưa gửi được mã", "Codes cannot be sent right now"),
+    "ConsentRequired": Kind(422, "Cần có sự đồng ý", "Consent is needed"),
+    "PhoneTaken": Kind(409, "Số điện thoại đã được đăng ký", "The phone number is taken"),
+    "CodeTaken": Kind(409, "Mã số đã được đăng ký", "The code is taken"),
+    # identity
+    "RequestInvalid": Kind(422, "Yêu cầu không hợp lệ", "The request is not valid"),
+    "LogInFailed": Kind(401, "Đăng nhập không thành công", "The log-in failed"),
+    "FirstPasswordExpired": Kind(403, "Mật khẩu lần đầu hết hạn", "The first password has expired"),
+    "TooManyTries": Kind(429, "Thử quá nhiều lần", "Too many tries"),
+    "TokenInvalid": Kind(401, "Phiên đăng nhập không hợp lệ", "The session is not valid"),
+    "OldPasswordWrong": Kind(403, "Mật khẩu hiện tại không đúng", "The current password is wrong"),
+    "PasswordTooWeak": Kind(422, "Mật khẩu chưa đủ an toàn", "The password is too weak"),
+    "CaseUnknown": Kind(404, "Không tìm thấy hồ sơ", "Case not found"),
+    "PhotoUnknown": Kind(404, "Không tìm thấy ảnh", "Photo not found"),
+    "CaseAlreadyEnded": Kind(409, "Hồ sơ đã kết thúc", "The case has ended"),
+    "PapersNotChecked": Kind(422, "Chưa đối chiếu giấy tờ", "The papers were not checked"),
+    "ReasonMissing": Kind(422, "Thiếu lý do", "The reason is missing"),
+    "PersonNumberTaken": Kind(409, "Hai số thuộc hai người", "The numbers are of two people"),
+    "StaffUserTaken": Kind(409, "Tên đăng nhập đã có", "The user name is taken"),
 }
 UNKNOWN_REFUSAL = Kind(422, "Yêu cầu không được chấp nhận", "The request was refused")
 
@@ -169,20 +203,20 @@ def _of_problem(error: Problem) -> Response:
     return answer(error.name, vi=error.vi, en=error.en, errors=error.errors)
 
 
-def _of_absence(error: Exception) -> Response:
-    log.warning("service_away", reason=type(error).__name__)
+def _of_absence(error: CallFailed) -> Response:
+    if error.error_id:  # the service answered: it has a fault, and its log has the id
+        vi, en = DETAILS["InternalError"]
+        known = {"error_id": error.error_id} if error.reason == "InternalError" else None
+        log.error("service failed", reason=error.reason, error_id=(known or {}).get("error_id"))
+        return answer("InternalError", vi=vi, en=en, details=known)
+    log.warning("service away", kind=type(error).__name__)
     vi, en = DETAILS["ServiceAway"]
     return answer("ServiceAway", vi=vi, en=en)
 
 
 def _of_surprise(error: Exception) -> Response:
-    # The class only: a message may quote what the citizen sent.
-    error_id = str(uuid.uuid4())
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
-    log.error("unexpected_error", error_id=error_id, error=type(error).__name__, where=where)
+    error_id = uuid.uuid4().hex
+    log.error("unexpected error", error_id=error_id, exc_info=error)
     vi, en = DETAILS["InternalError"]
     return answer("InternalError", vi=vi, en=en, details={"error_id": error_id})
 
@@ -191,7 +225,6 @@ def register(app: Flask) -> None:
     """Have every error of ``app`` told as problem+json."""
     app.register_error_handler(Problem, _of_problem)
     app.register_error_handler(CallRefused, _of_refusal)
-    for absence in (CallTimeout, CallFailed, ServiceUnknown):
-        app.register_error_handler(absence, _of_absence)
+    app.register_error_handler(CallFailed, _of_absence)  # and its kinds: too late, unknown
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _of_surprise)

@@ -34,7 +34,9 @@ class Caller(Protocol):
 class Services:
     """The services as the routes see them: one call, seals, and who is calling."""
 
-    def __init__(self, client: Caller, sealer: Sealer, *, deadline_seconds: float, address_key: bytes) -> None:
+    def __init__(
+        self, client: Caller, sealer: Sealer, *, deadline_seconds: float, address_key: bytes
+    ) -> None:
         self._client = client
         self._sealer = sealer
         self._deadline_seconds = deadline_seconds
@@ -44,17 +46,18 @@ class Services:
         """One call, with the deadline of the gateway. Refusals and failures go up to ``problems``."""
         return self._client.call(service, method, kwargs, deadline_seconds=self._deadline_seconds)
 
-    def write(self, service: str, method: str, /, *, scope: str = "", **kwargs: Any) -> Any:
+    def write(self, service: str, method: str, /, **kwargs: Any) -> Any:
         """A call that carries the caller's ``Idempotency-Key``, if there is one.
 
-        ``scope`` is what the caller has shown to hold (a registration, a session): the keys of two
-        callers never meet. Raises ``Problem`` when the key has not the shape of one.
+        The keys of two callers never meet: a key counts only together with the token that came with it.
+        Raises ``Problem`` when the key has not the shape of one.
         """
         key = request.headers.get("Idempotency-Key")
         if key is not None:
             if not IDEMPOTENCY_KEY.fullmatch(key):
                 raise Problem("IdempotencyKeyInvalid")
-            key = hashlib.sha256(f"{scope}\n{key}".encode()).hexdigest()
+            held = request.headers.get("Registration-Token") or request.headers.get("Authorization", "")
+            key = hashlib.sha256(f"{request.path}\n{held}\n{key}".encode()).hexdigest()
         return self._client.call(
             service, method, kwargs, deadline_seconds=self._deadline_seconds, idempotency_key=key
         )

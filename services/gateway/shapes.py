@@ -54,7 +54,6 @@ def _flat(messages: Any, path: str = "") -> Iterator[FieldProblem]:
         yield FieldProblem(path or "body", vi, en)
 
 
-
 def text(help_text: str, *, required: bool = False, example: str | None = None) -> fields.String:
     """A string field with its description."""
     metadata: dict[str, Any] = {"description": help_text}
@@ -175,7 +174,9 @@ class View(Schema):
 
 
 class Started(View):
-    resume_token = fields.String(required=True, metadata={"description": "shown once; holds the registration"})
+    resume_token = fields.String(
+        required=True, metadata={"description": "shown once; holds the registration"}
+    )
 
 
 class OtpSent(Schema):

@@ -199,9 +199,7 @@ class CitizenClient(Session):
 
     def log_in(self, user: str, password: str) -> dict[str, Any]:
         """Log in; the token is used from then on."""
-        return self._take_token(
-            self.ask("POST", "/v1/sessions", json={"user": user, "password": password})
-        )
+        return self._take_token(self.ask("POST", "/v1/sessions", json={"user": user, "password": password}))
 
     def change_password(self, user: str, old_password: str, new_password: str) -> dict[str, Any]:
         """Change the password. If an earlier try got through without its answer, log in with the new one."""

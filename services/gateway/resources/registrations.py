@@ -13,7 +13,7 @@ from flask_smorest import Blueprint
 from services.gateway import shapes
 from services.gateway.rpc import resume_token, services
 from services.gateway.uploads import receive_photo
-from shared.messaging.rpc import CallRefused
+from shared.messaging.calls import CallRefused
 
 blueprint = Blueprint("registrations", __name__, url_prefix="/v1/registrations", description="Registering")
 blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
@@ -114,7 +114,6 @@ def request_email_otp(registration_id: UUID) -> Any:
     return services().write(
         "registration",
         "request_email_otp",
-        scope=str(registration_id),
         **_held(registration_id),
         client=services().caller(),
     )
@@ -129,7 +128,6 @@ def confirm_email_otp(body: dict[str, Any], registration_id: UUID) -> Any:
     return services().write(
         "registration",
         "confirm_email_otp",
-        scope=str(registration_id),
         **_held(registration_id),
         sealed_otp=services().seal("registration", body["otp"]),
     )
@@ -144,7 +142,6 @@ def submit(body: dict[str, Any], registration_id: UUID) -> Any:
     submitted = services().write(
         "registration",
         "submit",
-        scope=str(registration_id),
         **_held(registration_id),
         consent_version=body.get("consent_version"),
     )
@@ -171,5 +168,3 @@ def timeline(registration_id: UUID) -> Any:
 def cancel(registration_id: UUID) -> Any:
     """Cancel: a draft is closed at once; of a submitted one the case decides."""
     return services().call("registration", "cancel", **_held(registration_id))
-
-

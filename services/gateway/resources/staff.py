@@ -80,7 +80,6 @@ def confirm_case(body: dict[str, Any], case_id: UUID) -> Any:
     return services().write(
         "identity",
         "confirm_case",
-        scope=str(case_id),
         sealed_staff_token=bearer("identity"),
         case_id=str(case_id),
         papers_checked=body["papers_checked"],
@@ -96,7 +95,6 @@ def reject_case(body: dict[str, Any], case_id: UUID) -> Any:
     return services().write(
         "identity",
         "reject_case",
-        scope=str(case_id),
         sealed_staff_token=bearer("identity"),
         case_id=str(case_id),
         reason=body["reason"],

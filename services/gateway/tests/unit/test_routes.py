@@ -1,0 +1,325 @@
+"""Every route: what it asks of which service, and how the answer is told."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+
+import pytest
+
+ID = "0192f6a0-0000-7000-8000-000000000001"
+PATH = f"/v1/registrations/{ID}"
+HELD = {"Registration-Token": "the-resume-token"}
+CITIZEN = {"Authorization": "Bearer the-citizen-token"}
+STAFF = {"Authorization": "Bearer the-staff-token"}
+VIEW = {
+    "id": ID,
+    "status": "draft",
+    "steps": {"declaration": "missing", "photos": "missing", "agency": "missing", "email": "missing"},
+    "missing": ["declaration"],
+    "register_check": None,
+    "photos_needed": [],
+    "declaration": None,
+    "agency": None,
+    "email": None,
+    "email_verified": False,
+    "warnings": [],
+    "declaration_number": None,
+    "deadline": None,
+}
+DECLARATION = {
+    "code": "0123456789",
+    "full_name": "Nguyễn Văn An",
+    "birth": {"precision": "day", "value": "1990-05-17"},
+    "sex": "male",
+    "document": {"kind": "cccd", "number": "001090000001"},
+    "phone": "0912345678",
+    "address": {"province_code": "01", "commune_code": "00004", "street": "1 Trần Phú"},
+}
+SUBMITTED = {"id": ID, "status": "submitted", "declaration_number": "TK-1", "deadline": "2026-02-01"}
+TIMELINE = {
+    "status": "submitted",
+    "entries": [{"step": "submitted", "at": "2026-01-01T00:00:00Z"}],
+    "next": {"step": "visit", "text": "…"},
+}
+SESSION = {"expires_in": 900, "must_change_password": True}
+PARTICIPATION = {
+    "totals": {"months": 12, "unpaid_months": 0},
+    "items": [],
+    "next_cursor": None,
+    "source": "BHXH",
+    "as_of": "2026-01-01",
+}
+CASE = {
+    "id": ID, "registration_id": ID, "declaration_number": "TK-1", "full_name": "An", "code": "0123456789",
+    "opened_at": "2026-01-01T00:00:00Z", "deadline": None, "register_outcome": "matched",
+}  # fmt: skip
+
+
+def held_plainly(kwargs: dict, keys) -> dict:
+    """The call's arguments with the resume token opened, as registration would."""
+    kwargs = dict(kwargs)
+    assert keys.sealer("registration").open(kwargs.pop("sealed_resume_token")) == "the-resume-token"
+    assert kwargs.pop("registration_id") == ID
+    kwargs.pop("client", None)
+    return kwargs
+
+
+def test_starting_hands_out_the_resume_token_that_was_sealed_to_the_gateway(http, rpc, keys):
+    sealed = keys.sealer("registration").seal("gateway", "fresh-token")
+    rpc.answers["registration.start"] = {**VIEW, "sealed_resume_token": sealed}
+
+    response = http.post("/v1/registrations", json={"language": "en"}, headers={"Idempotency-Key": "k" * 20})
+
+    assert response.status_code == 201
+    assert response.headers["Location"] == PATH
+    assert response.json == {**VIEW, "resume_token": "fresh-token"}
+    assert rpc.last.kwargs["language"] == "en"
+    assert rpc.last.idempotency_key
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body", "method", "asked"),
+    [
+        ("GET", "", None, "get", {}),
+        ("PUT", "/declaration", DECLARATION, "save_declaration", {"declaration": DECLARATION}),
+        (
+            "PUT",
+            "/agency",
+            {"agency_code": "00101", "email": "an@example.com"},
+            "choose_agency",
+            {"agency_code": "00101", "email": "an@example.com"},
+        ),
+    ],
+)
+def test_a_held_registration_is_read_and_filled(http, rpc, keys, verb, path, body, method, asked):
+    rpc.answers[f"registration.{method}"] = VIEW
+
+    response = http.open(PATH + path, method=verb, json=body, headers=HELD)
+
+    assert (response.status_code, response.json) == (200, VIEW)
+    assert (rpc.last.service, rpc.last.method) == ("registration", method)
+    assert held_plainly(rpc.last.kwargs, keys) == asked
+
+
+def test_the_otp_travels_sealed_to_registration(http, rpc, keys):
+    rpc.answers["registration.confirm_email_otp"] = VIEW
+
+    response = http.post(f"{PATH}/email-otp/confirmation", json={"otp": "123456"}, headers=HELD)
+
+    assert response.status_code == 200
+    asked = held_plainly(rpc.last.kwargs, keys)
+    assert keys.sealer("registration").open(asked["sealed_otp"]) == "123456"
+    assert "123456" not in json.dumps(rpc.last.kwargs)
+
+
+def test_asking_for_a_code_is_accepted_and_says_how_long_it_is_good(http, rpc):
+    rpc.answers["registration.request_email_otp"] = {"valid_until": "2026-01-01T00:10:00Z", "tries_left": 5}
+
+    response = http.post(f"{PATH}/email-otp", headers=HELD)
+
+    assert response.status_code == 202
+    assert response.json == {"valid_until": "2026-01-01T00:10:00Z", "tries_left": 5}
+
+
+def test_submitting_points_at_the_timeline(http, rpc, keys):
+    rpc.answers["registration.submit"] = SUBMITTED
+
+    response = http.post(f"{PATH}/submission", json={"consent_version": "2026-01"}, headers=HELD)
+
+    assert (response.status_code, response.json) == (202, SUBMITTED)
+    assert response.headers["Location"] == f"{PATH}/timeline"
+    assert held_plainly(rpc.last.kwargs, keys) == {"consent_version": "2026-01"}
+
+
+def test_cancelling_is_accepted(http, rpc):
+    rpc.answers["registration.cancel"] = {"id": ID, "status": "cancelled"}
+
+    assert http.delete(PATH, headers=HELD).status_code == 202
+
+
+def test_the_same_idempotency_key_of_two_registrations_is_two_keys(http, rpc):
+    rpc.answers["registration.submit"] = SUBMITTED
+    other = PATH[:-1] + "2"
+    for path in (PATH, other, PATH):
+        http.post(f"{path}/submission", json={}, headers={**HELD, "Idempotency-Key": "same-key-for-everyone"})
+
+    first, second, third = (called.idempotency_key for called in rpc.calls)
+    assert first == third != second
+
+
+def test_the_timeline_is_told_again_only_when_it_changed(http, rpc):
+    rpc.answers["registration.timeline"] = TIMELINE
+    first = http.get(f"{PATH}/timeline", headers=HELD)
+    again = http.get(f"{PATH}/timeline", headers={**HELD, "If-None-Match": first.headers["ETag"]})
+    rpc.answers["registration.timeline"] = {**TIMELINE, "status": "awaiting_visit"}
+    changed = http.get(f"{PATH}/timeline", headers={**HELD, "If-None-Match": first.headers["ETag"]})
+
+    assert (first.status_code, first.json) == (200, TIMELINE)
+    assert (again.status_code, again.data) == (304, b"")
+    assert (changed.status_code, changed.json["status"]) == (200, "awaiting_visit")
+
+
+def test_a_photo_is_put_into_quarantine_and_its_reference_passed(http, rpc, keys, objects):
+    rpc.answers["registration.attach_photo"] = VIEW
+    image = b"\xff\xd8\xff" + b"x" * 5000
+
+    response = http.put(f"{PATH}/photos/portrait", data=image, content_type="image/jpeg", headers=HELD)
+
+    asked = held_plainly(rpc.last.kwargs, keys)
+    assert response.status_code == 200
+    assert asked["ref"].startswith("quarantine/")
+    assert objects.read(asked["ref"]) == image
+    assert (asked["kind"], asked["size_bytes"], asked["sha256"]) == (
+        "portrait", len(image), hashlib.sha256(image).hexdigest(),
+    )  # fmt: skip
+
+
+def test_agencies_and_units_are_public_and_cacheable(http, rpc):
+    agency = {"code": "00101", "name": "Đống Đa", "display_name": "(001) …", "address": "…",
+              "province_code": "01", "latitude": 21.0, "longitude": 105.8}  # fmt: skip
+    unit = {"code": "01", "name": "Hà Nội", "kind": "city", "parent": None}
+    rpc.answers["registration.agencies"] = {"items": [agency]}
+    rpc.answers["registration.administrative_units"] = {"items": [unit]}
+
+    agencies = http.get("/v1/agencies?province_code=01&q=đống")
+    asked = rpc.last.kwargs
+    units = http.get("/v1/administrative-units")
+
+    assert agencies.json == {"items": [agency]}
+    assert asked == {"province_code": "01", "q": "đống"}
+    assert units.json == {"items": [unit]}
+    assert "public" in units.headers["Cache-Control"]
+
+
+def test_logging_in_seals_the_password_and_opens_the_token(http, rpc, keys):
+    token = keys.sealer("identity").seal("gateway", "a.jwt.token")
+    rpc.answers["identity.log_in"] = {**SESSION, "sealed_access_token": token}
+
+    response = http.post("/v1/sessions", json={"user": "0123456789", "password": "Mật khẩu"})
+
+    assert response.status_code == 200
+    assert response.json == {**SESSION, "access_token": "a.jwt.token", "token_type": "Bearer"}
+    asked = rpc.last.kwargs
+    assert keys.sealer("identity").open(asked["sealed_password"]) == "Mật khẩu"
+    assert asked["user"] == "0123456789"
+    assert "127.0.0.1" not in json.dumps(asked)
+
+
+def test_changing_the_password_answers_with_a_fresh_token(http, rpc, keys):
+    token = keys.sealer("identity").seal("gateway", "fresh.jwt")
+    rpc.answers["identity.change_password"] = {
+        "sealed_access_token": token, "expires_in": 900, "must_change_password": False,
+    }  # fmt: skip
+
+    response = http.put(
+        "/v1/me/password", json={"old_password": "old", "new_password": "new"}, headers=CITIZEN
+    )
+
+    opener = keys.sealer("identity")
+    assert response.json["access_token"] == "fresh.jwt"
+    opened = {name: opener.open(value) for name, value in rpc.last.kwargs.items()}
+    assert opened == {
+        "sealed_token": "the-citizen-token", "sealed_old_password": "old", "sealed_new_password": "new",
+    }  # fmt: skip
+
+
+def test_me_and_participation_carry_the_token_to_the_service_that_reads_it(http, rpc, keys):
+    me = {"account_id": ID, "code": "0123456789", "full_name": "An", "must_change_password": False}
+    rpc.answers["identity.me"] = me
+    rpc.answers["history.participation"] = PARTICIPATION
+
+    assert http.get("/v1/me", headers=CITIZEN).json == me
+    assert keys.sealer("identity").open(rpc.last.kwargs["sealed_token"]) == "the-citizen-token"
+    assert http.get("/v1/me/participation?cursor=c1", headers=CITIZEN).json == PARTICIPATION
+    assert keys.sealer("history").open(rpc.last.kwargs["sealed_token"]) == "the-citizen-token"
+    assert rpc.last.kwargs["cursor"] == "c1"
+
+
+def test_an_officer_logs_in_lists_and_reads(http, rpc, keys):
+    sealed = keys.sealer("identity").seal("gateway", "staff-token")
+    rpc.answers["identity.staff_log_in"] = {
+        "sealed_staff_token": sealed,
+        "expires_at": "2026-01-01T08:00:00Z",
+    }
+    rpc.answers["identity.cases"] = {"items": [CASE], "next_cursor": "c2"}
+    rpc.answers["identity.case"] = CASE
+
+    session = http.post("/v1/staff/sessions", json={"user": "officer", "password": "secret"})
+    listed = http.get("/v1/staff/cases", headers=STAFF)
+    assert rpc.last.kwargs["status"] == "waiting"
+    read = http.get(f"/v1/staff/cases/{ID}", headers=STAFF)
+
+    assert session.json == {"token": "staff-token", "expires_at": "2026-01-01T08:00:00Z"}
+    assert listed.json == {"items": [CASE], "next_cursor": "c2"}
+    assert read.json == CASE
+    assert keys.sealer("identity").open(rpc.last.kwargs["sealed_staff_token"]) == "the-staff-token"
+
+
+def test_a_photo_of_a_case_is_streamed_and_never_cached(http, rpc, objects):
+    stored = objects.put(io.BytesIO(b"jpeg" * 50_000), prefix="photos", max_bytes=1_000_000)
+    rpc.answers["identity.photo"] = {"ref": stored.ref, "content_type": "image/jpeg"}
+
+    response = http.get(f"/v1/staff/cases/{ID}/photos/portrait", headers=STAFF)
+
+    assert response.data == b"jpeg" * 50_000
+    assert response.headers["Content-Type"] == "image/jpeg"
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body"),
+    [
+        ("verification", "confirm_case", {"papers_checked": True}),
+        ("rejection", "reject_case", {"reason": "Ảnh không khớp"}),
+    ],
+)
+def test_an_officer_decides(http, rpc, path, method, body):
+    rpc.answers[f"identity.{method}"] = {"id": ID, "status": "verified"}
+
+    response = http.post(f"/v1/staff/cases/{ID}/{path}", json=body, headers=STAFF)
+
+    assert (response.status_code, response.json) == (202, {"id": ID, "status": "verified"})
+    assert {k: rpc.last.kwargs[k] for k in body} == body
+
+
+def test_head_and_options_are_answered(http, rpc):
+    rpc.answers["registration.agencies"] = {"items": []}
+
+    head = http.head("/v1/agencies")
+    options = http.options("/v1/sessions")
+
+    assert (head.status_code, head.data) == (200, b"")
+    assert options.status_code == 200
+    assert "POST" in options.headers["Allow"]
+
+
+def test_the_openapi_document_is_3_1_and_knows_every_route(http, app):
+    document = http.get("/openapi.json").json
+    routes = {
+        (rule.rule.replace("<uuid:", "{").split("<any")[0].replace(">", "}"), method.lower())
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/v1")
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    documented = {
+        (path.split("{kind}")[0], method)
+        for path, operations in document["paths"].items()
+        for method in operations
+        if method in ("get", "put", "post", "delete")
+    }
+
+    assert document["openapi"] == "3.1.0"
+    assert routes == documented
+
+
+def test_every_answer_carries_the_security_headers_and_a_request_id(http, rpc):
+    rpc.answers["registration.agencies"] = {"items": []}
+    trace = "0af7651916cd43dd8448eb211c80319c"
+
+    response = http.get("/v1/agencies", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert response.headers["X-Request-Id"] == trace
