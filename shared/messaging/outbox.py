@@ -7,10 +7,11 @@ or a database, so use cases may import it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from shared import tracing
 from shared.events.envelope import Event
 
 
@@ -23,6 +24,7 @@ class Due:
     key: str
     at: datetime
     payload: dict[str, Any] = field(default_factory=dict)
+    traceparent: str | None = field(default=None, compare=False)
 
 
 class Transaction(Protocol):
@@ -33,4 +35,7 @@ class Transaction(Protocol):
 
 def add(tx: Transaction, addition: Event | Due) -> None:
     """Note an event or a due job; it takes effect if and only if ``tx`` commits."""
+    context = tracing.current()
+    if addition.traceparent is None and context is not None:
+        addition = replace(addition, traceparent=context.traceparent)
     tx.additions.append(addition)

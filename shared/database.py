@@ -1,0 +1,239 @@
+"""The service's own PostgreSQL: a pool, and transactions that carry what follows from them.
+
+psycopg's C wait would stop every other green thread while a query runs, so a process whose hub it would
+block refuses to start (``refuse_blocking_wait``).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg import errors
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from shared import logs
+from shared.events.envelope import Event, to_amqp
+from shared.messaging.outbox import Due
+
+log = logs.get(__name__)
+
+PUBLISH_DEADLINE_SECONDS = 10.0
+"""How long the direct publish may take; after it the sweeper may take the row."""
+
+INSERT_OUTBOX = """
+INSERT INTO outbox (id, type, headers, body, due_at)
+SELECT id, type, headers, body, now() + make_interval(secs => %(deadline)s)
+FROM unnest(%(ids)s::uuid[], %(types)s::text[], %(headers)s::jsonb[], %(bodies)s::bytea[])
+     AS row (id, type, headers, body)
+"""
+INSERT_JOBS = """
+INSERT INTO jobs (kind, key, payload, due_at, traceparent)
+SELECT kind, key, payload, due_at, traceparent
+FROM unnest(%(kinds)s::text[], %(keys)s::text[], %(payloads)s::jsonb[], %(dues)s::timestamptz[],
+            %(traceparents)s::text[]) AS row (kind, key, payload, due_at, traceparent)
+ON CONFLICT (kind, key) DO NOTHING
+"""
+
+
+@dataclass(frozen=True)
+class Written:
+    """An event as it stands in the outbox, ready to be published."""
+
+    id: str
+    type: str
+    headers: dict[str, Any]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What a committed transaction left to do: events to publish, kinds of jobs that fell due."""
+
+    events: tuple[Written, ...]
+    kinds: frozenset[str]
+
+
+class Transaction:
+    """An open transaction: statements with bound parameters, rows as dicts.
+
+    ``additions`` holds what ``outbox.add`` noted; it is written with the commit.
+    """
+
+    def __init__(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
+        self._connection = connection
+        self.additions: list[Event | Due] = []
+
+    def one(self, sql: str, params: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """The first row, or None."""
+        return self._connection.execute(sql, params).fetchone()
+
+    def all(self, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Every row."""
+        return self._connection.execute(sql, params).fetchall()
+
+    def run(self, sql: str, params: Mapping[str, Any] | None = None) -> int:
+        """Execute and return how many rows it touched."""
+        return self._connection.execute(sql, params).rowcount
+
+    def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Execute once per row of parameters."""
+        if rows:
+            self._connection.cursor().executemany(sql, rows)
+
+    def _write_additions(self) -> Committed:
+        events = tuple(written(a) for a in self.additions if isinstance(a, Event))
+        due = [a for a in self.additions if isinstance(a, Due)]
+        if events:
+            self.run(
+                INSERT_OUTBOX,
+                {
+                    "ids": [e.id for e in events],
+                    "types": [e.type for e in events],
+                    "headers": [json.dumps(e.headers) for e in events],
+                    "bodies": [e.body for e in events],
+                    "deadline": PUBLISH_DEADLINE_SECONDS,
+                },
+            )
+        if due:
+            self.run(
+                INSERT_JOBS,
+                {
+                    "kinds": [d.kind for d in due],
+                    "keys": [d.key for d in due],
+                    "payloads": [json.dumps(d.payload) for d in due],
+                    "dues": [d.at for d in due],
+                    "traceparents": [d.traceparent for d in due],
+                },
+            )
+        now = datetime.now(UTC)
+        return Committed(events, frozenset(d.kind for d in due if d.at <= now))
+
+
+def written(event: Event) -> Written:
+    """The outbox row of an event: its CloudEvents headers and its JSON body."""
+    headers, body = to_amqp(event)
+    return Written(str(event.id), event.type, headers, body)
+
+
+class Database:
+    """The pool. ``after_commit`` functions get what each committed transaction left to do; they must not
+    raise and must not wait."""
+
+    def __init__(self, url: str, *, name: str, max_size: int = 10) -> None:
+        refuse_blocking_wait()
+        self.after_commit: list[Callable[[Committed], None]] = []
+        self._pool: ConnectionPool[psycopg.Connection[dict[str, Any]]] = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=max_size,
+            timeout=5.0,
+            max_idle=300.0,
+            reconnect_timeout=5.0,
+            open=False,
+            name=name,
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "application_name": name,
+                "connect_timeout": 5,
+            },
+        )
+
+    def open(self) -> None:
+        """Start the pool; connections follow in the background."""
+        self._pool.open(wait=False)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close(timeout=2.0)
+
+    def ping(self) -> None:
+        """Raise when the database does not answer."""
+        with self.transaction() as tx:
+            tx.one("SELECT 1 AS one")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Raises ``psycopg.OperationalError`` (see ``is_away``) when the database cannot be reached.
+        """
+        connection = self._begin()
+        tx = Transaction(connection)
+        try:
+            try:
+                yield tx
+                committed = tx._write_additions()
+                connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back(connection)
+                raise
+        finally:
+            self._pool.putconn(connection)
+        if committed.events or committed.kinds:
+            for told in self.after_commit:
+                told(committed)
+
+    def _begin(self) -> psycopg.Connection[dict[str, Any]]:
+        """A connection with a transaction open. One that went stale in the pool (the server was restarted)
+        fails at BEGIN, before anything was done, and is replaced."""
+        for _ in range(self._pool.max_size):
+            connection = self._pool.getconn()
+            try:
+                connection.execute("BEGIN")
+            except psycopg.OperationalError:
+                connection.close()
+                self._pool.putconn(connection)
+            else:
+                return connection
+        connection = self._pool.getconn()
+        try:
+            connection.execute("BEGIN")
+        except BaseException:
+            self._pool.putconn(connection)
+            raise
+        return connection
+
+    @staticmethod
+    def _roll_back(connection: psycopg.Connection[dict[str, Any]]) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except Exception:
+            connection.close()
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether the transaction only met another one and is to be repeated as it is."""
+    return isinstance(error, errors.DeadlockDetected | errors.SerializationFailure)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database, not the work, is at fault: lost, starting, stopping, read-only, out of room.
+
+    Classes 08 (connection), 53 (resources), 57P (shutdown) and 25006 (read-only) of PostgreSQL's error
+    codes, or no code at all, which is how a lost connection looks.
+    """
+    if not isinstance(error, psycopg.Error) or is_conflict(error):
+        return False
+    state = error.sqlstate
+    if state is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return state[:2] in {"08", "53"} or state.startswith("57P") or state == "25006"
+
+
+def refuse_blocking_wait() -> None:
+    """Raise ``RuntimeError`` when psycopg would wait in C inside a monkey-patched process."""
+    patched = "eventlet" in sys.modules and sys.modules["eventlet"].patcher.is_monkey_patched("socket")
+    wait = psycopg.waiting.wait
+    if patched and wait.__module__ != "psycopg.waiting":
+        raise RuntimeError(
+            "psycopg would block the hub: start with PSYCOPG_WAIT_FUNC=wait_select (shared.run)"
+        )

@@ -1,0 +1,218 @@
+"""One AMQP connection that is kept up, read by one thread and written by another.
+
+py-amqp is safe for one reader and one writer at a time, so every write is handed to the writer, which
+sends all that has gathered with one system call. Threads are those of the standard library: real ones in
+the gateway, green ones in a service (``shared/run.py`` patches them before anything is imported).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import amqp
+from amqp import spec
+from kombu.utils.url import parse_url
+
+from shared import logs
+
+log = logs.get(__name__)
+
+HEARTBEAT_SECONDS = 10
+CONNECT_SECONDS = 5.0
+RECONNECT_SECONDS = (0.05, 2.0)
+
+Setup = Callable[[amqp.Connection], None]
+Write = Callable[[], None]
+
+
+class LinkDown(Exception):
+    """The connection is not up, or went down before the work was done."""
+
+
+class Link:
+    """A connection with its reader and writer; after a loss it reconnects and repeats the set-ups.
+
+    ``setup`` functions open channels, declare consumers and so on; they run before reading starts.
+    ``when_down`` functions are told of each loss, so that nobody waits for an answer that cannot come.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._setups: list[Setup] = []
+        self._when_down: list[Callable[[], None]] = []
+        self._writes: queue.SimpleQueue[tuple[int, Write] | None] = queue.SimpleQueue()
+        self._connection: amqp.Connection | None = None
+        self._stopping = threading.Event()
+        self._up = threading.Event()
+        self.generation = 0
+        """Counts the connections made; what belongs to an earlier one is void."""
+
+    def on_connect(self, setup: Setup, when_down: Callable[[], None] | None = None) -> None:
+        """Have ``setup(connection)`` run at each (re)connection; call before ``start``."""
+        self._setups.append(setup)
+        if when_down is not None:
+            self._when_down.append(when_down)
+
+    def start(self) -> None:
+        """Start connecting in the background; returns at once."""
+        threading.Thread(target=self._keep_up, name=f"amqp-{self._name}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Send what is queued and close, within two seconds."""
+        self._stopping.set()
+        if self._up.is_set():
+            flushed = threading.Event()
+            self._writes.put((self.generation, flushed.set))
+            flushed.wait(1.0)
+        self._discard()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the connection stands, as far as is known."""
+        return self._up.is_set()
+
+    def wait_up(self, timeout_seconds: float) -> bool:
+        """Wait until the connection stands; False when it did not in time."""
+        return self._up.wait(timeout_seconds)
+
+    def write(self, work: Write, generation: int | None = None) -> None:
+        """Queue ``work``, which sends frames, for the writer. It is dropped when the connection it was meant
+        for (``generation``) is gone. Raises ``LinkDown`` when there is none."""
+        if not self._up.is_set():
+            raise LinkDown(self._name)
+        self._writes.put((self.generation if generation is None else generation, work))
+
+    def reset(self) -> None:
+        """Throw the connection away, e.g. after an answer that did not come; a new one follows."""
+        self._discard()
+
+    # -- the life of a connection ------------------------------------------------------------------------
+
+    def _keep_up(self) -> None:
+        pause = RECONNECT_SECONDS[0]
+        while not self._stopping.is_set():
+            try:
+                connection = self._connect()
+            except Exception as error:
+                log.warning("broker unreachable", link=self._name, error=type(error).__name__)
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+                pause = min(pause * 2, RECONNECT_SECONDS[1])
+                continue
+            pause = RECONNECT_SECONDS[0]
+            self._read_until_lost(connection)
+
+    def _connect(self) -> amqp.Connection:
+        parts = parse_url(self._url)
+        connection = amqp.Connection(
+            host=f"{parts['hostname']}:{parts['port'] or 5672}",
+            userid=parts["userid"] or "guest",
+            password=parts["password"] or "guest",
+            virtual_host=parts["virtual_host"] or "/",
+            heartbeat=HEARTBEAT_SECONDS,
+            connect_timeout=CONNECT_SECONDS,
+            client_properties={"connection_name": self._name},
+        )
+        self.generation += 1
+        try:
+            connection.connect()
+            with connection.transport.having_timeout(CONNECT_SECONDS):
+                for setup in self._setups:
+                    setup(connection)
+        except Exception:
+            _close_socket(connection)
+            raise
+        self._connection = connection
+        self._up.set()
+        threading.Thread(
+            target=self._write_until_lost, args=(connection, self.generation), daemon=True
+        ).start()
+        log.info("broker connected", link=self._name, generation=self.generation)
+        return connection
+
+    def _read_until_lost(self, connection: amqp.Connection) -> None:
+        try:
+            while self._connection is connection:
+                connection.drain_events()
+        except Exception as error:
+            if self._connection is connection and not self._stopping.is_set():
+                log.warning("broker lost", link=self._name, error=type(error).__name__)
+        finally:
+            self._discard(connection)
+
+    def _write_until_lost(self, connection: amqp.Connection, generation: int) -> None:
+        try:
+            while self._connection is connection:
+                try:
+                    works = [self._writes.get(timeout=HEARTBEAT_SECONDS / 4)]
+                except queue.Empty:
+                    connection.heartbeat_tick()
+                    continue
+                with contextlib.suppress(queue.Empty):
+                    while len(works) < 1000:
+                        works.append(self._writes.get_nowait())
+                with send_together(connection):
+                    for work in works:
+                        if work is not None and work[0] == generation:
+                            work[1]()
+        except Exception as error:
+            if not self._stopping.is_set():
+                log.warning("broker lost while writing", link=self._name, error=type(error).__name__)
+        finally:
+            self._discard(connection)
+
+    def _discard(self, connection: amqp.Connection | None = None) -> None:
+        current = self._connection
+        if current is None or (connection is not None and connection is not current):
+            return
+        self._connection = None
+        self._up.clear()
+        self._writes.put(None)  # wakes the writer, which sees that its connection is gone
+        _close_socket(current)
+        for told in self._when_down:
+            told()
+
+
+@contextlib.contextmanager
+def send_together(connection: amqp.Connection) -> Iterator[None]:
+    """Gather the frames written inside the block and send them with one call.
+
+    py-amqp sends each publish on its own, which is the dearest part of a batch.
+    """
+    transport = connection.transport
+    send, frames = transport._write, []
+    transport._write = lambda frame: frames.append(bytes(frame))
+    try:
+        yield
+    finally:
+        transport._write = send
+    if frames:
+        send(b"".join(frames))
+
+
+def publish_frames(
+    channel: amqp.Channel, exchange: str, routing_key: str, message: amqp.Message, mandatory: bool
+) -> None:
+    """Write one publish. Unlike ``Channel.basic_publish`` this never reads, so the reader stays alone."""
+    channel.send_method(spec.Basic.Publish, "Bssbb", (0, exchange, routing_key, mandatory, False), message)
+
+
+def message(body: bytes, properties: dict[str, Any]) -> amqp.Message:
+    """A message as py-amqp writes it; ``properties`` as AMQP 0-9-1 names them, headers in
+    ``application_headers``."""
+    return amqp.Message(body, **properties)
+
+
+def _close_socket(connection: amqp.Connection) -> None:
+    """Close without the goodbye that a broken or blocked peer would never answer."""
+    with contextlib.suppress(Exception):
+        connection.transport.sock.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(Exception):
+        connection.transport.sock.close()

@@ -1,0 +1,286 @@
+"""``@on_event``: takes what has arrived, handles it in one transaction, then acknowledges.
+
+An event is handled once: its id enters the inbox in the transaction of its effects. A batch that fails is
+rolled back and tried event by event, so a poison event harms nobody else. Only errors of the handler count
+as attempts; while the database or the broker is away the listener waits.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import amqp
+from nameko.extensions import Entrypoint, register_entrypoint
+
+from shared import logs, metrics, tracing
+from shared.database import Database, Transaction, is_away, is_conflict
+from shared.events.envelope import Event, EventInvalid, EventType, from_amqp
+from shared.messaging import topology
+from shared.messaging.connection import LinkDown
+from shared.messaging.publisher import Outcome, Outgoing
+from shared.messaging.runtime import Runtime
+from shared.refusals import Refused
+
+log = logs.get(__name__)
+
+BATCH = 200
+PREFETCH = 2 * BATCH
+AWAY_SECONDS = (0.2, 5.0)
+CONFIRM_SECONDS = 5.0
+
+ATTEMPT = "x-vssid-attempt"
+REASON = "x-vssid-reason"
+ERROR_ID = "x-vssid-error-id"
+FAILED_AT = "x-vssid-failed-at"
+
+INSERT_INBOX = """
+INSERT INTO inbox (listener, event_id)
+SELECT %(listener)s, id FROM unnest(%(ids)s::uuid[]) AS row (id) ORDER BY id
+ON CONFLICT DO NOTHING RETURNING event_id
+"""
+
+Handler = Callable[[Any, Transaction, Event], None]
+
+
+def on_event(*types: EventType, batch: int = BATCH) -> Callable[[Handler], Any]:
+    """Have the method ``(self, tx, event)`` handle each event of these types.
+
+    Its queue is ``<service>.<method>``. It only writes state through ``tx``; what takes time or talks to
+    the outside it leaves to a job. It may be called again for an event whose transaction was rolled back.
+    Raising ``Refused`` says that trying again is useless; any other error is tried again, with delays.
+    """
+
+    def register(handler: Handler) -> Any:
+        @functools.wraps(handler)
+        def handle(self: Any, work: Callable[[Callable[[Transaction, Event], None]], Any]) -> Any:
+            return work(functools.partial(handler, self))
+
+        handle.on_event_types = types  # type: ignore[attr-defined]
+        handle.handler = handler  # type: ignore[attr-defined]
+        register_entrypoint(handle, Listener(batch=batch))
+        return handle
+
+    return register
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message as it arrived, before anything was believed of it."""
+
+    tag: int
+    generation: int
+    headers: dict[str, Any]
+    body: bytes
+
+    @property
+    def attempt(self) -> int:
+        """How many times the handler has failed on it."""
+        value = self.headers.get(ATTEMPT, 0)
+        return value if isinstance(value, int) else 0
+
+
+class Listener(Entrypoint):  # type: ignore[misc]
+    """The queue of one ``@on_event`` method, in one process."""
+
+    runtime = Runtime()
+
+    def __init__(self, batch: int = BATCH, **kwargs: Any) -> None:
+        self._size = batch
+        super().__init__(**kwargs)
+
+    def setup(self) -> None:
+        self.queue = f"{self.container.service_name}.{self.method_name}"
+        self._arrived: deque[Delivery] = deque()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._idle = threading.Event()
+        self._channel: amqp.Channel | None = None
+        self.runtime.consuming.on_connect(self._consume)
+
+    def start(self) -> None:
+        self.container.spawn_managed_thread(self._run, identifier=self.queue)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._wake.set()
+        self._idle.wait(20.0)
+
+    # -- receiving ---------------------------------------------------------------------------------------
+
+    def _consume(self, connection: amqp.Connection) -> None:
+        generation = self.runtime.consuming.generation
+        channel = connection.channel()
+        channel.basic_qos(0, PREFETCH, False)
+        self._arrived.clear()
+        self._channel = channel
+
+        def arrived(message: amqp.Message) -> None:
+            headers = message.properties.get("application_headers") or {}
+            body = message.body if isinstance(message.body, bytes) else message.body.encode()
+            if message.properties.get("content_type") and "content-type" not in headers:
+                headers = {**headers, "content-type": message.properties["content_type"]}
+            self._arrived.append(Delivery(message.delivery_tag, generation, headers, body))
+            self._wake.set()
+
+        channel.basic_consume(self.queue, consumer_tag=self.queue, callback=arrived)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._wake.wait()
+                self._wake.clear()
+                while self._arrived and not self._stopping.is_set():
+                    room = min(self._size, len(self._arrived))
+                    self._settle([self._arrived.popleft() for _ in range(room)])
+        finally:
+            self._idle.set()
+
+    def _settle(self, deliveries: list[Delivery]) -> None:
+        """Handle, then acknowledge the batch at once. When that is not possible the broker delivers again."""
+        current = self.runtime.consuming.generation
+        deliveries = [d for d in deliveries if d.generation == current]
+        if not deliveries or not self._handled(deliveries):
+            return
+        channel, last = self._channel, deliveries[-1]
+        if channel is None or last.generation != self.runtime.consuming.generation:
+            return
+        try:
+            self.runtime.consuming.write(lambda: channel.basic_ack(last.tag, multiple=True), last.generation)
+        except LinkDown:
+            log.info("acknowledged nothing: the broker is gone", listener=self.queue)
+
+    # -- handling ----------------------------------------------------------------------------------------
+
+    def _handled(self, deliveries: Sequence[Delivery]) -> bool:
+        """Bring each delivery to an end: effects committed, put off, or dead-lettered. False when the
+        process stops, or the connection is lost, before that."""
+        work, events = [], []
+        for delivery in deliveries:
+            try:
+                events.append(from_amqp(delivery.headers, delivery.body))
+                work.append(delivery)
+            except EventInvalid as error:
+                if not self._put_aside(delivery, error, permanent=True):
+                    return False
+        error = self._attempt(events)
+        if error is None:
+            return True
+        if isinstance(error, _Abandoned):
+            return False
+        if len(events) == 1:
+            return self._put_aside(work[0], error, permanent=isinstance(error, Refused))
+        for delivery, event in zip(work, events, strict=True):
+            error = self._attempt([event])
+            if isinstance(error, _Abandoned):
+                return False
+            if error is not None and not self._put_aside(
+                delivery, error, permanent=isinstance(error, Refused)
+            ):
+                return False
+        return True
+
+    def _attempt(self, events: list[Event]) -> BaseException | None:
+        """Handle the events in one transaction, as often as conflicts and absences make necessary.
+        Returns the handler's error, or ``_Abandoned``."""
+        if not events:
+            return None
+        pause = AWAY_SECONDS[0]
+        generation = self.runtime.consuming.generation
+        while True:
+            started = time.perf_counter()
+            error = self._run_worker(events)
+            if error is None:
+                metrics.event_handler_seconds.labels(self.queue).observe(time.perf_counter() - started)
+                metrics.event_batch_size.labels(self.queue).observe(len(events))
+                metrics.events_handled_total.labels(self.queue, "handled").inc(len(events))
+                return None
+            if is_conflict(error):
+                time.sleep(random.uniform(0.0, 0.05))  # noqa: S311 - jitter
+            elif is_away(error):
+                log.warning("database away; listening stops", listener=self.queue, error=type(error).__name__)
+                if self._stopping.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
+                    return _Abandoned()
+                pause = min(pause * 2, AWAY_SECONDS[1])
+            else:
+                return error
+            if generation != self.runtime.consuming.generation or self._stopping.is_set():
+                return _Abandoned()
+
+    def _run_worker(self, events: list[Event]) -> BaseException | None:
+        """One Nameko worker for the batch; never raises."""
+        database: Database = self.runtime.database
+        ended: threading.Event = threading.Event()
+        result: list[BaseException | None] = [None]
+
+        def work(handler: Callable[[Transaction, Event], None]) -> None:
+            try:
+                handle_once(database, self.queue, handler, events)
+            except Exception as error:
+                result[0] = error
+
+        def handle_result(_ctx: Any, value: Any, exc_info: Any) -> tuple[Any, Any]:
+            ended.set()
+            return value, exc_info
+
+        self.container.spawn_worker(self, (work,), {}, handle_result=handle_result)
+        ended.wait()
+        return result[0]
+
+    # -- putting aside -----------------------------------------------------------------------------------
+
+    def _put_aside(self, delivery: Delivery, error: BaseException, *, permanent: bool) -> bool:
+        """Send it to a wait queue, or to the dead letters when trying again is useless or was enough.
+        False when the broker did not confirm, so that it must not be acknowledged."""
+        attempt = delivery.attempt + 1
+        given_up = permanent or attempt > len(topology.RETRY_SECONDS)
+        reason = getattr(error, "reason", None) or type(error).__name__
+        error_id = uuid.uuid4().hex
+        log.error(
+            "event dead-lettered" if given_up else "event put off",
+            listener=self.queue,
+            attempt=attempt,
+            reason=reason,
+            error_id=error_id,
+            exc_info=error,
+        )
+        headers = {
+            k: v for k, v in delivery.headers.items() if not k.startswith("x-") and k != "content-type"
+        }
+        headers[ATTEMPT] = attempt
+        if given_up:
+            headers |= {REASON: str(reason), ERROR_ID: error_id, FAILED_AT: int(time.time() * 1000)}
+            exchange, key = topology.DEAD, self.queue
+        else:
+            exchange, key = topology.RETRY, f"{topology.RETRY_SECONDS[attempt - 1]}s.{self.queue}"
+        outgoing = Outgoing(exchange, key, delivery.body, headers, message_id=error_id)
+        outcome = self.runtime.publisher.publish([outgoing], CONFIRM_SECONDS)[0]
+        metrics.events_handled_total.labels(self.queue, "dead_lettered" if given_up else "put_off").inc()
+        return outcome is Outcome.CONFIRMED
+
+
+class _Abandoned(Exception):
+    """The batch is left to its next delivery."""
+
+
+def handle_once(
+    database: Database, listener: str, handler: Callable[[Transaction, Event], None], events: Sequence[Event]
+) -> None:
+    """Run ``handler(tx, event)`` for those events that this listener has not handled, in one transaction
+    with their inbox rows. Raises what the handler or the database raises; then nothing was done."""
+    with database.transaction() as tx:
+        rows = tx.all(INSERT_INBOX, {"listener": listener, "ids": [event.id for event in events]})
+        fresh: set[UUID] = {row["event_id"] for row in rows}
+        for event in events:
+            if event.id in fresh:
+                fresh.discard(event.id)
+                with tracing.start(event.traceparent), logs.bind(correlation_id=event.correlation_id):
+                    handler(tx, event)

@@ -1,0 +1,422 @@
+"""``@rpc`` and the client: Nameko's wire protocol, with deadlines and errors that tell nothing private.
+
+A stock Nameko client can call every method. On top of its protocol a call carries an absolute deadline (it
+is not executed after that), a trace context and, for writes, the caller's idempotency key; an unknown service
+fails at once; an unexpected error reaches the caller as ``InternalError`` and an id, its cause only the log.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, overload
+
+import amqp
+from nameko.extensions import DependencyProvider, Entrypoint, SharedExtension, register_entrypoint
+
+from shared import logs, metrics, tracing
+from shared.database import Transaction
+from shared.messaging import topology
+from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, RpcClient, ServiceUnknown
+from shared.messaging.connection import LinkDown, message, publish_frames
+from shared.messaging.runtime import Runtime
+from shared.refusals import Refused
+
+__all__ = [
+    "CallFailed", "CallRefused", "CallTimeout", "Client", "RpcClient", "ServiceUnknown", "rpc",
+]  # fmt: skip
+
+log = logs.get(__name__)
+
+PREFETCH = 200
+TOGETHER = 200
+LARGEST_BODY_BYTES = 1024 * 1024
+DEFAULT_DEADLINE_SECONDS = 30.0
+"""For callers that set none, such as a stock Nameko client."""
+
+CLAIM_KEY = """
+INSERT INTO idempotency (method, key, request_hash) VALUES (%(method)s, %(key)s, %(hash)s)
+ON CONFLICT DO NOTHING
+"""
+STORED_REPLY = "SELECT request_hash, reply FROM idempotency WHERE method = %(method)s AND key = %(key)s"
+STORE_REPLY = "UPDATE idempotency SET reply = %(reply)s WHERE method = %(method)s AND key = %(key)s"
+
+Handler = Callable[..., Any]
+
+
+class IdempotencyKeyReused(Refused):
+    """The key was used before for another request."""
+
+    vi = "Khóa chống lặp này đã được dùng cho một yêu cầu khác."
+    en = "This idempotency key was used before for another request."
+
+
+@overload
+def rpc(handler: Handler) -> Any: ...
+@overload
+def rpc(*, writes: bool = False, together: bool = False) -> Callable[[Handler], Any]: ...
+def rpc(handler: Handler | None = None, *, writes: bool = False, together: bool = False) -> Any:
+    """Offer the method to callers as ``<service>.<method>``, keyword arguments only.
+
+    ``writes``: the kit opens the transaction, passes it as ``tx``, and keeps the reply under the caller's
+    idempotency key for 24 hours. ``together``: the method gets a list of keyword dicts, those of the calls in
+    flight, and returns a list of results or ``Refused`` in the same order.
+    """
+
+    def register(handler: Handler) -> Any:
+        @functools.wraps(handler)
+        def run(self: Any, answer: Callable[[Handler], None]) -> None:
+            answer(functools.partial(handler, self))
+
+        run.is_rpc = True  # type: ignore[attr-defined]
+        run.handler = handler  # type: ignore[attr-defined]
+        register_entrypoint(run, Rpc(writes=writes, together=together))
+        return run
+
+    return register if handler is None else register(handler)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as it arrived. ``deadline`` is seconds since the epoch."""
+
+    method: str
+    kwargs: dict[str, Any]
+    deadline: float
+    reply_to: str
+    correlation_id: str
+    tag: int
+    generation: int
+    idempotency_key: str | None
+    traceparent: str | None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return time.time() > self.deadline
+
+
+class RpcServer(SharedExtension):  # type: ignore[misc]
+    """The service's call queue, shared by its ``@rpc`` methods."""
+
+    runtime = Runtime()
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.methods: dict[str, Rpc] = {}
+        self._consumer: amqp.Channel | None = None
+        self._taking = True
+        self._replies: amqp.Channel | None = None
+        super().__init__(**kwargs)
+
+    def setup(self) -> None:
+        self.runtime.consuming.on_connect(self._consume)
+        self.runtime.publishing.on_connect(self._open_replies)
+
+    def stop_consuming(self) -> None:
+        """Take no more calls."""
+        taking, self._taking = self._taking, False
+        channel = self._consumer
+        if taking and channel is not None:
+            try:
+                self.runtime.consuming.write(
+                    lambda: channel.send_method(amqp.spec.Basic.Cancel, "sb", ("rpc", True))
+                )
+            except LinkDown:
+                log.info("no calls to stop: the broker is gone")
+
+    def reply(self, call: Call, payload: Mapping[str, Any]) -> None:
+        """Answer and acknowledge. When the broker is gone the caller hears of it by its own deadline."""
+        body = json.dumps(payload, default=_plain).encode()
+        properties = {
+            "content_type": "application/json",
+            "content_encoding": "utf-8",
+            "delivery_mode": 1,
+            "correlation_id": call.correlation_id,
+        }
+        direct = call.reply_to.startswith("amq.rabbitmq.reply-to")
+        exchange = "" if direct else topology.RPC
+        channel = self._replies
+        try:
+            if call.reply_to and channel is not None:
+                self.runtime.publishing.write(
+                    lambda: publish_frames(channel, exchange, call.reply_to, message(body, properties), False)
+                )
+        except LinkDown:
+            log.info("a reply is lost: the broker is gone", method=call.method)
+        self.acknowledge(call)
+
+    def acknowledge(self, call: Call) -> None:
+        """Tell the broker that the call is over."""
+        channel = self._consumer
+        if channel is not None and call.generation == self.runtime.consuming.generation:
+            try:
+                self.runtime.consuming.write(lambda: channel.basic_ack(call.tag), call.generation)
+            except LinkDown:
+                log.info("a call is not acknowledged: the broker is gone", method=call.method)
+
+    def _open_replies(self, connection: amqp.Connection) -> None:
+        self._replies = connection.channel()
+
+    def _consume(self, connection: amqp.Connection) -> None:
+        generation = self.runtime.consuming.generation
+        channel = connection.channel()
+        channel.basic_qos(0, PREFETCH, False)
+        queue = f"rpc-{self.container.service_name}"
+        self._consumer = channel
+        channel.basic_consume(
+            queue, consumer_tag="rpc", callback=lambda arrived: self._arrived(arrived, generation)
+        )
+
+    def _arrived(self, arrived: amqp.Message, generation: int) -> None:
+        method = arrived.delivery_info["routing_key"].rpartition(".")[2]
+        headers = arrived.properties.get("application_headers") or {}
+        deadline_ms = headers.get("x-deadline")
+        call = Call(
+            method=method,
+            kwargs={},
+            deadline=deadline_ms / 1000.0
+            if isinstance(deadline_ms, int)
+            else time.time() + DEFAULT_DEADLINE_SECONDS,
+            reply_to=arrived.properties.get("reply_to", ""),
+            correlation_id=arrived.properties.get("correlation_id", ""),
+            tag=arrived.delivery_tag,
+            generation=generation,
+            idempotency_key=headers.get("x-idempotency-key"),
+            traceparent=headers.get("traceparent"),
+        )
+        entrypoint = self.methods.get(method)
+        kwargs = _keyword_arguments(arrived.body)
+        if call.is_late:
+            metrics.rpc_requests_total.labels(method if entrypoint else "unknown", "late").inc()
+            self.acknowledge(call)
+        elif entrypoint is None:
+            self.reply(call, _error("MethodNotFound", "nameko.exceptions.MethodNotFound", method))
+        elif kwargs is None:
+            self.reply(
+                call,
+                _error(
+                    "MalformedRequest",
+                    "nameko.exceptions.MalformedRequest",
+                    "send JSON with keyword arguments only: {args: [], kwargs: {…}}",
+                ),
+            )
+        else:
+            call.kwargs.update(kwargs)
+            entrypoint.take(call)
+
+
+class Rpc(Entrypoint):  # type: ignore[misc]
+    """One ``@rpc`` method in one process."""
+
+    runtime = Runtime()
+    server = RpcServer()
+
+    def __init__(self, writes: bool = False, together: bool = False, **kwargs: Any) -> None:
+        self.writes = writes
+        self.together = together
+        super().__init__(**kwargs)
+
+    def setup(self) -> None:
+        self.name = f"{self.container.service_name}.{self.method_name}"
+        self._waiting: deque[Call] = deque()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self.server.methods[self.method_name] = self
+
+    def start(self) -> None:
+        if self.together:
+            self.container.spawn_managed_thread(self._run_together, identifier=self.name)
+
+    def stop(self) -> None:
+        self.server.stop_consuming()
+        self._stopping.set()
+        self._wake.set()
+
+    def take(self, call: Call) -> None:
+        """Have the call answered by a worker; never waits."""
+        if self.together:
+            self._waiting.append(call)
+            self._wake.set()
+        else:
+            self._spawn(functools.partial(self._answer, call))
+
+    def _spawn(self, work: Callable[[Handler], None], ended: threading.Event | None = None) -> None:
+        def handle_result(_ctx: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
+            if ended is not None:
+                ended.set()
+            return result, exc_info
+
+        self.container.spawn_worker(self, (work,), {}, handle_result=handle_result)
+
+    def _answer(self, call: Call, handler: Handler) -> None:
+        started = time.perf_counter()
+        with tracing.start(call.traceparent):
+            if call.is_late:
+                metrics.rpc_requests_total.labels(self.name, "late").inc()
+                self.server.acknowledge(call)
+                return
+            outcome, payload = self._outcome(lambda: self._execute(call, handler))
+            self.server.reply(call, payload)
+        metrics.rpc_seconds.labels(self.name).observe(time.perf_counter() - started)
+        metrics.rpc_requests_total.labels(self.name, outcome).inc()
+
+    def _execute(self, call: Call, handler: Handler) -> Any:
+        if not self.writes:
+            return handler(**call.kwargs)
+        with self.runtime.database.transaction() as tx:
+            if call.idempotency_key is None:
+                return handler(tx=tx, **call.kwargs)
+            return once(tx, self.name, call.idempotency_key, call.kwargs, handler)
+
+    def _outcome(self, execute: Callable[[], Any]) -> tuple[str, dict[str, Any]]:
+        try:
+            return "ok", {"result": execute(), "error": None}
+        except Refused as refused:
+            return "refused", refusal_payload(refused)
+        except Exception as error:
+            error_id = uuid.uuid4().hex
+            log.error("call failed", method=self.name, error_id=error_id, exc_info=error)
+            return "failed", _error("InternalError", "InternalError", error_id)
+
+    # -- calls in flight together ------------------------------------------------------------------------
+
+    def _run_together(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                calls = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+                ended = threading.Event()
+                self._spawn(functools.partial(self._answer_together, calls), ended)
+                ended.wait()
+
+    def _answer_together(self, calls: list[Call], handler: Handler) -> None:
+        started = time.perf_counter()
+        late = [call for call in calls if call.is_late]
+        for call in late:
+            metrics.rpc_requests_total.labels(self.name, "late").inc()
+            self.server.acknowledge(call)
+        calls = [call for call in calls if call not in late] if late else calls
+        if not calls:
+            return
+        with tracing.start(calls[0].traceparent):
+            outcome, payload = self._outcome(lambda: handler([call.kwargs for call in calls]))
+        results = payload["result"] if outcome == "ok" else [payload] * len(calls)
+        for call, result in zip(calls, results, strict=True):
+            if outcome != "ok":
+                self.server.reply(call, payload)
+            elif isinstance(result, Refused):
+                self.server.reply(call, refusal_payload(result))
+            else:
+                self.server.reply(call, {"result": result, "error": None})
+        metrics.rpc_seconds.labels(self.name).observe(time.perf_counter() - started)
+        metrics.rpc_requests_total.labels(self.name, outcome).inc(len(calls))
+
+
+class Calls(SharedExtension):  # type: ignore[misc]
+    """The process's client, opened when the service declares a ``Client``."""
+
+    runtime = Runtime()
+
+    def start(self) -> None:
+        self.client = RpcClient(self.runtime.settings.amqp_url, f"{self.container.service_name}-calling")
+        self.client.start()
+
+    def stop(self) -> None:
+        self.client.stop()
+
+
+class Client(DependencyProvider):  # type: ignore[misc]
+    """``identity = Client("identity")``; then ``self.identity.check_citizen(deadline_seconds=2.0, …)``.
+
+    Raises ``CallRefused``, ``CallTimeout``, ``CallFailed`` or ``ServiceUnknown``.
+    """
+
+    calls = Calls()
+
+    def __init__(self, service: str, **kwargs: Any) -> None:
+        self.service = service
+        super().__init__(**kwargs)
+
+    def get_dependency(self, _worker_ctx: Any) -> _Proxy:
+        return _Proxy(self.calls.client, self.service)
+
+
+class _Proxy:
+    def __init__(self, client: RpcClient, service: str) -> None:
+        self._client = client
+        self._service = service
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        def call(*, deadline_seconds: float = 5.0, idempotency_key: str | None = None, **kwargs: Any) -> Any:
+            return self._client.call(self._service, method, kwargs, deadline_seconds, idempotency_key)
+
+        return call
+
+
+def once(tx: Transaction, method: str, key: str, kwargs: Mapping[str, Any], handler: Handler) -> Any:
+    """Execute under an idempotency key: the first call executes and leaves its reply, in the same
+    transaction; a later one gets that reply; one at the same time waits for the first.
+
+    Raises ``IdempotencyKeyReused`` when the request differs. Sealed fields do not count: a sealed box is
+    different each time it is made.
+    """
+    plain = {name: value for name, value in kwargs.items() if not name.startswith("sealed_")}
+    request_hash = hashlib.sha256(json.dumps(plain, sort_keys=True, default=_plain).encode()).digest()
+    if tx.run(CLAIM_KEY, {"method": method, "key": key, "hash": request_hash}):
+        result = handler(tx=tx, **kwargs)
+        tx.run(STORE_REPLY, {"method": method, "key": key, "reply": json.dumps(result, default=_plain)})
+        return result
+    stored = tx.one(STORED_REPLY, {"method": method, "key": key})
+    if stored is None or bytes(stored["request_hash"]) != request_hash:
+        raise IdempotencyKeyReused
+    return stored["reply"]
+
+
+def refusal_payload(refused: Refused) -> dict[str, Any]:
+    """How a refusal travels: Nameko's error fields, and the sentences and fields in ``refusal``."""
+    name = type(refused).__name__
+    payload = _error(name, f"{type(refused).__module__}.{name}", refused.en)
+    payload["error"]["refusal"] = {
+        "vi": refused.vi,
+        "en": refused.en,
+        "problems": [{"field": p.field, "vi": p.vi, "en": p.en} for p in refused.problems],
+        "details": refused.details,
+    }
+    return payload
+
+
+def _error(name: str, path: str, value: str) -> dict[str, Any]:
+    args = [value] if path.startswith("nameko.") else []
+    return {
+        "result": None,
+        "error": {"exc_type": name, "exc_path": path, "exc_args": args, "value": value},
+    }
+
+
+def _keyword_arguments(body: bytes | str) -> dict[str, Any] | None:
+    """The keyword arguments of a request, or None when it is not one."""
+    if len(body) > LARGEST_BODY_BYTES:
+        return None
+    try:
+        request = json.loads(body)
+        args, kwargs = request["args"], request["kwargs"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return kwargs if not args and isinstance(kwargs, dict) else None
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    raise TypeError(f"a reply may not hold {type(value).__name__}")

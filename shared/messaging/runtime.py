@@ -1,0 +1,93 @@
+"""What the entrypoints of one process share: the database, the links to the broker, the relay."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import nameko
+from nameko.extensions import SharedExtension
+
+from shared import logs, metrics
+from shared.database import Committed, Database
+from shared.messaging.connection import Link
+from shared.messaging.publisher import Publisher
+from shared.messaging.relay import Relay
+
+log = logs.get(__name__)
+
+HOUSEKEEPING_SECONDS = 300.0
+KEEP_INBOX_DAYS = 30
+"""Longer than any event can wait anywhere before it is delivered again."""
+KEEP_REPLIES_HOURS = 24
+
+PRUNE = (
+    "DELETE FROM inbox WHERE handled_at < now() - make_interval(days => %(days)s)",
+    "DELETE FROM idempotency WHERE created_at < now() - make_interval(hours => %(hours)s)",
+)
+
+
+class Runtime(SharedExtension):
+    """One per container. Consuming and publishing have a connection each: when the broker is short of room
+    it stops reading from publishers, and acknowledgements must not stop with them."""
+
+    def bind(self, container: Any) -> Runtime:
+        """Make the parts as soon as there is a container: the entrypoints' set-ups use them, in any order."""
+        shared: Runtime = super().bind(container)
+        if not hasattr(shared, "settings"):
+            shared._make(container.service_name)
+        return shared
+
+    def _make(self, name: str) -> None:
+        self.settings: Any = nameko.config["SETTINGS"]
+        self.database = Database(
+            self.settings.database_url,
+            name=f"vssid-{name}",
+            max_size=getattr(self.settings, "database_pool_size", 10),
+        )
+        self.consuming = Link(self.settings.amqp_url, f"{name}-consuming")
+        self.publishing = Link(self.settings.amqp_url, f"{name}-publishing")
+        self.publisher = Publisher(self.publishing)
+        self.relay = Relay(self.database, self.publisher)
+        self._wakers: dict[str, list[Callable[[], None]]] = {}
+        self._stopping = threading.Event()
+        self.database.after_commit.append(self._wake_jobs)
+
+    def start(self) -> None:
+        self.database.open()
+        self.publishing.start()
+        self.consuming.start()
+        self.relay.start()
+        metrics.broker_connected.set_function(lambda: float(self.consuming.is_up and self.publishing.is_up))
+        self.container.spawn_managed_thread(self._keep_house)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.relay.stop()
+        self.consuming.stop()
+        self.publishing.stop()
+        self.database.close()
+
+    def on_due(self, kind: str, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called when a transaction of this process made a job of ``kind`` due at once."""
+        self._wakers.setdefault(kind, []).append(wake)
+
+    def check_broker(self) -> None:
+        """Raise when a link to the broker is down."""
+        if not (self.consuming.is_up and self.publishing.is_up):
+            raise ConnectionError("the broker is not connected")
+
+    def _wake_jobs(self, committed: Committed) -> None:
+        for kind in committed.kinds:
+            for wake in self._wakers.get(kind, ()):
+                wake()
+
+    def _keep_house(self) -> None:
+        while not self._stopping.wait(HOUSEKEEPING_SECONDS):
+            try:
+                with self.database.transaction() as tx:
+                    for statement in PRUNE:
+                        tx.run(statement, {"days": KEEP_INBOX_DAYS, "hours": KEEP_REPLIES_HOURS})
+            except Exception as error:
+                log.warning("housekeeping failed", error=type(error).__name__)

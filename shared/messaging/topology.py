@@ -1,0 +1,197 @@
+"""Every exchange, queue and binding, from one description: the decorators in the services' code.
+
+Declared at deployment (``python -m shared.messaging.topology apply``), so that nothing is published before
+its queue exists. Arguments of a queue never change: limits are policies, another shape is another name.
+
+| exchange | type | what goes through |
+| --- | --- | --- |
+| ``vssid.events`` | topic | events, routing key = type |
+| ``vssid.retry`` | topic | ``<delay>s.<queue>`` to the wait queue of that delay |
+| ``vssid.return`` | topic | the same key, when the delay is over, back to the one queue |
+| ``vssid.dead`` | direct | ``<queue>`` to ``<queue>.dead`` |
+| ``nameko-rpc`` | topic | calls, ``<service>.<method>`` |
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import urllib.parse
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import amqp
+import httpx
+import stamina
+from kombu.utils.url import parse_url
+
+EVENTS = "vssid.events"
+RETRY = "vssid.retry"
+RETURN = "vssid.return"
+DEAD = "vssid.dead"
+RPC = "nameko-rpc"
+EXCHANGES = {EVENTS: "topic", RETRY: "topic", RETURN: "topic", DEAD: "direct", RPC: "topic"}
+
+RETRY_SECONDS = (1, 5, 30, 120, 600)
+"""The delays of the wait queues; a failing event waits each in turn, then is dead-lettered."""
+
+DELIVERY_LIMIT = 1000
+"""Deliveries of one message before the broker itself dead-letters it: above what crashes alone can reach."""
+
+SERVICES = ("registration", "identity", "notification", "history")
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue with its bindings ``(exchange, routing key)``. ``listener`` is ``service.method`` for an
+    event queue, else empty."""
+
+    name: str
+    bindings: tuple[tuple[str, str], ...] = ()
+    arguments: dict[str, Any] = field(default_factory=dict)
+    listener: str = ""
+
+    @property
+    def routing_keys(self) -> tuple[str, ...]:
+        """The event types it hears."""
+        return tuple(key for exchange, key in self.bindings if exchange == EVENTS)
+
+
+def queues(services: Iterable[type] | None = None) -> list[Queue]:
+    """All queues that these service classes (by default: the product's) need."""
+    classes = list(load_services() if services is None else services)
+    listeners = [queue for service in classes for queue in _listener_queues(service)]
+    return [*_wait_queues(), *listeners, *(_rpc_queue(service.name) for service in classes)]  # type: ignore[attr-defined]
+
+
+def load_services() -> Iterator[type]:
+    """The product's service classes, loaded by name: this package imports no service."""
+    for name in SERVICES:
+        yield service_class(name)
+
+
+def service_class(name: str) -> type:
+    """``services.<name>.service.<Name>Service``."""
+    module = importlib.import_module(f"services.{name}.service")
+    return getattr(module, f"{name.title()}Service")  # type: ignore[no-any-return]
+
+
+def _listener_queues(service: Any) -> Iterator[Queue]:
+    for attribute in sorted(dir(service)):
+        types = getattr(getattr(service, attribute), "on_event_types", None)
+        if types is None:
+            continue
+        name = f"{service.name}.{attribute}"
+        yield Queue(
+            name,
+            (*((EVENTS, t.name) for t in types), (RETURN, f"*.{name}")),
+            {
+                "x-queue-type": "quorum",
+                "x-dead-letter-exchange": DEAD,
+                "x-dead-letter-routing-key": name,
+                "x-dead-letter-strategy": "at-least-once",
+                "x-overflow": "reject-publish",
+            },
+            listener=name,
+        )
+        yield Queue(f"{name}.dead", ((DEAD, name),), {"x-queue-type": "quorum"})
+
+
+def _wait_queues() -> Iterator[Queue]:
+    for seconds in RETRY_SECONDS:
+        yield Queue(
+            f"vssid.wait.{seconds}s",
+            ((RETRY, f"{seconds}s.#"),),
+            {
+                "x-queue-type": "quorum",
+                "x-message-ttl": seconds * 1000,
+                "x-dead-letter-exchange": RETURN,
+                "x-dead-letter-strategy": "at-least-once",
+                "x-overflow": "reject-publish",
+            },
+        )
+
+
+def _rpc_queue(service: str) -> Queue:
+    """As stock Nameko declares it, so that its clients and ours meet."""
+    return Queue(f"rpc-{service}", ((RPC, f"{service}.*"),))
+
+
+def declare(url: str, wanted: Iterable[Queue]) -> None:
+    """Declare exchanges, queues and bindings; what is there already is left as it is.
+
+    Raises ``amqp.exceptions.PreconditionFailed`` when a queue of that name has another shape.
+    """
+    parts = parse_url(url)
+    connection = amqp.Connection(
+        host=f"{parts['hostname']}:{parts['port'] or 5672}",
+        userid=parts["userid"],
+        password=parts["password"],
+        virtual_host=parts["virtual_host"] or "/",
+        connect_timeout=10,
+    )
+    connection.connect()
+    try:
+        channel = connection.channel()
+        for name, kind in EXCHANGES.items():
+            channel.exchange_declare(name, kind, durable=True, auto_delete=False)
+        for queue in wanted:
+            channel.queue_declare(
+                queue.name, durable=True, auto_delete=False, exclusive=False, arguments=queue.arguments
+            )
+            for exchange, key in queue.bindings:
+                channel.queue_bind(queue.name, exchange, key)
+    finally:
+        connection.close()
+
+
+def set_limits(url: str, management_url: str) -> None:
+    """Set the policies that carry limits: the delivery limit of quorum queues.
+
+    ``management_url`` is the management plugin's address with user and password.
+    """
+    vhost = urllib.parse.quote(parse_url(url)["virtual_host"] or "/", safe="")
+    policy = {
+        "pattern": ".*",
+        "definition": {"delivery-limit": DELIVERY_LIMIT},
+        "apply-to": "queues",
+        "priority": 0,
+    }
+    httpx.put(
+        f"{management_url.rstrip('/')}/api/policies/{vhost}/vssid-limits", json=policy, timeout=10.0
+    ).raise_for_status()
+
+
+@stamina.retry(on=(OSError, amqp.AMQPError, httpx.HTTPError), attempts=20, timeout=60.0, wait_max=2.0)
+def apply(url: str, management_url: str, services: Iterable[type] | None = None) -> list[Queue]:
+    """Declare everything and set the limits; returns the queues. Waits a minute for the broker."""
+    wanted = queues(services)
+    declare(url, wanted)
+    set_limits(url, management_url)
+    return wanted
+
+
+def main(arguments: list[str]) -> int:
+    """``show`` prints the queues; ``apply`` declares them on AMQP_URL (limits on AMQP_MANAGEMENT_URL)."""
+    if arguments == ["show"]:
+        for queue in queues():
+            print(queue.name, *(f"{exchange}:{key}" for exchange, key in queue.bindings))
+        return 0
+    if arguments == ["apply"]:
+        missing = [name for name in ("AMQP_URL", "AMQP_MANAGEMENT_URL") if not os.environ.get(name)]
+        if missing:
+            print(
+                f"set {' and '.join(missing)} first, e.g. by starting this through `make up`", file=sys.stderr
+            )
+            return 2
+        done = apply(os.environ["AMQP_URL"], os.environ["AMQP_MANAGEMENT_URL"])
+        print(f"topology: {len(done)} queues declared")
+        return 0
+    print("usage: python -m shared.messaging.topology show|apply", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

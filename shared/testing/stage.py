@@ -1,0 +1,139 @@
+"""The two-service stage of ``shared/tests/integration/stages`` on servers of its own, for the kit's tests."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from deploy.native.instance import Instance
+from shared.database import written
+from shared.events.envelope import REGISTRY
+from shared.messaging import topology
+from shared.messaging.calls import RpcClient
+from shared.messaging.connection import Link
+from shared.messaging.publisher import Outcome, Publisher
+from shared.messaging.relay import outgoing
+from shared.testing.processes import ROOT, ServiceProcess, until
+
+MODULE = "shared.tests.integration.stages.services"
+KIT = ROOT / "shared/messaging/migrations"
+
+
+class Stage:
+    """Two databases, a vhost with the stage's topology, its processes and a client."""
+
+    def __init__(self, servers: Instance, name: str, folder: Path, module: str = MODULE) -> None:
+        self._servers = servers
+        self._name = name
+        self._folder = folder
+        self._module = module
+        self.vhost = servers.vhost(name)
+        self.databases = {service: servers.database(f"{name}_{service}") for service in ("first", "second")}
+        self.processes: dict[str, ServiceProcess] = {}
+        self.client = RpcClient(self.vhost.amqp_url, f"test-{name}")
+
+    def up(self, processes: Mapping[str, str] | None = None) -> None:
+        """Declare, migrate, start. ``processes`` maps a process's name to the module that has its class."""
+        services = importlib_services(self._module)
+        for dsn in self.databases.values():
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                for migration in sorted(KIT.glob("*.sql")):
+                    connection.execute(migration.read_text().encode())
+                connection.execute(services.TABLES)
+        topology.apply(
+            self.vhost.amqp_url, self.vhost.management_url, [services.FirstService, services.SecondService]
+        )
+        for service in ("first", "second"):
+            self.processes[service] = self.process(service)
+        for process in self.processes.values():
+            process.start()
+        for process in self.processes.values():
+            process.wait_ready()
+        self.client.start()
+
+    def process(self, service: str, module: str | None = None, replica: str = "") -> ServiceProcess:
+        """A process of ``service``, not started."""
+        target = f"{module or self._module}:{service.title()}Service"
+        environment = {
+            "AMQP_URL": self.vhost.amqp_url,
+            "DATABASE_URL": self.databases[service],
+            "LOG_LEVEL": "INFO",
+        }
+        return ServiceProcess(target, environment, self._folder / f"{service}{replica}.log")
+
+    def down(self) -> None:
+        """End the processes and remove what was made."""
+        self.client.stop()
+        for process in self.processes.values():
+            process.kill()
+        self._servers.drop_vhost(self._name)
+        for service in self.databases:
+            self._servers.drop_database(f"{self._name}_{service}")
+
+    # -- what tests do with it ---------------------------------------------------------------------------
+
+    def accept(self, item: str, item_id: str | None = None, key: str | None = None) -> dict[str, Any]:
+        """Have ``first`` accept an item."""
+        arguments = {"item_id": item_id or str(uuid.uuid4()), "item": item}
+        reply: dict[str, Any] = self.client.call("first", "accept", arguments, 5.0, idempotency_key=key)
+        return reply
+
+    def publish(self, item: str, copies: int = 1) -> list[Outcome]:
+        """Publish the same event, ``copies`` times, as ``first`` would say that it accepted the item."""
+        accepted = REGISTRY["first.accepted.v1"]
+        event = written(
+            accepted.event(subject=item, correlation_id=item, at=datetime.now(UTC), data={"item": item})
+        )
+        link = Link(self.vhost.amqp_url, "test-publisher")
+        publisher = Publisher(link)
+        link.start()
+        try:
+            assert link.wait_up(5.0)
+            return publisher.publish([outgoing(event)] * copies, 5.0)
+        finally:
+            link.stop()
+
+    def rows(self, service: str, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Rows of a service's database."""
+        with psycopg.connect(self.databases[service], row_factory=dict_row, autocommit=True) as connection:
+            return connection.execute(sql.encode(), params).fetchall()
+
+    def run(self, service: str, sql: str, params: Mapping[str, Any] | None = None) -> None:
+        """Execute in a service's database."""
+        with psycopg.connect(self.databases[service], autocommit=True) as connection:
+            connection.execute(sql.encode(), params)
+
+    def effects(self, what: str, prefix: str = "") -> list[str]:
+        """The items that had an effect, as often as they had it. ``counted`` stands at first, else at second."""
+        service = "first" if what == "counted" else "second"
+        rows = self.rows(
+            service,
+            "SELECT item FROM effects WHERE what = %(what)s AND starts_with(item, %(prefix)s)",
+            {"what": what, "prefix": prefix},
+        )
+        return sorted(row["item"] for row in rows)
+
+    def until_effects(self, what: str, items: list[str], prefix: str, within_seconds: float = 20.0) -> None:
+        """Wait until exactly these items had the effect, once each."""
+        wanted = sorted(items)
+        until(
+            lambda: self.effects(what, prefix) == wanted,
+            within_seconds,
+            lambda: (
+                f"{what}: wanted {len(wanted)}, found {len(self.effects(what, prefix))}: "
+                f"{self.processes['second'].tail(8)}"
+            ),
+        )
+
+
+def importlib_services(module: str) -> Any:
+    """The stage's services, loaded by name: ``shared.testing`` stands above its tests."""
+    import importlib
+
+    return importlib.import_module(module)

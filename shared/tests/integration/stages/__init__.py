@@ -1,0 +1,1 @@
+"""Two small services on the kit, run as real processes by its tests."""

@@ -1,0 +1,111 @@
+"""A two-service stage: ``first`` accepts items by RPC and says so, ``second`` counts them, once each, and a job
+follows each. What a handler does with an item is told by its name, so that tests can have it fail."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from marshmallow import fields
+
+from shared.events.envelope import EventType
+from shared.messaging import outbox
+from shared.messaging.dependencies import Config, Database
+from shared.messaging.jobs import job
+from shared.messaging.listener import on_event
+from shared.messaging.rpc import Client, rpc
+from shared.refusals import FieldProblem, Refused
+from shared.tests.integration.stages.settings import Settings
+
+__all__ = ["FirstService", "SecondService", "Settings"]
+
+ACCEPTED = EventType("first.accepted.v1", {"item": fields.String(required=True)})
+COUNTED = EventType("second.counted.v1", {"item": fields.String(required=True)})
+
+TABLES = """
+CREATE TABLE accepted (id uuid PRIMARY KEY, item text NOT NULL);
+CREATE TABLE effects (what text NOT NULL, item text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE TABLE mended (item text PRIMARY KEY);
+"""
+
+
+class ItemRefused(Refused):
+    vi = "Mục này không được nhận."
+    en = "This item is not accepted."
+
+
+class FirstService:
+    name = "first"
+    db = Database()
+    config = Config()
+    second = Client("second")
+
+    @rpc(writes=True)
+    def accept(self, tx: Any, item_id: str, item: str) -> dict[str, str]:
+        if item.startswith("refused"):
+            raise ItemRefused(FieldProblem("item", "khác đi", "another one"), limit=1)
+        tx.run("INSERT INTO accepted VALUES (%(id)s, %(item)s)", {"id": item_id, "item": item})
+        now = datetime.now(UTC)
+        outbox.add(tx, ACCEPTED.event(subject=item_id, correlation_id=item_id, at=now, data={"item": item}))
+        return {"id": item_id, "at": now.isoformat()}
+
+    @rpc
+    def fail(self, secret: str) -> None:
+        raise ValueError(f"never to be told: {secret}")
+
+    @rpc
+    def sleep(self, seconds: float) -> str:
+        time.sleep(seconds)
+        return "slept"
+
+    @rpc
+    def ask_second(self, number: int) -> Any:
+        return self.second.double(number=number, deadline_seconds=3.0)
+
+    @on_event(COUNTED)
+    def note_counted(self, tx: Any, event: Any) -> None:
+        tx.run("INSERT INTO effects VALUES ('counted', %(item)s)", {"item": event.data["item"]})
+
+
+class SecondService:
+    name = "second"
+    db = Database()
+
+    @on_event(ACCEPTED)
+    def count(self, tx: Any, event: Any) -> None:
+        item = event.data["item"]
+        if item.startswith("poison") and not tx.one(
+            "SELECT 1 AS x FROM mended WHERE item = %(i)s", {"i": item}
+        ):
+            raise RuntimeError("poison")
+        if item.startswith("refused-late"):
+            raise ItemRefused
+        tx.run("INSERT INTO effects VALUES ('count', %(item)s)", {"item": item})
+        outbox.add(tx, outbox.Due("follow", key=str(event.id), at=event.time, payload={"item": item}))
+        outbox.add(
+            tx,
+            COUNTED.event(
+                subject=event.subject, correlation_id=event.subject, at=event.time, data={"item": item}
+            ),
+        )
+
+    @job("follow", lease_seconds=5, workers=8, attempts=3)
+    def follow(self, due: Any) -> Any:
+        item = due.payload["item"]
+        if item.startswith("jobfails"):
+            raise RuntimeError("the outside is away")
+        return lambda tx: tx.run("INSERT INTO effects VALUES ('follow', %(item)s)", {"item": item})
+
+    @rpc(together=True)
+    def double(self, requests: list[dict[str, Any]]) -> list[Any]:
+        return [
+            ItemRefused() if r["number"] < 0 else {"double": 2 * r["number"], "of": len(requests)}
+            for r in requests
+        ]
+
+
+def event_id() -> UUID:
+    """A fresh event id."""
+    return ACCEPTED.event(subject="x", correlation_id="x", at=datetime.now(UTC), data={"item": "x"}).id

@@ -1,0 +1,155 @@
+"""The kit's promises, one by one, on real processes, RabbitMQ and PostgreSQL."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from deploy.native.instance import Instance
+from shared.messaging import dead_letters
+from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, ServiceUnknown
+from shared.messaging.publisher import Outcome
+from shared.testing.processes import until
+from shared.testing.stage import Stage
+
+
+@pytest.fixture(scope="module")
+def stage(servers: Instance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    stage = Stage(servers, "kit", tmp_path_factory.mktemp("kit"))
+    stage.up()
+    yield stage
+    stage.down()
+
+
+def test_an_accepted_item_has_each_effect_once(stage: Stage) -> None:
+    stage.accept("one")
+    for what in ("count", "follow", "counted"):
+        stage.until_effects(what, ["one"], "one")
+    until(lambda: not stage.rows("first", "SELECT 1 FROM outbox"), 5, "the outbox is not emptied")
+    assert not stage.rows("second", "SELECT 1 FROM jobs WHERE failed_at IS NULL")
+
+
+def test_many_items_at_once_each_have_each_effect_once(stage: Stage) -> None:
+    items = [f"many-{n}" for n in range(300)]
+    with ThreadPoolExecutor(32) as threads:
+        list(threads.map(stage.accept, items))
+    for what in ("count", "follow", "counted"):
+        stage.until_effects(what, items, "many-")
+
+
+def test_a_redelivered_event_has_no_second_effect(stage: Stage) -> None:
+    assert stage.publish("twice", copies=5) == [Outcome.CONFIRMED] * 5
+    stage.until_effects("count", ["twice"], "twice")
+    stage.accept("after-twice")
+    stage.until_effects("count", ["after-twice"], "after-twice")
+    assert stage.effects("count", "twice") == ["twice"]
+
+
+def test_a_write_repeated_under_its_key_is_executed_once(stage: Stage) -> None:
+    key, item_id = str(uuid.uuid4()), str(uuid.uuid4())
+    with ThreadPoolExecutor(50) as threads:
+        replies = list(threads.map(lambda _: stage.accept("keyed", item_id, key), range(50)))
+    assert len({str(reply) for reply in replies}) == 1
+    stage.until_effects("count", ["keyed"], "keyed")
+
+
+def test_a_key_reused_for_another_request_is_refused(stage: Stage) -> None:
+    key = str(uuid.uuid4())
+    stage.accept("first-use", key=key)
+    with pytest.raises(CallRefused) as refused:
+        stage.accept("second-use", key=key)
+    assert refused.value.name == "IdempotencyKeyReused"
+
+
+def test_a_refusal_reaches_the_caller_with_its_fields(stage: Stage) -> None:
+    with pytest.raises(CallRefused) as refused:
+        stage.accept("refused")
+    assert refused.value.name == "ItemRefused"
+    assert refused.value.vi == "Mục này không được nhận."
+    assert [(p.field, p.vi, p.en) for p in refused.value.problems] == [("item", "khác đi", "another one")]
+    assert refused.value.details == {"limit": 1}
+    assert not stage.rows("first", "SELECT 1 FROM accepted WHERE item = 'refused'")
+
+
+def test_an_unexpected_error_reaches_nobody_with_its_arguments(stage: Stage) -> None:
+    with pytest.raises(CallFailed) as failed:
+        stage.client.call("first", "fail", {"secret": "canary-0912345678"}, 5.0)
+    assert failed.value.reason == "InternalError"
+    log = stage.processes["first"].log.read_text()
+    assert failed.value.error_id in log
+    assert "canary" not in log
+    assert "0912345678" not in log
+
+
+def test_a_call_ends_by_its_deadline(stage: Stage) -> None:
+    started = time.monotonic()
+    with pytest.raises(CallTimeout):
+        stage.client.call("first", "sleep", {"seconds": 3}, 0.5)
+    assert time.monotonic() - started < 2
+
+
+def test_a_call_to_nobody_fails_at_once(stage: Stage) -> None:
+    started = time.monotonic()
+    with pytest.raises(ServiceUnknown):
+        stage.client.call("nobody", "anything", {}, 10.0)
+    assert time.monotonic() - started < 2
+
+
+def test_an_unknown_method_is_named(stage: Stage) -> None:
+    with pytest.raises(CallFailed) as failed:
+        stage.client.call("first", "missing", {}, 5.0)
+    assert failed.value.reason == "MethodNotFound"
+
+
+def test_a_service_calls_another(stage: Stage) -> None:
+    assert stage.client.call("first", "ask_second", {"number": 21}, 5.0)["double"] == 42
+
+
+def test_calls_in_flight_are_answered_together_and_each_with_its_own(stage: Stage) -> None:
+    with ThreadPoolExecutor(40) as threads:
+        replies = list(
+            threads.map(lambda n: stage.client.call("second", "double", {"number": n}, 5.0), range(400))
+        )
+    assert [reply["double"] for reply in replies] == [2 * n for n in range(400)]
+    assert max(reply["of"] for reply in replies) > 1
+    with pytest.raises(CallRefused):
+        stage.client.call("second", "double", {"number": -1}, 5.0)
+
+
+def test_a_permanent_refusal_by_a_listener_is_dead_lettered_at_once(stage: Stage) -> None:
+    stage.publish("refused-late")
+    url = stage.vhost.amqp_url
+    until(lambda: dead_letters.counts(url, ["second.count"])["second.count"] == 1, 10, "no dead letter")
+    (letter,) = dead_letters.show(url, "second.count")
+    assert letter["reason"] == "ItemRefused"
+    assert letter["attempts"] == 1
+
+
+def test_a_failing_job_is_given_up_and_stays_visible(stage: Stage) -> None:
+    stage.accept("jobfails")
+    until(
+        lambda: stage.rows("second", "SELECT 1 FROM jobs WHERE failed_at IS NOT NULL AND attempts = 3"),
+        20,
+        "the job is not given up after its three attempts",
+    )
+    assert stage.effects("follow", "jobfails") == []
+    assert stage.rows("second", "SELECT last_error FROM jobs")[0]["last_error"] == "RuntimeError"
+
+
+def test_metrics_and_health_answer(stage: Stage) -> None:
+    text = stage.processes["second"].metrics()
+    assert 'vssid_events_handled_total{listener="second.count",outcome="handled"}' in text
+    assert "vssid_broker_connected 1.0" in text
+
+
+def test_a_service_stops_when_told(stage: Stage) -> None:
+    process = stage.process("second", replica="-extra")
+    process.start()
+    process.wait_ready()
+    started = time.monotonic()
+    assert process.stop() == 0
+    assert time.monotonic() - started < 10
