@@ -1,0 +1,170 @@
+"""What runs on leases: sending one message, settling one that was never answered; and recording receipts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from services.notification import use_cases
+from services.notification.domain import AttemptTaken, Channel, Declined, Message, Outcome, Receipt, Unknown
+from services.notification.email import Letter
+from services.notification.texts import EmailText
+from services.notification.use_cases import Storage
+from shared import logs
+
+log = logs.get(__name__)
+
+AWAY_SECONDS = 0.5
+
+Record = Callable[[Any], None]
+
+
+class Due(Protocol):
+    """The job in hand, as the kit gives it."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def is_last(self) -> bool: ...
+
+
+class Opener(Protocol):
+    """Opens what was sealed to this service."""
+
+    def open(self, sealed: str) -> str: ...
+
+
+class Sms(Protocol):
+    """The way to the SMSC."""
+
+    def send(self, to: str, text: str, begin: Callable[[], None]) -> Outcome: ...
+
+
+class Email(Protocol):
+    """The way to the mail server."""
+
+    def send(self, letter: Letter, begin: Callable[[], None]) -> Outcome: ...
+
+
+class Words(Protocol):
+    """The templates."""
+
+    def sms(self, message: Message, secret: str | None) -> str: ...
+    def email(self, message: Message, secret: str | None) -> EmailText: ...
+
+
+class NotTaken(Exception):
+    """The outside declined, nothing went out; the kit tries again later."""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What sending needs apart from the database. ``mail_domain`` is the right side of Message-IDs."""
+
+    sms: Sms
+    email: Email
+    words: Words
+    sealer: Opener
+    receipt_wait_seconds: float
+    mail_domain: str = "vssid.example"
+
+
+def now() -> datetime:
+    """The clock of jobs."""
+    return datetime.now(UTC)
+
+
+class Database(Protocol):
+    """Transactions on the own database."""
+
+    def transaction(self) -> AbstractContextManager[Any]: ...
+
+
+StorageOf = Callable[[Any], Storage]
+
+
+def send_message(db: Database, storage_of: StorageOf, outside: Outside, due: Due) -> Record | None:
+    """Send the message ``due.key``, once.
+
+    The attempt is committed just before the first byte that could become a message leaves; whatever happens
+    after that without an answer makes the message ``unknown``. Raises ``NotTaken`` when it was declined and
+    is to be tried again.
+    """
+    message_id = UUID(due.key)
+    wait = outside.receipt_wait_seconds
+    with db.transaction() as tx:
+        message = use_cases.take_up(storage_of(tx), message_id, receipt_wait_seconds=wait, now=now())
+    if message is None:
+        return None
+
+    begun = threading.Event()
+
+    def begin() -> None:
+        with db.transaction() as tx:
+            use_cases.begin_attempt(storage_of(tx), message_id, now())
+        begun.set()
+
+    def record(tx: Any) -> None:
+        use_cases.record(
+            storage_of(tx), message_id, outcome, receipt_wait_seconds=wait, now=now(), is_last=due.is_last
+        )
+
+    try:
+        outcome: Outcome
+    outcome = _speak(outside, message, begin)
+    except AttemptTaken:
+        return None
+    except Exception as error:
+        if not due.is_last:
+            raise
+        log.error("a message could not be sent", message_id=due.key, exc_info=error)
+        outcome = Unknown("error") if begun.is_set() else Declined("error")
+    if isinstance(outcome, Declined) and not outcome.permanent and not due.is_last:
+        with db.transaction() as tx:
+            record(tx)
+        raise NotTaken(outcome.reason)
+    return record
+
+
+def _speak(outside: Outside, message: Message, begin: Callable[[], None]) -> Outcome:
+    secret = outside.sealer.open(message.sealed_secret) if message.sealed_secret else None
+    if message.channel is Channel.SMS:
+        return outside.sms.send(message.recipient, outside.words.sms(message, secret), begin)
+    text = outside.words.email(message, secret)
+    letter = Letter(
+        message_id=f"{message.id}@{outside.mail_domain}",
+        purpose=message.purpose.value,
+        language=message.language,
+        to=message.recipient,
+        subject=text.subject,
+        text=text.text,
+        html=text.html,
+        at=now(),
+    )
+    return outside.email.send(letter, begin)
+
+
+def settle_unknown(storage_of: StorageOf, due: Due) -> Record:
+    """Settle the message ``due.key`` whose answer never came."""
+    return lambda tx: use_cases.settle_unknown(storage_of(tx), UUID(due.key), now())
+
+
+def record_receipts(
+    db: Database, storage_of: StorageOf, is_away: Callable[[BaseException], bool], receipts: list[Receipt]
+) -> None:
+    """Record what the SMSC reports; while the database is away it waits, and the SMSC with it."""
+    while True:
+        try:
+            with db.transaction() as tx:
+                use_cases.note_receipts(storage_of(tx), receipts, now())
+            return
+        except Exception as error:
+            if not is_away(error):
+                raise
+            time.sleep(AWAY_SECONDS)

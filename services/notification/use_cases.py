@@ -1,0 +1,342 @@
+"""What notification does: write messages, send each once, and settle what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from services.notification.domain import (
+    AttemptTaken,
+    Channel,
+    Declined,
+    Kept,
+    Message,
+    Outcome,
+    Purpose,
+    Receipt,
+    Sent,
+    State,
+    Unknown,
+    hindrance,
+    verdict,
+)
+from shared.events.envelope import Event, EventType
+from shared.events.notification import DELIVERED, FAILED, SENT
+from shared.messaging import outbox
+
+IN_FLIGHT_SECONDS = 2.0
+"""How long a worker that has its answer may take to record it; a receipt waits that long for its message."""
+
+NO_ANSWER = "no_answer"
+"""The reason of an ``unknown`` message that has been reported failed."""
+
+ENDINGS = {State.DELIVERED: DELIVERED, State.FAILED: FAILED}
+
+
+class Storage(Protocol):
+    """Messages, attempts and receipts, inside the caller's transaction."""
+
+    @property
+    def tx(self) -> outbox.Transaction: ...
+
+    def add_message(self, message: Message, at: datetime) -> bool: ...
+    def message(self, message_id: UUID) -> Message | None: ...
+    def set_state(self, message_id: UUID, state: State, reason: str | None, at: datetime) -> None: ...
+    def erase_secret(self, message_id: UUID) -> None: ...
+    def begin_attempt(self, message_id: UUID, number: int, at: datetime) -> None: ...
+    def end_attempt(self, message_id: UUID, outcome: str, reason: str | None, at: datetime) -> None: ...
+    def last_attempt_at(self, message_id: UUID) -> datetime | None: ...
+    def add_parts(self, message_id: UUID, provider_ids: Sequence[str]) -> None: ...
+    def parts(self, message_id: UUID) -> list[Receipt | None]: ...
+    def keep_receipt(self, receipt: Receipt, at: datetime) -> Kept: ...
+    def open_messages(self, phone: str) -> list[Message]: ...
+    def stray_receipts(self, phone: str, since: datetime) -> list[Receipt]: ...
+    def of_registration(self, registration_id: UUID) -> list[tuple[Message, datetime]]: ...
+
+
+# ---- writing: what a listener does ---------------------------------------------------------------------
+
+
+def send_otp(storage: Storage, event: Event) -> None:
+    """An OTP by e-mail: to confirm the address of a registration, or to reset a password."""
+    reset = event.data.get("account_id") is not None
+    purpose = Purpose.RESET_OTP if reset else Purpose.EMAIL_OTP
+    _write(
+        storage,
+        event,
+        [(Channel.EMAIL, event.data["email"], purpose)],
+        facts={"valid_until": event.data["valid_until"].isoformat()},
+        sealed_secret=event.data["sealed_otp"],
+        valid_until=event.data["valid_until"],
+    )
+
+
+def deliver_credentials(storage: Storage, event: Event) -> None:
+    """The password by SMS; by e-mail how to use it. The e-mail never holds the password."""
+    facts = {"code": event.data["code"], "valid_until": event.data["valid_until"].isoformat()}
+    for channel in event.data["channels"]:
+        if channel["kind"] == Channel.SMS:
+            _write(
+                storage,
+                event,
+                [(Channel.SMS, channel["to"], Purpose.CREDENTIALS)],
+                facts=facts,
+                sealed_secret=event.data["sealed_secret"],
+                valid_until=event.data["valid_until"],
+            )
+        else:
+            _write(storage, event, [(Channel.EMAIL, channel["to"], Purpose.INSTRUCTIONS)], facts=facts)
+
+
+def tell_rejected(storage: Storage, event: Event) -> None:
+    """A registration that the agency refused, with the officer's reason."""
+    _write(storage, event, _both(event, Purpose.REJECTED), facts={"reason": event.data["reason"]})
+
+
+def tell_closed(storage: Storage, event: Event) -> None:
+    """A registration that ended without an account."""
+    _write(storage, event, _both(event, Purpose.CLOSED), facts={"reason": event.data["reason"]})
+
+
+def tell_supplement(storage: Storage, event: Event) -> None:
+    """What the agency still asks for."""
+    facts = {"items": ", ".join(event.data["items"]), "note": event.data["note"] or ""}
+    _write(storage, event, _both(event, Purpose.SUPPLEMENT), facts=facts)
+
+
+def remind(storage: Storage, event: Event) -> None:
+    """A visit to the agency that is due; told only until the deadline."""
+    agency = event.data["agency"]
+    facts = {
+        "agency": agency["display_name"],
+        "address": agency["address"],
+        "deadline": event.data["deadline"].isoformat(),
+    }
+    deadline = event.data["deadline"]
+    _write(storage, event, _both(event, Purpose.REMINDER), facts=facts, valid_until=deadline)
+
+
+def tell_account(storage: Storage, event: Event) -> None:
+    """A notice to the holder of an account, on the channels that the event names."""
+    purpose = Purpose(event.data["kind"])
+    channels = [(Channel(c["kind"]), c["to"], purpose) for c in event.data["channels"]]
+    _write(storage, event, channels, facts={"at": event.time.isoformat()})
+
+
+def _both(event: Event, purpose: Purpose) -> list[tuple[Channel, str, Purpose]]:
+    return [(Channel.SMS, event.data["phone"], purpose), (Channel.EMAIL, event.data["email"], purpose)]
+
+
+def _write(
+    storage: Storage,
+    event: Event,
+    letters: Iterable[tuple[Channel, str, Purpose]],
+    *,
+    facts: dict[str, str],
+    sealed_secret: str | None = None,
+    valid_until: datetime | None = None,
+) -> None:
+    for channel, recipient, purpose in letters:
+        message = Message(
+            cause_event_id=event.id,
+            channel=channel,
+            purpose=purpose,
+            recipient=recipient,
+            language=event.data["language"],
+            facts=facts,
+            sealed_secret=sealed_secret,
+            valid_until=valid_until,
+            registration_id=event.data.get("registration_id"),
+            credential_id=event.data.get("credential_id"),
+            account_id=event.data.get("account_id"),
+        )
+        if storage.add_message(message, event.time):
+            outbox.add(storage.tx, outbox.Due("send_message", key=str(message.id), at=event.time))
+
+
+# ---- sending: what the job does around the channel -----------------------------------------------------
+
+
+def take_up(
+    storage: Storage, message_id: UUID, *, receipt_wait_seconds: float, now: datetime
+) -> Message | None:
+    """The message to send now, or None when there is nothing (more) to do.
+
+    A message found ``sending`` was begun by a worker that died or is very late: whether it went out nobody
+    knows, so it becomes ``unknown`` and is not sent again.
+    """
+    message = storage.message(message_id)
+    if message is None:
+        return None
+    if message.state is State.SENDING:
+        record(
+            storage, message_id, Unknown("interrupted"), receipt_wait_seconds=receipt_wait_seconds, now=now
+        )
+        return None
+    if message.state is not State.WAITING:
+        return None
+    if reason := hindrance(message, now):
+        _end(storage, message, State.FAILED, reason, now)
+        return None
+    return message
+
+
+def begin_attempt(storage: Storage, message_id: UUID, now: datetime) -> None:
+    """To be committed just before the first byte that could become a message leaves.
+    Raises ``AttemptTaken`` when somebody else has begun."""
+    message = storage.message(message_id)
+    if message is None or message.state is not State.WAITING:
+        raise AttemptTaken
+    storage.begin_attempt(message_id, message.attempts + 1, now)
+    storage.set_state(message_id, State.SENDING, None, now)
+
+
+def record(
+    storage: Storage,
+    message_id: UUID,
+    outcome: Outcome,
+    *,
+    receipt_wait_seconds: float,
+    now: datetime,
+    is_last: bool = False,
+) -> None:
+    """What came of an attempt. ``is_last``: a message declined now is not tried again.
+    Receipts that came before this record are joined to it here."""
+    message = storage.message(message_id)
+    if message is None or message.state not in (State.WAITING, State.SENDING, State.UNKNOWN):
+        return
+    match outcome:
+        case Sent(provider_ids):
+            storage.end_attempt(message_id, "sent", None, now)
+            storage.add_parts(message_id, provider_ids)
+            _send_off(storage, message, now)
+            _join_receipts(storage, message_id, now)
+        case Declined(reason, permanent):
+            storage.end_attempt(message_id, "declined", reason, now)
+            if permanent or is_last or message.state is State.UNKNOWN:
+                _end(storage, message, State.FAILED, reason, now)
+            else:
+                storage.set_state(message_id, State.WAITING, reason, now)
+        case Unknown(reason, provider_ids) if message.state is not State.UNKNOWN:
+            storage.end_attempt(message_id, "unknown", reason, now)
+            storage.add_parts(message_id, provider_ids)
+            storage.set_state(message_id, State.UNKNOWN, reason, now)
+            storage.erase_secret(message_id)
+            _look_again(storage, message_id, now, receipt_wait_seconds)
+
+
+# ---- settling: what receipts say -----------------------------------------------------------------------
+
+
+def note_receipts(storage: Storage, receipts: Sequence[Receipt], now: datetime) -> None:
+    """Keep what the SMSC reports and settle the messages it is about.
+
+    A receipt whose message is not known by the provider's id belongs either to a submission whose answer is
+    being recorded right now (``record`` will join it) or to one whose answer never came: ``settle_unknown``
+    looks at it a little later.
+    """
+    for receipt in sorted(receipts, key=lambda receipt: receipt.provider_id):
+        kept = storage.keep_receipt(receipt, now)
+        if kept.message_id is not None:
+            _join_receipts(storage, kept.message_id, now)
+        elif kept.is_new:
+            for message in storage.open_messages(receipt.phone):
+                if message.state is State.UNKNOWN:
+                    _look_again(storage, message.id, now, IN_FLIGHT_SECONDS)
+
+
+def settle_unknown(storage: Storage, message_id: UUID, now: datetime) -> None:
+    """Settle a message whose answer never came by a receipt for its phone that belongs to no other message;
+    without one report it failed, so that whoever caused it can act (a credential is replaced, never resent).
+
+    It stays ``unknown``: a still later receipt is heard. Where two such messages to one phone are open, a
+    receipt could be either's and settles neither.
+    """
+    message = storage.message(message_id)
+    if message is None or message.state is not State.UNKNOWN:
+        return
+    strays = _strays(storage, message)
+    rivals = [m for m in storage.open_messages(message.recipient) if m.id != message_id] if strays else []
+    if strays and not rivals:
+        storage.add_parts(message_id, [receipt.provider_id for receipt in strays])
+        _send_off(storage, message, now)
+        _join_receipts(storage, message_id, now)
+    elif any(rival.state is State.SENDING for rival in rivals):
+        _look_again(storage, message_id, now, IN_FLIGHT_SECONDS)
+    elif message.reason != NO_ANSWER:
+        storage.set_state(message_id, State.UNKNOWN, NO_ANSWER, now)
+        _publish(storage, FAILED, message, NO_ANSWER, now)
+
+
+def _strays(storage: Storage, message: Message) -> list[Receipt]:
+    begun_at = storage.last_attempt_at(message.id)
+    if message.channel is not Channel.SMS or begun_at is None:
+        return []
+    return storage.stray_receipts(message.recipient, begun_at)
+
+
+def _look_again(storage: Storage, message_id: UUID, now: datetime, seconds: float) -> None:
+    at = now + timedelta(seconds=seconds)
+    outbox.add(storage.tx, outbox.Due("settle_unknown", key=str(message_id), at=at))
+
+
+def _join_receipts(storage: Storage, message_id: UUID, now: datetime) -> None:
+    message = storage.message(message_id)
+    parts = storage.parts(message_id)
+    state = verdict(parts)
+    if message is None or message.state is not State.SENT or state is None:
+        return
+    reasons = [part.reason for part in parts if part is not None and not part.delivered]
+    _end(storage, message, state, next(iter(reasons), None), now)
+
+
+def _send_off(storage: Storage, message: Message, now: datetime) -> None:
+    reported = NO_ANSWER if message.reason == NO_ANSWER else None
+    storage.set_state(message.id, State.SENT, reported, now)
+    storage.erase_secret(message.id)
+    _publish(storage, SENT, message, None, now)
+
+
+def _end(storage: Storage, message: Message, state: State, reason: str | None, now: datetime) -> None:
+    storage.set_state(message.id, state, reason, now)
+    storage.erase_secret(message.id)
+    if state is not State.FAILED or message.reason != NO_ANSWER:     # a failure is reported once
+        _publish(storage, ENDINGS[state], message, reason, now)
+
+
+def _publish(
+    storage: Storage, event_type: EventType, message: Message, reason: str | None, now: datetime
+) -> None:
+    data = {
+        "message_id": message.id,
+        "cause_event_id": message.cause_event_id,
+        "purpose": message.purpose.value,
+        "channel": message.channel.value,
+        "registration_id": message.registration_id,
+        "credential_id": message.credential_id,
+        "reason": reason,
+        "at": now,
+    }
+    event = event_type.event(subject=message.id, correlation_id=message.subject_id, at=now, data=data)
+    outbox.add(storage.tx, event)
+
+
+# ---- telling -------------------------------------------------------------------------------------------
+
+
+def messages(storage: Storage, registration_id: UUID) -> list[dict[str, Any]]:
+    """The messages of one registration, oldest first: states only, nothing of a person."""
+    return [
+        {
+            "message_id": str(message.id),
+            "channel": message.channel.value,
+            "purpose": message.purpose.value,
+            "state": message.state.value,
+            "reason": message.reason,
+            "attempts": message.attempts,
+            "at": at.isoformat(),
+        }
+        for message, at in storage.of_registration(registration_id)
+    ]
