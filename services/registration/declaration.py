@@ -1,7 +1,7 @@
 """Step 2, the declaration: what a citizen types in, checked field by field, in one pass.
 
-Pure, like ``domain.py``, of which it is a part: standard library only. Every rule is one small function that either
-returns the value as it is kept or raises ``Wrong`` with what would be right.
+Pure, like ``domain.py``, of which it is a part: standard library only. Every rule is one small function that
+either returns the value as it is kept or raises ``Wrong`` with what would be right.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Wrong(Exception):
 def declare(raw: object, *, today: date, province_of_commune: str | None) -> Declaration:
     """The declaration out of what was sent, whatever that was.
 
-    ``province_of_commune`` is the province of the commune named in it, ``None`` when there is no such commune.
+    ``province_of_commune`` is the province of the commune named in it, ``None`` when there is none such.
     Raises ``DeclarationInvalid`` with one problem for each field at fault.
     """
     form = Form(raw)
@@ -192,7 +192,7 @@ def birth_value(text: str, precision: str | None, today: date) -> str:
         born = date(year, month, day)
     except ValueError as error:
         raise Wrong("Ngày sinh phải là ngày có thật.", "The birth date must be a day that exists.") from error
-    if not EARLIEST_YEAR <= born.year or born > today:
+    if not born.year >= EARLIEST_YEAR or born > today:
         raise Wrong(
             f"Ngày sinh từ năm {EARLIEST_YEAR} đến hôm nay.",
             f"The birth date is between the year {EARLIEST_YEAR} and today.",
@@ -232,39 +232,47 @@ def sex(text: str) -> str:
 
 def place_code(text: str) -> str:
     if not matches(r"\d{2}", text.strip()):
-        raise Wrong("Chọn tỉnh, thành phố trong danh sách (mã 2 chữ số).",
-                    "Choose a province or city of the list (a code of 2 digits).")
+        raise Wrong(
+            "Chọn tỉnh, thành phố trong danh sách (mã 2 chữ số).",
+            "Choose a province or city of the list (a code of 2 digits).",
+        )
     return text.strip()
 
 
 def commune(text: str, province: str | None, province_of_commune: str | None) -> str:
     if province_of_commune is None or (province is not None and province_of_commune != province):
-        raise Wrong("Chọn xã, phường, đặc khu thuộc tỉnh, thành phố đã chọn (mã 5 chữ số).",
-                    "Choose a commune of the chosen province (a code of 5 digits).")
+        raise Wrong(
+            "Chọn xã, phường, đặc khu thuộc tỉnh, thành phố đã chọn (mã 5 chữ số).",
+            "Choose a commune of the chosen province (a code of 5 digits).",
+        )
     return text.strip()
 
 
 def street(text: str) -> str:
     line = " ".join(text.split())
     if not 1 <= len(line) <= LONGEST_STREET or not line.isprintable():
-        raise Wrong(f"Nhập số nhà, đường, thôn xóm (1–{LONGEST_STREET} ký tự).",
-                    f"Enter house number, street or hamlet (1–{LONGEST_STREET} characters).")
+        raise Wrong(
+            f"Nhập số nhà, đường, thôn xóm (1–{LONGEST_STREET} ký tự).",
+            f"Enter house number, street or hamlet (1–{LONGEST_STREET} characters).",
+        )
     return line
 
 
 def district(text: str) -> str:
     line = " ".join(text.split())
     if not 1 <= len(line) <= LONGEST_NAME or not line.isprintable():
-        raise Wrong(f"Tên quận, huyện cũ: 1–{LONGEST_NAME} ký tự, hoặc bỏ trống.",
-                    f"The former district: 1–{LONGEST_NAME} characters, or left out.")
+        raise Wrong(
+            f"Tên quận, huyện cũ: 1–{LONGEST_NAME} ký tự, hoặc bỏ trống.",
+            f"The former district: 1–{LONGEST_NAME} characters, or left out.",
+        )
     return line
 
 
 def warnings_of(declaration: Declaration, *, phone_range_known: bool) -> tuple[str, ...]:
     """What the officer should look at: it blocks nothing.
 
-    A CCCD number says century and sex in its fourth digit (0/1 = 19xx male/female, 2/3 = 20xx, …) and the year in
-    the two that follow. ``phone_range_known``: whether the list of number ranges knows the phone.
+    A CCCD number says century and sex in its fourth digit (0/1 = 19xx male/female, 2/3 = 20xx, …) and the
+    year in the two that follow. ``phone_range_known``: whether the list of number ranges knows the phone.
     """
     found = []
     number = declaration.personal_number

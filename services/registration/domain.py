@@ -27,7 +27,10 @@ PHOTO_KINDS = ("portrait", "id_front", "id_back")
 MISSING = {
     "declaration": ("Hoàn thành tờ khai (bước 2).", "Complete the declaration (step 2)."),
     "photos.portrait": ("Chụp ảnh chân dung 4x6 (bước 3).", "Take the 4x6 portrait (step 3)."),
-    "photos.id_front": ("Chụp mặt trước giấy tờ (bước 3).", "Take a photo of the ID document's front (step 3)."),
+    "photos.id_front": (
+        "Chụp mặt trước giấy tờ (bước 3).",
+        "Take a photo of the ID document's front (step 3).",
+    ),
     "photos.id_back": ("Chụp mặt sau giấy tờ (bước 3).", "Take a photo of the ID document's back (step 3)."),
     "agency": ("Chọn cơ quan BHXH và nhập e-mail (bước 4).", "Choose an agency, enter an e-mail (step 4)."),
     "email": ("Xác nhận e-mail bằng mã đã gửi (bước 4).", "Confirm the e-mail with the code sent (step 4)."),
@@ -178,7 +181,10 @@ class Registration:
     def steps(self) -> dict[str, str]:
         """Each of the four steps: ``missing`` or ``done``."""
         missing = {name.split(".")[0] for name in self.missing}
-        return {step: "missing" if step in missing else "done" for step in ("declaration", "photos", "agency", "email")}
+        return {
+            step: "missing" if step in missing else "done"
+            for step in ("declaration", "photos", "agency", "email")
+        }
 
     # -- steps of the draft --
 
@@ -221,12 +227,13 @@ class Registration:
         self.in_draft("agency")
         if self.email_verified:
             raise StepOutOfOrder(
-                FieldProblem("email", "E-mail đã được xác nhận.", "The e-mail is already confirmed."), status="draft"
+                FieldProblem("email", "E-mail đã được xác nhận.", "The e-mail is already confirmed."),
+                status="draft",
             )
         return self
 
     def with_otp(self, otp: EmailOtp) -> Self:
-        """A code on its way; it replaces the one before. Raises ``StepOutOfOrder`` when the e-mail changed meanwhile."""
+        """A code on its way; it replaces the one before. Not when the e-mail was changed meanwhile."""
         if self.ready_for_otp().email != otp.email:
             raise StepOutOfOrder(FieldProblem("email", *MISSING["email"]), status="draft")
         return replace(self, email_otp=otp)
@@ -245,9 +252,9 @@ class Registration:
         return replace(self, email_otp=replace(otp, tries_left=left)), OtpWrong(tries_left=left)
 
     def submitted(self, submission: Submission) -> Self:
-        return replace(
-            self.in_draft(*MISSING), status=Status.SUBMITTED, submission=submission
-        ).entry("submitted", submission.at)
+        return replace(self.in_draft(*MISSING), status=Status.SUBMITTED, submission=submission).entry(
+            "submitted", submission.at
+        )
 
     def cancelled_by_citizen(self, now: datetime) -> Self:
         """A draft closes at once. After submission the case alone decides: this is a request to it."""
@@ -269,10 +276,14 @@ class Registration:
         if self.submission is None or self.check is None:
             return self
         waiting = replace(self, status=Status.AWAITING_VISIT) if self.status is Status.SUBMITTED else self
-        opened = waiting.entry_once("awaiting_visit", at) if waiting.status is Status.AWAITING_VISIT else waiting
+        opened = (
+            waiting.entry_once("awaiting_visit", at) if waiting.status is Status.AWAITING_VISIT else waiting
+        )
         if self.status not in OPEN or outcome in ("unavailable", self.check.outcome):
             return opened
-        return replace(opened, check=replace(self.check, outcome=outcome)).entry("register_checked", at, outcome)
+        return replace(opened, check=replace(self.check, outcome=outcome)).entry(
+            "register_checked", at, outcome
+        )
 
     def supplement_asked(self, note: str | None, at: datetime) -> Self:
         """identity.supplement_requested: ignored once the case is decided."""
@@ -335,7 +346,11 @@ def visit_deadline(now: datetime, visit_deadline_days: int) -> datetime:
 
 
 NEXT = {
-    Status.DRAFT: ("submit", "Hoàn thành các bước còn thiếu rồi nộp hồ sơ.", "Complete what is missing, then submit."),
+    Status.DRAFT: (
+        "submit",
+        "Hoàn thành các bước còn thiếu rồi nộp hồ sơ.",
+        "Complete what is missing, then submit.",
+    ),
     Status.SUBMITTED: ("wait", "Hồ sơ đang được tiếp nhận.", "Your application is being taken in."),
     Status.AWAITING_VISIT: (
         "visit",
@@ -343,17 +358,34 @@ NEXT = {
         "Bring your CMND/CCCD/passport to the chosen agency before the deadline.",
     ),
     Status.SUPPLEMENT_REQUESTED: (
-        "supplement", "Bổ sung hồ sơ theo yêu cầu của cơ quan BHXH.", "Supply what the agency has asked for.",
+        "supplement",
+        "Bổ sung hồ sơ theo yêu cầu của cơ quan BHXH.",
+        "Supply what the agency has asked for.",
     ),
-    Status.VERIFIED: ("wait", "Tài khoản đang được cấp; mật khẩu sẽ gửi qua SMS.",
-                      "Your account is being made; the password will come by SMS."),
-    Status.COMPLETED: ("log_in", "Đăng nhập bằng mã số BHXH và mật khẩu đã gửi đến điện thoại.",
-                       "Log in with your BHXH code and the password sent to your phone."),
-    Status.REJECTED: ("start_again", "Hồ sơ không được chấp nhận. Xem lý do và đăng ký lại.",
-                      "The application was rejected. Read the reason and register again."),
-    Status.EXPIRED: ("start_again", "Đã quá thời hạn. Vui lòng đăng ký lại.",
-                     "The deadline has passed. Please register again."),
-    Status.CANCELLED: ("start_again", "Hồ sơ đã hủy. Có thể đăng ký lại.",
-                       "The application was cancelled. You may register again."),
+    Status.VERIFIED: (
+        "wait",
+        "Tài khoản đang được cấp; mật khẩu sẽ gửi qua SMS.",
+        "Your account is being made; the password will come by SMS.",
+    ),
+    Status.COMPLETED: (
+        "log_in",
+        "Đăng nhập bằng mã số BHXH và mật khẩu đã gửi đến điện thoại.",
+        "Log in with your BHXH code and the password sent to your phone.",
+    ),
+    Status.REJECTED: (
+        "start_again",
+        "Hồ sơ không được chấp nhận. Xem lý do và đăng ký lại.",
+        "The application was rejected. Read the reason and register again.",
+    ),
+    Status.EXPIRED: (
+        "start_again",
+        "Đã quá thời hạn. Vui lòng đăng ký lại.",
+        "The deadline has passed. Please register again.",
+    ),
+    Status.CANCELLED: (
+        "start_again",
+        "Hồ sơ đã hủy. Có thể đăng ký lại.",
+        "The application was cancelled. You may register again.",
+    ),
 }
 """What the citizen does next, by status: a word for programs and a sentence for people."""

@@ -1,7 +1,7 @@
 """Loads administrative units and agencies from CSV; loading the same again changes nothing.
 
-``python -m services.registration.places load agencies.csv`` replaces the shipped agencies, where a site has a list of
-its own; ``--units FILE`` the units. An agency or unit that is no longer in the file stays: applications refer to it.
+``python -m services.registration.places load agencies.csv`` loads the agencies of a site that has a list of its
+own, ``--units FILE`` the units. One that is no longer in the file stays: applications refer to it.
 """
 
 from __future__ import annotations
@@ -42,8 +42,12 @@ def load_units(cursor: Any, path: Path = UNITS) -> None:
 
 def load_agencies(cursor: Any, path: Path = AGENCIES) -> None:
     agencies = [
-        {**row, "searched_name": plain(row["name"]), "latitude": float(row["latitude"]),
-         "longitude": float(row["longitude"])}
+        {
+            **row,
+            "searched_name": plain(row["name"]),
+            "latitude": float(row["latitude"]),
+            "longitude": float(row["longitude"]),
+        }
         for row in rows(path)
     ]
     cursor.executemany(LOAD_AGENCY, agencies)

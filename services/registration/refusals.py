@@ -16,7 +16,7 @@ class RegistrationUnknown(Refused):
 
 
 class StepOutOfOrder(Refused):
-    """The step cannot be taken now; the fields say what is missing, ``status`` where the application stands."""
+    """The step cannot be taken now; the fields say what is missing, ``status`` where it stands."""
 
     vi = "Chưa thể thực hiện bước này."
     en = "This step cannot be taken now."
@@ -69,7 +69,9 @@ class EmailInvalid(Refused):
     def __init__(self) -> None:
         super().__init__(
             FieldProblem(
-                "email", "Nhập địa chỉ e-mail dạng ten@example.vn.", "Enter an e-mail address like name@example.vn."
+                "email",
+                "Nhập địa chỉ e-mail dạng ten@example.vn.",
+                "Enter an e-mail address like name@example.vn.",
             )
         )
 

@@ -87,7 +87,7 @@ class Storage:
             refusal = CLAIM_REFUSALS.get(error.diag.constraint_name or "")
             if refusal is None:
                 raise
-            raise refusal() from None       # the database's message holds the number
+            raise refusal() from None  # the database's message holds the number
 
     def free_claims(self, registration_id: UUID) -> None:
         self.tx.run(FREE, {"id": registration_id})
@@ -103,7 +103,9 @@ class Storage:
 
     def agencies(self, *, province_code: str | None, name_part: str | None) -> list[Agency]:
         part = None if name_part is None else plain(name_part)
-        return [Agency(**row) for row in self.tx.all(AGENCIES, {"province_code": province_code, "part": part})]
+        return [
+            Agency(**row) for row in self.tx.all(AGENCIES, {"province_code": province_code, "part": part})
+        ]
 
     def administrative_units(self, *, parent: str | None) -> list[AdministrativeUnit]:
         return [AdministrativeUnit(**row) for row in self.tx.all(UNITS, {"parent": parent})]
@@ -173,10 +175,13 @@ def registration_of(row: dict[str, Any]) -> Registration:
         email_verified=row["email_verified"],
         email_otp=otp and EmailOtp(**{**otp, "valid_until": datetime.fromisoformat(otp["valid_until"])}),
         submission=row["declaration_number"]
-        and Submission(row["declaration_number"], row["submitted_at"], row["deadline"], row["consent_version"]),
+        and Submission(
+            row["declaration_number"], row["submitted_at"], row["deadline"], row["consent_version"]
+        ),
         close_requested=row["close_requested"],
         timeline=tuple(
-            Entry(entry["step"], datetime.fromisoformat(entry["at"]), entry["detail"]) for entry in row["timeline"]
+            Entry(entry["step"], datetime.fromisoformat(entry["at"]), entry["detail"])
+            for entry in row["timeline"]
         ),
     )
 

@@ -50,16 +50,20 @@ class Storage(Protocol):
     def add(self, registration: Registration) -> None: ...
     def find(self, registration_id: UUID, *, to_change: bool = False) -> Registration | None:
         """``to_change`` holds it until the transaction ends."""
+
     def save(self, registration: Registration) -> None: ...
     def claim(self, registration_id: UUID, *, phone: str, code: str) -> None:
         """Raises ``PhoneTaken`` or ``CodeTaken`` when another registration holds it."""
+
     def free_claims(self, registration_id: UUID) -> None: ...
     def next_declaration(self) -> int: ...
     def agency(self, code: str) -> Agency | None: ...
     def agencies(self, *, province_code: str | None, name_part: str | None) -> list[Agency]:
         """In order of code; ``name_part`` is found whatever its case and diacritics."""
+
     def administrative_units(self, *, parent: str | None) -> list[AdministrativeUnit]:
         """The provinces, or the communes of ``parent``, in order of code."""
+
     def administrative_unit(self, code: str) -> AdministrativeUnit | None: ...
 
 
@@ -185,7 +189,13 @@ def confirm_email_otp(
 
 
 def submit(
-    storage: Storage, key: Key, *, consent_version: str, in_force: str, visit_deadline_days: int, now: datetime
+    storage: Storage,
+    key: Key,
+    *,
+    consent_version: str,
+    in_force: str,
+    visit_deadline_days: int,
+    now: datetime,
 ) -> Registration:
     """The declaration is submitted, phone and code are claimed. Done before: the same answer, nothing again.
 
@@ -200,7 +210,7 @@ def submit(
             FieldProblem("consent_version", f"Phiên bản hiện hành: {in_force}.", f"In force: {in_force}.")
         )
     declaration = draft.declaration
-    assert declaration is not None      # in_draft made sure of it
+    assert declaration is not None  # in_draft made sure of it
     storage.claim(draft.id, phone=declaration.phone, code=declaration.code)
     number = domain.declaration_number(storage.next_declaration(), now.astimezone(VIETNAM).year)
     deadline = domain.visit_deadline(now, visit_deadline_days)
@@ -223,7 +233,7 @@ def submit(
 def submission_data(registration: Registration, declaration: Declaration) -> dict[str, Any]:
     """The body of registration.submitted.v1."""
     submission, check = registration.submission, registration.check
-    assert submission is not None       # both are there once submitted
+    assert submission is not None  # both are there once submitted
     assert check is not None
     return {
         "registration_id": registration.id,

@@ -1,0 +1,26 @@
+"""Phones and e-mail addresses, as the libraries know them that the domain does not import."""
+
+from __future__ import annotations
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from services.registration.refusals import EmailInvalid
+
+
+def phone_range_known(phone: str) -> bool:
+    """Whether the library's list of ranges knows an E.164 number. It lags behind new ranges: only a hint."""
+    return phonenumbers.is_valid_number(phonenumbers.parse(phone))
+
+
+def email_address(text: object) -> str:
+    """The address in its normal form. Whether mail arrives is what the code will show.
+
+    Raises ``EmailInvalid``.
+    """
+    if not isinstance(text, str):
+        raise EmailInvalid()
+    try:
+        return validate_email(text.strip(), check_deliverability=False).normalized
+    except EmailNotValidError:
+        raise EmailInvalid() from None

@@ -1,0 +1,94 @@
+"""Looks at one photo that a stranger sent, in a process of its own with little memory and time.
+
+Run by ``photos.py`` as ``python -I photo_inspector.py <portrait|card> <max_bytes>``: the upload on standard
+input; on standard output one line of JSON, ``{"sha256": …}`` or ``{"refused": name}``, then the clean photo.
+What is decoded here may be hostile: nothing is imported from the product, and limits are set before the decoder
+is loaded. The clean photo is a JPEG made of the pixels alone: no metadata (place, time, camera), nothing behind.
+
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import resource
+import sys
+from typing import Any
+
+Image = Any  # Pillow's; it is imported only after the limits are set
+
+MEMORY_BYTES = 640 * 1024 * 1024
+CPU_SECONDS = 10
+MOST_PIXELS = 25_000_000
+LONGEST_SIDE_PIXELS = 2000
+JPEG_QUALITY = 88
+SHAPES = {
+    # least and most of width / height, least of the shorter side in pixels
+    "portrait": (0.60, 0.80, 200),  # 4x6 cm (2:3) to 3x4 (3:4), upright
+    "card": (1.20, 2.00, 200),  # 85.6 x 54 mm, lying, with some edge
+}
+
+
+def main() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    shape, max_bytes = sys.argv[1], int(sys.argv[2])
+    upload = sys.stdin.buffer.read(max_bytes + 1)
+    if len(upload) > max_bytes:
+        answer({"refused": "PhotoTooLarge"})
+        return
+    try:
+        refused, clean = inspect(upload, shape)
+    except Exception:  # whatever a decoder may raise at hostile bytes
+        refused, clean = "PhotoNotAnImage", b""
+    answer({"refused": refused} if refused else {"sha256": hashlib.sha256(upload).hexdigest()}, clean)
+
+
+def inspect(upload: bytes, shape: str) -> tuple[str | None, bytes]:
+    """The name of the refusal, or the clean photo. Pixels are counted by the header, before decoding."""
+    from PIL import Image as pillow
+    from PIL import ImageOps
+
+    pillow.MAX_IMAGE_PIXELS = None  # our own limit, below, refuses instead of warning
+    with pillow.open(io.BytesIO(upload), formats=("JPEG", "PNG")) as image:
+        if image.width * image.height > MOST_PIXELS:
+            return "PhotoTooLarge", b""
+        image.draft("RGB", (LONGEST_SIDE_PIXELS, LONGEST_SIDE_PIXELS))
+        upright = ImageOps.exif_transpose(image)
+        least, most, shorter_side = SHAPES[shape]
+        if not least <= upright.width / upright.height <= most or min(upright.size) < shorter_side:
+            return "PhotoWrongShape", b""
+        upright.thumbnail((LONGEST_SIDE_PIXELS, LONGEST_SIDE_PIXELS))
+        return None, encoded(flattened(upright))
+
+
+def flattened(image: Image) -> Image:
+    """In RGB, on white where it was transparent."""
+    from PIL import Image as pillow
+
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layers = image.convert("RGBA")
+    return pillow.alpha_composite(pillow.new("RGBA", layers.size, "white"), layers).convert("RGB")
+
+
+def encoded(image: Image) -> bytes:
+    """A JPEG of a new image that holds the pixels and nothing else."""
+    from PIL import Image as pillow
+
+    bare = pillow.new("RGB", image.size)
+    bare.paste(image)
+    target = io.BytesIO()
+    bare.save(target, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    return target.getvalue()
+
+
+def answer(found: dict[str, str], clean: bytes = b"") -> None:
+    sys.stdout.buffer.write(json.dumps(found).encode() + b"\n" + clean)
+
+
+if __name__ == "__main__":
+    main()

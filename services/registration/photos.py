@@ -1,0 +1,130 @@
+"""Photos of citizens: each upload is looked at and made anew in a process with limits, then kept.
+
+The other side of this is ``photo_inspector.py``. Under eventlet only the waiting thread waits: standard
+``subprocess`` is green in a process that ``shared.run`` has patched.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from services.registration.domain import Photo
+from services.registration.refusals import (
+    PhotoNotAnImage,
+    PhotoTooLarge,
+    PhotoUnknown,
+    PhotoWrongShape,
+)
+from shared.objects import ObjectUnknown, StoredObject
+from shared.refusals import FieldProblem, Refused
+
+INSPECTOR = Path(__file__).with_name("photo_inspector.py")
+WALL_SECONDS = 15
+QUARANTINE, KEPT = "quarantine/", "photos"
+
+WRONG_SHAPE = {
+    "portrait": FieldProblem(
+        "portrait",
+        "Ảnh chân dung 4x6 chụp đứng, tỉ lệ 2:3 đến 3:4, cạnh ngắn từ 200 điểm ảnh.",
+        "An upright 4x6 portrait, between 2:3 and 3:4, its shorter side 200 pixels or more.",
+    ),
+    "card": FieldProblem(
+        "id_card",
+        "Ảnh giấy tờ chụp ngang, vừa khung giấy tờ, cạnh ngắn từ 200 điểm ảnh.",
+        "The ID document lying across, filling the picture, the shorter side 200 pixels or more.",
+    ),
+}
+NOT_AN_IMAGE = FieldProblem("photo", "Gửi ảnh chụp dạng JPEG hoặc PNG.", "Send a photo as JPEG or PNG.")
+
+
+class Objects(Protocol):
+    """What is needed of the object store (``shared/objects.py``)."""
+
+    def put(self, content: bytes, *, prefix: str, max_bytes: int) -> StoredObject: ...
+    def read(self, ref: str) -> bytes: ...
+    def delete(self, ref: str) -> None: ...
+
+
+class Inspection:
+    """Inspects uploads, at most ``at_once`` of them at the same time in this process."""
+
+    def __init__(self, objects: Objects, *, max_bytes: int, at_once: int) -> None:
+        self.objects = objects
+        self.max_bytes = max_bytes
+        self._turns = threading.BoundedSemaphore(at_once)
+
+    def take_in(self, kind: str, ref: str, sha256: str) -> Photo:
+        """The upload ``ref`` in quarantine as a clean photo of the store. The upload is gone afterwards.
+
+        Raises ``PhotoTooLarge``, ``PhotoNotAnImage``, ``PhotoWrongShape``; ``PhotoUnknown`` for a
+        reference that is not one of quarantine or whose bytes are not those of ``sha256``.
+        """
+        if not ref.startswith(QUARANTINE):
+            raise PhotoUnknown()
+        try:
+            upload = self.objects.read(ref)
+            clean = self.inspect(upload, kind, sha256)
+            kept = self.objects.put(clean, prefix=KEPT, max_bytes=2 * self.max_bytes)
+            return Photo(kind, kept.ref, kept.sha256, kept.size_bytes)
+        except ObjectUnknown:
+            raise PhotoUnknown() from None
+        finally:
+            self.forget(ref)
+
+    def inspect(self, upload: bytes, kind: str, sha256: str) -> bytes:
+        """The clean photo out of the bytes of an upload, whose hash has to be ``sha256``."""
+        shape = "portrait" if kind == "portrait" else "card"
+        if len(upload) > self.max_bytes:
+            raise self.too_large()
+        with self._turns:
+            found, clean = run_inspector(upload, shape, self.max_bytes)
+        refused = found.get("refused")
+        if refused is not None:
+            raise self.refusal(refused, shape)
+        if found.get("sha256") != sha256:
+            raise PhotoUnknown()
+        return clean
+
+    def forget(self, ref: str) -> None:
+        """Delete an object, if it is there."""
+        try:
+            self.objects.delete(ref)
+        except ObjectUnknown:
+            return
+
+    def refusal(self, name: str, shape: str) -> Refused:
+        if name == "PhotoTooLarge":
+            return self.too_large()
+        return (
+            PhotoWrongShape(WRONG_SHAPE[shape])
+            if name == "PhotoWrongShape"
+            else PhotoNotAnImage(NOT_AN_IMAGE)
+        )
+
+    def too_large(self) -> PhotoTooLarge:
+        most = f"{self.max_bytes // (1024 * 1024)} MiB, 25 MP"
+        return PhotoTooLarge(FieldProblem("photo", f"Tối đa {most}.", f"At most {most}."))
+
+
+def run_inspector(upload: bytes, shape: str, max_bytes: int) -> tuple[dict[str, str], bytes]:
+    """What the inspector said and the clean photo. One that was killed by its limits saw no image."""
+    command = [sys.executable, "-I", str(INSPECTOR), shape, str(max_bytes)]
+    process = subprocess.Popen(  # noqa: S603 -- our own program; the upload reaches it on standard input only
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/"
+    )
+    try:
+        output, _ = process.communicate(upload, timeout=WALL_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        output = b""
+    first_line, _, clean = output.partition(b"\n")
+    if process.returncode != 0 or not first_line:
+        return {"refused": "PhotoNotAnImage"}, b""
+    found: dict[str, str] = json.loads(first_line)
+    return found, clean

@@ -1,0 +1,151 @@
+"""What callers of registration may send, and what they get.
+
+Loading is lenient where a wrong value already has a refusal of its own: a registration id that is none is a
+registration that does not exist, and each field of the declaration is judged by ``declaration.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from marshmallow import EXCLUDE, Schema, fields
+
+from services.registration import domain
+from services.registration.domain import AdministrativeUnit, Agency, Registration
+
+
+class Id(fields.Field[UUID | None]):
+    """A UUID, or ``None`` for anything else."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> UUID | None:
+        try:
+            return UUID(value)
+        except (ValueError, TypeError, AttributeError):
+            return None
+
+
+class Words(fields.Field[str]):
+    """A text, or an empty one for anything else."""
+
+    def __init__(self) -> None:
+        super().__init__(load_default="", allow_none=True)
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> str:
+        return value if isinstance(value, str) else ""
+
+
+class Request(Schema):
+    """Unknown fields are ignored: a newer caller may send more."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class Start(Request):
+    language = Words()
+
+
+class Held(Request):
+    """A registration, held by its id and its resume token (sealed to registration)."""
+
+    registration_id = Id(load_default=None, allow_none=True)
+    sealed_resume_token = Words()
+
+
+class SaveDeclaration(Held):
+    declaration = fields.Raw(load_default=None, allow_none=True)
+
+
+class AttachPhoto(Held):
+    kind = Words()
+    ref = Words()
+    sha256 = Words()
+
+
+class ChooseAgency(Held):
+    agency_code = Words()
+    email = Words()
+
+
+class ConfirmEmailOtp(Held):
+    sealed_otp = Words()
+
+
+class Submit(Held):
+    consent_version = Words()
+
+
+class Agencies(Request):
+    province_code = Words()
+    q = Words()
+
+
+class AdministrativeUnits(Request):
+    parent = Words()
+
+
+def load(schema: type[Schema], request: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a call."""
+    loaded: dict[str, Any] = schema().load(request)
+    return loaded
+
+
+def view(registration: Registration, agency: Agency | None) -> dict[str, Any]:
+    """A registration as its citizen sees it. Of the register check it tells no more than the guide does."""
+    submission = registration.submission
+    return {
+        "id": str(registration.id),
+        "status": registration.status.value,
+        "steps": registration.steps,
+        "missing": list(registration.missing),
+        "register_check": registration.outcome,
+        "photos_needed": list(registration.photos_needed),
+        "declaration": registration.declaration and asdict(registration.declaration),
+        "agency": agency and agency_shown(agency),
+        "email": registration.email,
+        "email_verified": registration.email_verified,
+        "warnings": list(registration.warnings),
+        "declaration_number": submission and submission.declaration_number,
+        "deadline": submission and submission.deadline.isoformat(),
+    }
+
+
+def submitted(registration: Registration) -> dict[str, Any]:
+    """The answer to a submission: the same each time, wherever the application stands by now."""
+    submission = registration.submission
+    assert submission is not None
+    return {
+        "id": str(registration.id),
+        "status": domain.Status.SUBMITTED.value,
+        "declaration_number": submission.declaration_number,
+        "deadline": submission.deadline.isoformat(),
+    }
+
+
+def timeline(registration: Registration) -> dict[str, Any]:
+    """What happened and what is next. ``version`` grows with each line: nothing else here changes without it."""
+    step, vi, en = domain.NEXT[registration.status]
+    return {
+        "status": registration.status.value,
+        "entries": [
+            {
+                "step": entry.step,
+                "at": entry.at.isoformat(),
+                **({"detail": entry.detail} if entry.detail else {}),
+            }
+            for entry in registration.timeline
+        ],
+        "next": {"step": step, "text": en if registration.language == "en" else vi},
+        "version": len(registration.timeline),
+    }
+
+
+def agency_shown(agency: Agency) -> dict[str, Any]:
+    return {**asdict(agency), "display_name": agency.display_name}
+
+
+def unit_shown(unit: AdministrativeUnit) -> dict[str, Any]:
+    return asdict(unit)

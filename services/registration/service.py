@@ -1,0 +1,314 @@
+"""Registration's entrypoints: translate, open the transaction, call one use case, answer."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import uuid_utils
+
+from services.registration import email_otp, schemas, use_cases
+from services.registration.contacts import email_address, phone_range_known
+from services.registration.declaration import Declaration, warnings_of
+from services.registration.domain import Check, EmailOtp, Registration
+from services.registration.photos import Inspection
+from services.registration.refusals import OtpTooMany, OtpUnavailable
+from services.registration.settings import Settings
+from services.registration.storage import Storage
+from services.registration.use_cases import Key
+from shared.cache import CacheUnavailable, Limiter
+from shared.events import credentials, notification
+from shared.messaging.dependencies import Config, Database
+from shared.messaging.jobs import job
+from shared.messaging.listener import on_event
+from shared.messaging.rpc import CallFailed, CallRefused, CallTimeout, Client, ServiceUnknown, rpc
+from shared.objects import FolderObjects
+from shared.sealed import SealBroken, Sealer
+
+RESUME_TOKEN_BYTES = 32
+
+
+class RegistrationService:
+    name = "registration"
+
+    db = Database()
+    config = Config()
+    identity = Client("identity")
+
+    # -- the steps --
+
+    @rpc(writes=True)
+    def start(self, tx: Any, **request: Any) -> dict[str, Any]:
+        asked = schemas.load(schemas.Start, request)
+        token = secrets.token_urlsafe(RESUME_TOKEN_BYTES)
+        storage = Storage(tx)
+        draft = use_cases.start(
+            storage,
+            registration_id=UUID(bytes=uuid_utils.uuid7().bytes),
+            token_hash=hash_of(token),
+            language="en" if asked["language"] == "en" else "vi",
+            now=now(),
+        )
+        return {**shown(storage, draft), "sealed_resume_token": self.sealer.seal("gateway", token)}
+
+    @rpc
+    def get(self, **request: Any) -> dict[str, Any]:
+        key = self.key(schemas.load(schemas.Held, request))
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            return shown(storage, use_cases.hold(storage, key))
+
+    @rpc
+    def save_declaration(self, **request: Any) -> dict[str, Any]:
+        asked = schemas.load(schemas.SaveDeclaration, request)
+        key, today = self.key(asked), now().astimezone(use_cases.VIETNAM).date()
+        with self.db.transaction() as tx:
+            draft, declaration = use_cases.read_declaration(
+                Storage(tx), key, asked["declaration"], today=today
+            )
+        check = use_cases.answer_known(draft, declaration) or self.ask_register(draft.id, declaration)
+        warnings = warnings_of(declaration, phone_range_known=phone_range_known(declaration.phone))
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            saved = use_cases.save_declaration(storage, key, declaration, check=check, warnings=warnings)
+            return shown(storage, saved)
+
+    @rpc
+    def attach_photo(self, **request: Any) -> dict[str, Any]:
+        asked = schemas.load(schemas.AttachPhoto, request)
+        key, inspection = self.key(asked), inspection_of(self.config.settings)
+        with self.db.transaction() as tx:
+            use_cases.hold(Storage(tx), key).ready_for_photo(asked["kind"])
+        photo = inspection.take_in(asked["kind"], asked["ref"], asked["sha256"])
+        try:
+            with self.db.transaction() as tx:
+                storage = Storage(tx)
+                draft, replaced = use_cases.attach_photo(storage, key, photo)
+                answer = shown(storage, draft)
+        except BaseException:
+            inspection.forget(photo.ref)
+            raise
+        if replaced is not None:
+            inspection.forget(replaced)
+        return answer
+
+    @rpc
+    def choose_agency(self, **request: Any) -> dict[str, Any]:
+        asked = schemas.load(schemas.ChooseAgency, request)
+        key = self.key(asked)
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            use_cases.hold(storage, key)  # who may not see it learns nothing about the fields either
+            email = email_address(asked["email"])
+            draft = use_cases.choose_agency(storage, key, agency_code=asked["agency_code"], email=email)
+            return shown(storage, draft)
+
+    @rpc
+    def request_email_otp(self, **request: Any) -> dict[str, Any]:
+        key, settings = self.key(schemas.load(schemas.Held, request)), self.config.settings
+        with self.db.transaction() as tx:
+            draft = use_cases.hold(Storage(tx), key).ready_for_otp()
+        email = draft.email or ""
+        self.count_otp(draft.id, email)
+        code, at = email_otp.new_otp(), now()
+        otp = EmailOtp(
+            keyed_hash=email_otp.keyed_hash(settings.seal_private, draft.id, email, code),
+            email=email,
+            valid_until=at + timedelta(minutes=settings.email_otp_minutes),
+            tries_left=use_cases.EMAIL_OTP_TRIES,
+        )
+        with self.db.transaction() as tx:
+            sealed = self.sealer.seal("notification", code)
+            use_cases.request_email_otp(Storage(tx), key, otp=otp, sealed_otp=sealed, now=at)
+        return {"valid_until": otp.valid_until.isoformat(), "tries_left": otp.tries_left}
+
+    @rpc
+    def confirm_email_otp(self, **request: Any) -> dict[str, Any]:
+        asked = schemas.load(schemas.ConfirmEmailOtp, request)
+        key, code = self.key(asked), self.opened(asked["sealed_otp"])
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            held = use_cases.hold(storage, key)
+            tried = email_otp.keyed_hash(self.config.settings.seal_private, held.id, held.email or "", code)
+            draft, refusal = use_cases.confirm_email_otp(storage, key, keyed_hash=tried, now=now())
+            answer = shown(storage, draft)
+        if refusal is not None:
+            raise refusal
+        return answer
+
+    @rpc(writes=True)
+    def submit(self, tx: Any, **request: Any) -> dict[str, Any]:
+        asked, settings = schemas.load(schemas.Submit, request), self.config.settings
+        application = use_cases.submit(
+            Storage(tx),
+            self.key(asked),
+            consent_version=asked["consent_version"],
+            in_force=settings.consent_version,
+            visit_deadline_days=settings.visit_deadline_days,
+            now=now(),
+        )
+        return schemas.submitted(application)
+
+    @rpc(writes=True)
+    def cancel(self, tx: Any, **request: Any) -> dict[str, Any]:
+        storage = Storage(tx)
+        key = self.key(schemas.load(schemas.Held, request))
+        return shown(storage, use_cases.cancel(storage, key, now=now()))
+
+    @rpc
+    def timeline(self, **request: Any) -> dict[str, Any]:
+        key = self.key(schemas.load(schemas.Held, request))
+        with self.db.transaction() as tx:
+            return schemas.timeline(use_cases.hold(Storage(tx), key))
+
+    # -- places --
+
+    @rpc
+    def agencies(self, **request: Any) -> dict[str, Any]:
+        asked = schemas.load(schemas.Agencies, request)
+        with self.db.transaction() as tx:
+            found = Storage(tx).agencies(
+                province_code=asked["province_code"] or None, name_part=asked["q"] or None
+            )
+        return {"items": [schemas.agency_shown(agency) for agency in found]}
+
+    @rpc
+    def administrative_units(self, **request: Any) -> dict[str, Any]:
+        asked = schemas.load(schemas.AdministrativeUnits, request)
+        with self.db.transaction() as tx:
+            found = Storage(tx).administrative_units(parent=asked["parent"] or None)
+        return {"items": [schemas.unit_shown(unit) for unit in found]}
+
+    # -- what others report --
+
+    @on_event(identity.CHECKED)
+    def note_check(self, tx: Any, event: Any) -> None:
+        data = event.data
+        use_cases.note_check(Storage(tx), data["registration_id"], outcome=data["outcome"], at=data["at"])
+
+    @on_event(identity.SUPPLEMENT_REQUESTED)
+    def ask_supplement(self, tx: Any, event: Any) -> None:
+        data = event.data
+        text = data["note"] or ", ".join(data["items"]) or None
+        use_cases.note_supplement(Storage(tx), data["registration_id"], text=text, at=event.time)
+
+    @on_event(identity.VERIFIED)
+    def note_verified(self, tx: Any, event: Any) -> None:
+        use_cases.note_verified(Storage(tx), event.data["registration_id"], at=event.data["at"])
+
+    @on_event(identity.REJECTED)
+    def note_rejected(self, tx: Any, event: Any) -> None:
+        data = event.data
+        use_cases.note_rejected(Storage(tx), data["registration_id"], reason=data["reason"], at=event.time)
+
+    @on_event(identity.CLOSED)
+    def note_closed(self, tx: Any, event: Any) -> None:
+        data = event.data
+        use_cases.note_closed(Storage(tx), data["registration_id"], reason=data["reason"], at=event.time)
+
+    @on_event(credentials.ISSUED)
+    def note_issued(self, tx: Any, event: Any) -> None:
+        if event.data["registration_id"] is not None:
+            use_cases.note_issued(Storage(tx), event.data["registration_id"], at=event.time)
+
+    @on_event(notification.SENT, notification.DELIVERED, notification.FAILED)
+    def note_message(self, tx: Any, event: Any) -> None:
+        """Only the SMS that carries the password moves an application on."""
+        data = event.data
+        if data["registration_id"] is None or data["credential_id"] is None or data["channel"] != "sms":
+            return
+        outcome = event.type.split(".")[1]
+        use_cases.note_message(Storage(tx), data["registration_id"], outcome=outcome, at=data["at"])
+
+    # -- what falls due --
+
+    @job(use_cases.EXPIRY_JOB, lease_seconds=30)
+    def pass_deadline(self, due: Any) -> Any:
+        return lambda tx: use_cases.pass_deadline(Storage(tx), UUID(due.key), now=now())
+
+    @job(use_cases.REMINDER_JOB, lease_seconds=30)
+    def remind(self, due: Any) -> Any:
+        return lambda tx: use_cases.remind(Storage(tx), UUID(due.key.split()[0]), now=now())
+
+    # -- parties outside --
+
+    @property
+    def sealer(self) -> Sealer:
+        return sealer_of(self.config.settings)
+
+    def key(self, asked: dict[str, Any]) -> Key:
+        return Key(asked["registration_id"], hash_of(self.opened(asked["sealed_resume_token"])))
+
+    def opened(self, sealed: str) -> str:
+        """What was sealed to registration; nothing, where that cannot be opened."""
+        try:
+            return self.sealer.open(sealed)
+        except SealBroken:
+            return ""
+
+    def ask_register(self, registration_id: UUID, declaration: Declaration) -> Check:
+        """Ask identity, outside any transaction. No answer in time is ``unavailable``: never a mismatch."""
+        request_id = UUID(bytes=uuid_utils.uuid7().bytes)
+        try:
+            answer = self.identity.check_citizen(
+                deadline_seconds=self.config.settings.check_seconds,
+                request_id=str(request_id),
+                registration_id=str(registration_id),
+                purpose="registration",
+                personal_number=declaration.personal_number,
+                document=vars(declaration.document),
+                full_name=declaration.full_name,
+                birth=vars(declaration.birth),
+            )
+        except (CallTimeout, CallFailed, CallRefused, ServiceUnknown):
+            return Check(request_id, "unavailable")
+        return Check(request_id, answer["outcome"])
+
+    def count_otp(self, registration_id: UUID, email: str) -> None:
+        """Raises ``OtpTooMany``, and ``OtpUnavailable`` when nobody can count."""
+        settings, limiter = self.config.settings, limiter_of(self.config.settings)
+        try:
+            allowed = limiter.hit(
+                "email_otp", str(registration_id), settings.email_otp_limit
+            ) and limiter.hit("email_otp_address", email.lower(), settings.email_otp_address_limit)
+        except CacheUnavailable:
+            raise OtpUnavailable() from None
+        if not allowed:
+            raise OtpTooMany(retry_after_seconds=3600)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def hash_of(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def shown(storage: Storage, registration: Registration) -> dict[str, Any]:
+    """The view, with the chosen agency."""
+    agency = storage.agency(registration.agency_code) if registration.agency_code else None
+    return schemas.view(registration, agency)
+
+
+@functools.cache
+def sealer_of(settings: Settings) -> Sealer:
+    return Sealer.from_settings(settings)
+
+
+@functools.cache
+def limiter_of(settings: Settings) -> Limiter:
+    return Limiter(settings.redis_url)
+
+
+@functools.cache
+def inspection_of(settings: Settings) -> Inspection:
+    return Inspection(
+        FolderObjects(settings.objects_dir),
+        max_bytes=settings.photo_max_bytes,
+        at_once=settings.photo_inspectors,
+    )
