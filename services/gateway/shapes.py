@@ -36,6 +36,8 @@ class ShapeParser(FlaskParser):
     def load_json(self, req: Request, schema: Schema) -> Any:
         if not is_json(req.mimetype):
             raise Problem("UnsupportedMediaType")
+        if len(req.get_data()) >= (req.max_content_length or 0):
+            raise Problem("BodyTooLarge")  # a body without a length is cut off there, without a word
         return req.get_json()
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
@@ -174,9 +176,7 @@ class View(Schema):
 
 
 class Started(View):
-    resume_token = fields.String(
-        required=True, metadata={"description": "shown once; holds the registration"}
-    )
+    resume_token = fields.String(required=True, metadata={"description": "told once"})
 
 
 class OtpSent(Schema):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from flask import request
@@ -23,7 +24,7 @@ def receive_photo(objects: Any, max_bytes: int) -> Any:
         raise Problem("UnsupportedMediaType")
     if request.content_length is not None and request.content_length > max_bytes:
         raise too_large(max_bytes)
-    request.max_content_length = None  # the store counts, chunk by chunk
+    request.max_content_length = sys.maxsize  # the store counts, chunk by chunk
     try:
         return objects.put(request.stream, prefix="quarantine", max_bytes=max_bytes)
     except ObjectTooLarge:

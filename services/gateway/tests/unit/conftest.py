@@ -90,7 +90,7 @@ def objects(tmp_path) -> FolderObjects:
 @pytest.fixture
 def app(rpc, keys, objects):
     services = Services(rpc, keys.sealer("gateway"), deadline_seconds=5.0, address_key=b"test")
-    return create(services, objects, photo_max_bytes=64 * 1024)
+    return create(services, objects, photo_max_bytes=200 * 1024)
 
 
 @pytest.fixture

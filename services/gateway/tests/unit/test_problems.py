@@ -16,6 +16,7 @@ from shared.refusals import FieldProblem
 ROOT = Path(__file__).parents[4]
 ID = "0192f6a0-0000-7000-8000-000000000001"
 PATH = f"/v1/registrations/{ID}"
+PHOTO_MAX_BYTES = 200 * 1024
 HELD = {"Registration-Token": "the-resume-token"}
 
 
@@ -145,6 +146,21 @@ def test_a_body_of_the_wrong_shape_never_reaches_a_service(http, rpc, body, medi
     assert rpc.calls == []
 
 
+def test_a_large_body_that_does_not_say_its_length_is_413_too(http, rpc):
+    body = io.BytesIO(b'{"otp": "' + b"1" * 70_000 + b'"}')
+
+    response = http.post(
+        f"{PATH}/email-otp/confirmation",
+        input_stream=body,
+        content_type="application/json",
+        headers=HELD,
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+    assert read(response)["status"] == 413
+    assert rpc.calls == []
+
+
 def test_a_wrong_shape_names_the_fields_dotted(http):
     body = {"code": 5, "birth": {"value": 1990}, "document": "x", "nickname": "An"}
 
@@ -175,9 +191,10 @@ def test_without_a_bearer_token_nobody_is_let_in(http, rpc, given):
 
 
 def test_a_photo_over_the_limit_is_413_whether_or_not_it_says_its_length(http, rpc, objects):
-    big = b"x" * (64 * 1024 + 1)
-    for stream in (big, io.BytesIO(big)):
-        response = http.put(f"{PATH}/photos/portrait", data=stream, content_type="image/jpeg", headers=HELD)
+    big = b"x" * (PHOTO_MAX_BYTES + 1)
+    unsaid = {"input_stream": io.BytesIO(big), "environ_overrides": {"wsgi.input_terminated": True}}
+    for body in ({"data": big}, unsaid):
+        response = http.put(f"{PATH}/photos/portrait", content_type="image/jpeg", headers=HELD, **body)
         problem = read(response)
         assert (problem["status"], problem["errors"][0]["field"]) == (413, "photo")
     assert rpc.calls == []

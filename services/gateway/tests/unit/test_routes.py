@@ -163,7 +163,7 @@ def test_the_timeline_is_told_again_only_when_it_changed(http, rpc):
 
 def test_a_photo_is_put_into_quarantine_and_its_reference_passed(http, rpc, keys, objects):
     rpc.answers["registration.attach_photo"] = VIEW
-    image = b"\xff\xd8\xff" + b"x" * 5000
+    image = b"\xff\xd8\xff" + b"x" * 150_000
 
     response = http.put(f"{PATH}/photos/portrait", data=image, content_type="image/jpeg", headers=HELD)
 
@@ -239,10 +239,8 @@ def test_me_and_participation_carry_the_token_to_the_service_that_reads_it(http,
 
 def test_an_officer_logs_in_lists_and_reads(http, rpc, keys):
     sealed = keys.sealer("identity").seal("gateway", "staff-token")
-    rpc.answers["identity.staff_log_in"] = {
-        "sealed_staff_token": sealed,
-        "expires_at": "2026-01-01T08:00:00Z",
-    }
+    until = "2026-01-01T08:00:00Z"
+    rpc.answers["identity.staff_log_in"] = {"sealed_staff_token": sealed, "expires_at": until}
     rpc.answers["identity.cases"] = {"items": [CASE], "next_cursor": "c2"}
     rpc.answers["identity.case"] = CASE
 
@@ -251,7 +249,7 @@ def test_an_officer_logs_in_lists_and_reads(http, rpc, keys):
     assert rpc.last.kwargs["status"] == "waiting"
     read = http.get(f"/v1/staff/cases/{ID}", headers=STAFF)
 
-    assert session.json == {"token": "staff-token", "expires_at": "2026-01-01T08:00:00Z"}
+    assert session.json == {"token": "staff-token", "expires_at": until}
     assert listed.json == {"items": [CASE], "next_cursor": "c2"}
     assert read.json == CASE
     assert keys.sealer("identity").open(rpc.last.kwargs["sealed_staff_token"]) == "the-staff-token"
