@@ -1,1 +1,1 @@
-"""Runs the whole product on one machine without Docker: private servers on loopback, everything under one folder."""
+"""Runs the whole product on one machine without Docker: private servers on loopback, all in one folder."""

@@ -1,4 +1,4 @@
-"""The command line of a native installation: python -m deploy.native {up,down,restart,status,logs,endpoints}."""
+"""The command line of a native installation: ``python -m deploy.native up``, ``down``, ``status``, …"""
 
 import json
 import os

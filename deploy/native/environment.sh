@@ -13,10 +13,10 @@ made_from="$(sha256sum <requirements.lock) $("$python" -V) $(pwd)"
     echo "Python 3.11 or newer is needed; $python is $("$python" -V). Name another: make setup PYTHON=python3.12" >&2
     exit 2
 }
-echo "Making the Python environment in $venv"
+echo "Making the Python environment in $venv (about a minute)"
 rm -f "$stamp"
 "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+"$venv/bin/python" -m pip install -qq --no-deps --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
 # The repository itself is importable from everywhere, without being installed.
 pwd >"$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/vssid.pth"
 echo "$made_from" >"$stamp"

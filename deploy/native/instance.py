@@ -15,13 +15,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
-import httpx
-
 from deploy.native import ports, servers
 from deploy.native.keys import WITH_DATABASE, Keys
-from deploy.native.layout import ROOT, SERVERS, SERVICES, STAND_INS, Layout
+from deploy.native.layout import ROOT, SERVICES, STAND_INS, Layout
 from deploy.native.programs import programs
 from deploy.native.supervision import Supervision, strays
+from deploy.native.web import ask
 
 READY_WITHIN_SECONDS = 120
 DOWN_WITHIN_SECONDS = 15
@@ -46,7 +45,7 @@ def quiet(what: str, seconds: float) -> None:
 
 
 class Instance:
-    """An installation under `run_dir` (relative to the repository). `say(what, seconds)` hears of the progress."""
+    """The installation in `run_dir` (relative to the repository). `say(what, seconds)` hears of progress."""
 
     def __init__(self, run_dir: str | Path = ".run", say: Callable[[str, float], None] = quiet) -> None:
         self.run = (ROOT / run_dir).resolve()
@@ -75,15 +74,16 @@ class Instance:
             self._prepare()
             supervision = self.supervision
             supervision.start(programs(self.layout))
-            with ThreadPoolExecutor() as together:
-                work = [together.submit(step) for step in (self._up_rabbitmq, self._up_postgres, self._up_redis)]
-                if what == "all":
-                    work += [together.submit(self._up_stand_in, name) for name in STAND_INS]
-                    work[0] = together.submit(self._after, work[0].result, self._apply_topology)
-                    work[1] = together.submit(self._after, work[1].result, self._migrate)
-                _all_done(work)
-                if what == "all":
-                    _all_done([together.submit(self._up_service, name) for name in (*SERVICES, "gateway")])
+            if what == "servers":
+                _together(self._up_rabbitmq, self._up_postgres, self._up_redis)
+            else:
+                _together(
+                    partial(_in_turn, self._up_rabbitmq, self._apply_topology),
+                    partial(_in_turn, self._up_postgres, self._migrate),
+                    self._up_redis,
+                    *(partial(self._up_stand_in, name) for name in STAND_INS),
+                )
+                _together(*(partial(self._up_service, name) for name in (*SERVICES, "gateway")))
 
     def restart(self) -> None:
         """Start the services and stand-ins anew, with the code as it is now; the servers stay up."""
@@ -175,14 +175,10 @@ class Instance:
         self._up_program("redis", partial(servers.check_redis, self.layout))
 
     def _up_stand_in(self, name: str) -> None:
-        self._up_program(name, partial(_get, self.layout.http(STAND_IN_PORTS[name]) + "/control"))
+        self._up_program(name, partial(ask, self.layout.http(STAND_IN_PORTS[name]) + "/control"))
 
     def _up_service(self, name: str) -> None:
-        self._up_program(name, partial(_get, self.layout.http(f"ops_{name}") + "/readyz"))
-
-    def _after(self, first: Callable[[], object], then: Callable[[], None]) -> None:
-        first()
-        then()
+        self._up_program(name, partial(ask, self.layout.http(f"ops_{name}") + "/readyz"))
 
     def _apply_topology(self) -> None:
         addresses = {
@@ -192,8 +188,7 @@ class Instance:
         self._tool("queues and exchanges", ["shared.messaging.topology", "apply"], addresses)
 
     def _migrate(self) -> None:
-        with ThreadPoolExecutor() as together:
-            _all_done([together.submit(self._migrate_one, service) for service in WITH_DATABASE])
+        _together(*(partial(self._migrate_one, service) for service in WITH_DATABASE))
 
     def _migrate_one(self, service: str) -> None:
         addresses = {"DATABASE_URL": self.layout.database_url(service)}
@@ -203,7 +198,12 @@ class Instance:
         started = time.monotonic()
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment}
         done = subprocess.run(
-            [sys.executable, "-m", *command], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "-m", *command],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise NotReady(f"{what}: `python -m {' '.join(command)}` failed\n{done.stdout}{done.stderr}")
@@ -237,19 +237,22 @@ class Instance:
         )
 
 
-def _get(url: str) -> None:
-    httpx.get(url, timeout=5).raise_for_status()
-
-
 def _until(condition: Callable[[], bool], within_seconds: float) -> None:
     deadline = time.monotonic() + within_seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
-def _all_done(work: list) -> None:
-    for step in work:
-        step.result()
+def _in_turn(*steps: Callable[[], None]) -> None:
+    for step in steps:
+        step()
+
+
+def _together(*steps: Callable[[], object]) -> None:
+    """Run the steps side by side; raises the first one's error when all have ended."""
+    with ThreadPoolExecutor(len(steps)) as threads:
+        for step in [threads.submit(step) for step in steps]:
+            step.result()
 
 
 def _own_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Makes the passwords and keys of one installation once, and keeps them where only its owner can read them."""
+"""Makes the passwords and keys of one installation once, and keeps them for its owner alone."""
 
 import base64
 import json

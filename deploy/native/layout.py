@@ -1,4 +1,4 @@
-"""Knows the one folder of an installation: its ports, its secrets, its addresses, and what each process is told."""
+"""Knows an installation: its folder, ports, secrets and addresses, and what each process is told."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,6 @@ class Layout:
 
     def _notification_environment(self) -> dict[str, str]:
         return {
-            "REDIS_URL": self.redis_url,
             "SMPP_HOST": "127.0.0.1",
             "SMPP_PORT": str(self.ports["smsc"]),
             "SMPP_SYSTEM_ID": SMPP_SYSTEM_ID,
@@ -98,7 +97,6 @@ class Layout:
 
     def _gateway_environment(self) -> dict[str, str]:
         return {
-            "REDIS_URL": self.redis_url,
             "OBJECTS_DIR": str(self.objects_dir),
             "HTTP_HOST": "127.0.0.1",
             "HTTP_PORT": str(self.ports["gateway"]),

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-# Debian's /usr/sbin/rabbitmq-server switches to the system-wide broker's user and folder; this one does as it is told.
+# The one in /usr/sbin is Debian's: it switches to the user and the folder of the system-wide broker.
 RABBITMQ_SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 
@@ -13,7 +13,9 @@ class ServerMissing(Exception):
 
 def postgres_bin() -> Path:
     """The folder with the newest PostgreSQL of this machine."""
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda file: float(file.parts[-3]))
+    versions = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda file: float(file.parts[-3])
+    )
     if not versions:
         raise ServerMissing("PostgreSQL is not installed; run `make setup`, which installs it")
     return versions[-1].parent

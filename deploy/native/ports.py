@@ -22,7 +22,9 @@ REGISTRY = Path(tempfile.gettempdir()) / "vssid-native-ports.json"
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # left-overs of closed connections do no harm
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # left-overs of closed connections do no harm
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -42,8 +44,8 @@ def kept(run: Path) -> dict[str, int] | None:
 def choose(run: Path, registry: Path = REGISTRY) -> dict[str, int]:
     """Choose a free block for `run`, write it to ports.json and return name → port.
 
-    The search starts at a place that depends on the folder's path, and passes over blocks that other folders keep,
-    running or not, so that two clones chosen in the same second do not meet.
+    The search starts at a place that depends on the folder's path, and passes over blocks that other
+    folders keep, running or not, so that two clones chosen in the same second do not meet.
     """
     with _reservations(registry) as reserved:
         others = {first for folder, first in reserved.items() if folder != str(run) and kept(Path(folder))}

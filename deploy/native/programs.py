@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.native import machine
 from deploy.native.layout import ROOT, SERVICES, SMPP_SYSTEM_ID, STAND_INS, Layout
 
-# Groups stop from the last to the first, so that work in flight still finds what it needs; epmd outlives the broker.
+# Groups stop from the last to the first, so that work in flight still finds what it needs.
 GROUPS = {
     "names": ("epmd",),
     "servers": ("rabbitmq", "postgres", "redis"),
@@ -33,7 +33,9 @@ class Program:
     def script(self) -> str:
         """A shell script that becomes the process; an operator may run it by hand as well."""
         exports = [f"export {name}={shlex.quote(value)}" for name, value in self.environment.items()]
-        return "\n".join([*exports, f"cd {shlex.quote(str(self.folder))}", f"exec {shlex.join(self.command)}", ""])
+        return "\n".join(
+            [*exports, f"cd {shlex.quote(str(self.folder))}", f"exec {shlex.join(self.command)}", ""]
+        )
 
 
 def programs(layout: Layout) -> list[Program]:
@@ -43,6 +45,7 @@ def programs(layout: Layout) -> list[Program]:
 def _servers(layout: Layout) -> list[Program]:
     rabbitmq = layout.run / "rabbitmq"
     data = layout.run / "postgres" / "data"
+    postgres = [*as_postgres(data), str(machine.postgres_bin() / "postgres"), "-D", str(data)]
     names = {
         "HOME": str(rabbitmq),
         "ERL_EPMD_PORT": str(layout.ports["epmd"]),
@@ -53,7 +56,7 @@ def _servers(layout: Layout) -> list[Program]:
         Program("rabbitmq", [machine.RABBITMQ_SERVER], names | _rabbitmq_environment(layout), stop_seconds=7),
         Program(
             "postgres",
-            [*as_postgres(data), str(machine.postgres_bin() / "postgres"), "-D", str(data), *_postgres_options(layout)],
+            [*postgres, *_postgres_options(layout)],
             folder=data,
             stop_signal="INT",  # PostgreSQL's fast shutdown: open sessions are ended, nothing is lost
         ),
@@ -84,7 +87,8 @@ def _postgres_options(layout: Layout) -> list[str]:
         "max_connections": 200,
         "shared_buffers": "128MB",
         "fsync": "on",
-        "log_min_duration_statement": "2s",
+        "log_error_verbosity": "terse",  # the details of an error quote values: a phone that is taken, say
+        "log_parameter_max_length": 0,
     }
     return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
@@ -92,8 +96,8 @@ def _postgres_options(layout: Layout) -> list[str]:
 def as_postgres(data: Path) -> list[str]:
     """The command prefix that drops root, which PostgreSQL refuses to run as; empty for anybody else.
 
-    Below a folder that is closed to other users (a clone in /root, say) the process also gets the one capability that
-    lets it reach its own data.
+    Below a folder that is closed to other users (a clone in /root, say) the process also gets the one
+    capability that lets it reach its own data.
     """
     if not machine.is_root():
         return []
@@ -105,19 +109,27 @@ def as_postgres(data: Path) -> list[str]:
 
 
 def _stand_ins(layout: Layout) -> list[Program]:
-    def program(name: str, port: str, http_port: str | None, *options: str) -> Program:
-        folder = layout.run / "stand_ins" / name
+    def program(name: str, port: str, *options: str, **secrets: str) -> Program:
         listen = ["--host", "127.0.0.1", "--port", str(layout.ports[port])]
-        http = ["--http-port", str(layout.ports[http_port])] if http_port else []
-        command = [sys.executable, "-m", f"deploy.stand_ins.{name}", *listen, *http, "--data", str(folder), *options]
-        return Program(name, command, {"PYTHONPATH": str(ROOT)})
+        data = ["--data", str(layout.run / "stand_ins" / name)]
+        command = [sys.executable, "-m", f"deploy.stand_ins.{name}", *listen, *data, *options]
+        return Program(name, command, {"PYTHONPATH": str(ROOT), **secrets})
 
-    register = ["--token", layout.keys["register_token"], "--citizens", str(layout.citizens_file)]
-    smsc = ["--system-id", SMPP_SYSTEM_ID, "--password", layout.keys["smpp"]]
     return [
-        program("population_register", "register", None, *register),
-        program("smsc", "smsc", "smsc_http", *smsc),
-        program("mail_server", "mail", "mail_http"),
+        program(
+            "population_register",
+            "register",
+            *("--citizens", str(layout.citizens_file)),
+            POPULATION_REGISTER_TOKEN=layout.keys["register_token"],
+        ),
+        program(
+            "smsc",
+            "smsc",
+            *("--http-port", str(layout.ports["smsc_http"])),
+            SMPP_SYSTEM_ID=SMPP_SYSTEM_ID,
+            SMPP_PASSWORD=layout.keys["smpp"],
+        ),
+        program("mail_server", "mail", *("--http-port", str(layout.ports["mail_http"]))),
     ]
 
 

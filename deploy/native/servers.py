@@ -4,10 +4,10 @@ import os
 import pwd
 import subprocess
 import tempfile
-from urllib.parse import quote
+from http import HTTPStatus
+from urllib.error import HTTPError
 
 import amqp
-import httpx
 import psycopg
 import redis
 from psycopg import sql
@@ -16,6 +16,7 @@ from deploy.native import machine
 from deploy.native.keys import WITH_DATABASE, write_private
 from deploy.native.layout import VHOST, Layout
 from deploy.native.programs import as_postgres
+from deploy.native.web import ask
 
 ALL_RIGHTS = {"configure": ".*", "write": ".*", "read": ".*"}
 
@@ -40,15 +41,18 @@ def prepare_rabbitmq(layout: Layout) -> None:
         "log.console": "true",
         "log.console.level": "info",
     }
-    write_private(folder / "rabbitmq.conf", "".join(f"{name} = {value}\n" for name, value in settings.items()))
+    write_private(
+        folder / "rabbitmq.conf", "".join(f"{name} = {value}\n" for name, value in settings.items())
+    )
 
 
 def check_rabbitmq(layout: Layout) -> None:
     """Raise unless the broker takes connections and its management interface answers."""
     _management(layout, "GET", "overview")
-    amqp.Connection(
-        f"127.0.0.1:{layout.ports['amqp']}", "admin", layout.keys["amqp_admin"], virtual_host=VHOST, connect_timeout=2
-    ).connect()
+    address = f"127.0.0.1:{layout.ports['amqp']}"
+    password = layout.keys["amqp_admin"]
+    with amqp.Connection(address, "admin", password, virtual_host=VHOST, connect_timeout=2):
+        pass
 
 
 def provision_rabbitmq(layout: Layout) -> None:
@@ -60,22 +64,21 @@ def provision_rabbitmq(layout: Layout) -> None:
 def make_vhost(layout: Layout, name: str) -> None:
     """Make an empty vhost, in place of one with this name."""
     drop_vhost(layout, name)
-    _management(layout, "PUT", f"vhosts/{quote(name, safe='')}", {})
+    _management(layout, "PUT", f"vhosts/{name}", {})
     for user in ("admin", "vssid"):
-        _management(layout, "PUT", f"permissions/{quote(name, safe='')}/{user}", ALL_RIGHTS)
+        _management(layout, "PUT", f"permissions/{name}/{user}", ALL_RIGHTS)
 
 
 def drop_vhost(layout: Layout, name: str) -> None:
-    _management(layout, "DELETE", f"vhosts/{quote(name, safe='')}", missing_is_fine=True)
+    try:
+        _management(layout, "DELETE", f"vhosts/{name}")
+    except HTTPError as refusal:
+        if refusal.code != HTTPStatus.NOT_FOUND:
+            raise
 
 
-def _management(
-    layout: Layout, method: str, path: str, body: object = None, *, missing_is_fine: bool = False
-) -> None:
-    url = f"{layout.http('amqp_management')}/api/{path}"
-    answer = httpx.request(method, url, json=body, auth=("admin", layout.keys["amqp_admin"]), timeout=10)
-    if not (missing_is_fine and answer.status_code == httpx.codes.NOT_FOUND):
-        answer.raise_for_status()
+def _management(layout: Layout, method: str, path: str, body: object = None) -> None:
+    ask(f"{layout.http('amqp_management')}/api/{path}", method, body, "admin", layout.keys["amqp_admin"])
 
 
 # PostgreSQL
@@ -127,7 +130,9 @@ def _make_role(admin: psycopg.Connection, name: str, password: str) -> None:
 
 
 def _make_database(admin: psycopg.Connection, name: str, owner: str) -> None:
-    statement = "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8' STRATEGY file_copy"
+    statement = (
+        "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8' STRATEGY file_copy"
+    )
     admin.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(owner)))
 
 

@@ -28,7 +28,7 @@ class Supervision:
     # Starting
 
     def start(self, programs: list[Program]) -> None:
-        """Have supervisord run and know `programs`; starts none of them. A running one only learns what is new."""
+        """Have supervisord run and know `programs`, but start none. A running one learns what is new."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(exist_ok=True)
         for program in programs:
@@ -38,7 +38,13 @@ class Supervision:
             self._learn_changes()
             return
         end_strays(self._layout.run)
-        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._folder / "supervisord.conf")]
+        command = [
+            sys.executable,
+            "-m",
+            "supervisor.supervisord",
+            "-c",
+            str(self._folder / "supervisord.conf"),
+        ]
         environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
@@ -87,7 +93,7 @@ class Supervision:
         return True
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """name → supervisord's account of it (`statename`, `pid` (0 when down), `start` in unix seconds, …)."""
+        """name → supervisord's account of it (`statename`, `pid` (0: down), `start` in unix seconds, …)."""
         return {info["name"]: info for info in self._call("getAllProcessInfo")} if self.is_running() else {}
 
     def log_tail(self, name: str, lines: int = 15) -> str:
@@ -185,20 +191,19 @@ def end_strays(run: Path) -> None:
 
 
 def strays(run: Path) -> list[int]:
-    """The processes that carry the mark of `run`; PostgreSQL, which overwrites its environment, by its folder."""
-    mark = f"{MARK}={run}".encode()
-    data = run / "postgres" / "data"
+    """The processes marked with `run`; PostgreSQL, which overwrites its environment, by its folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            marked = mark in (process / "environ").read_bytes().split(b"\0")
-            ours = marked or ((process / "comm").read_text().strip() == "postgres" and _folder_of(process) == data)
-        except OSError:  # ended meanwhile, or another user's
-            continue
-        if ours:
-            found.append(int(process.name))
+        with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+            if _is_marked(process, run) or _is_postgres_of(process, run):
+                found.append(int(process.name))
     return found
 
 
-def _folder_of(process: Path) -> Path:
-    return Path(os.readlink(process / "cwd"))
+def _is_marked(process: Path, run: Path) -> bool:
+    return f"{MARK}={run}".encode() in (process / "environ").read_bytes().split(b"\0")
+
+
+def _is_postgres_of(process: Path, run: Path) -> bool:
+    name = (process / "comm").read_text().strip()
+    return name == "postgres" and Path(os.readlink(process / "cwd")) == run / "postgres" / "data"
