@@ -1,4 +1,5 @@
-"""What callers of identity may send. A call of another shape is one refusal that names every field."""
+"""What callers of identity may send and what they get. A call of another shape is one refusal that names
+every field."""
 
 from __future__ import annotations
 
@@ -7,19 +8,20 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from services.identity.domain import CaseStatus, RequestInvalid
+from services.identity.domain import Case, CaseStatus, RequestInvalid, Session
 from shared.refusals import FieldProblem
 
 LONGEST_SEALED = 8192
+PHOTO_CONTENT_TYPE = "image/jpeg"
+"""Registration re-encodes every photo to it."""
 
 
 def text(longest: int, *, required: bool = True) -> fields.String:
-    """A text that is not empty."""
-    return fields.String(
-        required=required,
-        validate=validate.Length(min=1, max=longest),
-        **({} if required else {"allow_none": True, "load_default": None}),
-    )
+    """A text that is not empty; an optional one, absent or null, is None."""
+    length = validate.Length(min=1, max=longest)
+    if required:
+        return fields.String(required=True, validate=length)
+    return fields.String(validate=length, allow_none=True, load_default=None)
 
 
 def sealed() -> fields.String:
@@ -33,7 +35,8 @@ class Request(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    client = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict, allow_none=True)
+    client = fields.Dict(keys=fields.String(), allow_none=True, load_default=None)
+    """Who stands behind the caller: ``{"address": a keyed hash}``."""
 
 
 class Birth(Schema):
@@ -109,7 +112,8 @@ def load(schema: type[Schema], request: Mapping[str, Any]) -> dict[str, Any]:
         loaded: dict[str, Any] = schema().load(request)
         return loaded
     except ValidationError as error:
-        problems = tuple(sorted(set(_fields(error.normalized_messages()))))
+        messages = error.normalized_messages()  # type: ignore[no-untyped-call]
+        problems = tuple(sorted(set(_fields(messages))))
     raise RequestInvalid(
         *(FieldProblem(name, "Giá trị không hợp lệ.", "Not a valid value.") for name in problems)
     )
@@ -121,3 +125,59 @@ def _fields(messages: Any, path: str = "") -> Iterator[str]:
         return
     for name, inner in messages.items():
         yield from _fields(inner, path if name == "_schema" else f"{path}.{name}".strip("."))
+
+
+def address_of(asked: Mapping[str, Any]) -> str:
+    """Where the citizen calls from, as a hash; empty when the caller does not say."""
+    return str((asked["client"] or {}).get("address", ""))
+
+
+# --- what callers get ----------------------------------------------------------------------------
+
+
+def case_state(case: Case) -> dict[str, str]:
+    """How a case ended."""
+    return {"id": str(case.id), "status": case.status.value}
+
+
+def case_item(case: Case) -> dict[str, Any]:
+    """A case in the list."""
+    return {
+        "id": str(case.id),
+        "registration_id": str(case.registration_id),
+        "declaration_number": case.declaration_number,
+        "full_name": case.applicant.full_name,
+        "code": case.applicant.code,
+        "status": case.status.value,
+        "opened_at": case.opened_at.isoformat(),
+        "deadline": case.deadline.isoformat(),
+        "register_outcome": case.register.outcome.value,
+    }
+
+
+def case_view(case: Case) -> dict[str, Any]:
+    """All that an officer compares with the papers."""
+    person = case.applicant
+    return case_item(case) | {
+        "agency_code": case.agency_code,
+        "personal_number": person.personal_number,
+        "sex": person.sex,
+        "birth": {"precision": person.birth_precision, "value": person.birth_value},
+        "document": {"kind": person.document_kind, "number": person.document_number},
+        "phone": person.phone,
+        "email": person.email,
+        "address": dict(person.address),
+        "photos": [{"kind": photo.kind, "sha256": photo.sha256} for photo in case.photos],
+        "mismatched_fields": list(case.register.mismatched_fields),
+        "warnings": list(case.warnings),
+    }
+
+
+def me_view(session: Session) -> dict[str, Any]:
+    """Whose session it is."""
+    return {
+        "account_id": str(session.account.id),
+        "code": session.account.code,
+        "full_name": session.account.full_name,
+        "must_change_password": session.must_change_password,
+    }

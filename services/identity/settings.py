@@ -1,4 +1,4 @@
-"""What identity must be told: its database and cache, the register, its signing key; and its rules in figures."""
+"""What identity must be told: its database and cache, the register, its keys; and its rules in figures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Settings(CommonSettings):
         default="VSSID-AUTO", metadata={"help": "The officer code of automatic checks."}
     )
     register_timeout_seconds: float = field(
-        default=2.0, metadata={"help": "Longest wait for the register, from first to last byte.", "least": 0.1}
+        default=2.0, metadata={"help": "Longest wait for the register, to the last byte.", "least": 0.1}
     )
     register_failures_to_open: int = field(
         default=5, metadata={"help": "Failures in a row after which it is left alone.", "least": 1}
@@ -36,8 +36,7 @@ class Settings(CommonSettings):
     )
     token_signing_key: str = field(metadata={"help": "Private Ed25519 key as a JWK with its kid, JSON."})
     token_public_keys: str = field(
-        metadata={"help": "The keys that verify tokens, JWKS as JSON; more than one while keys change.",
-                  "secret": False}
+        metadata={"help": "Keys that verify tokens, JWKS as JSON; several while they change.", "secret": False}
     )
     access_token_minutes: int = field(
         default=15, metadata={"help": "How long an access token is valid.", "least": 1, "most": 60}

@@ -51,7 +51,7 @@ class Tokens:
         return jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
 
     def read(self, token: str, now: datetime) -> Claims:
-        """What a token of ours says. Raises ``TokenInvalid`` for every other text, and when it has expired."""
+        """What a token of ours says. Raises ``TokenInvalid`` for any other text and after its expiry."""
         claims = self._verified(token, now)
         try:
             return Claims(UUID(claims["sub"]), str(claims["code"]), str(claims["scope"]), UUID(claims["sid"]))
@@ -61,7 +61,9 @@ class Tokens:
 
     def _verified(self, token: str, now: datetime) -> dict[str, Any]:
         rules = jwt.JWTClaimsRegistry(
-            now=lambda: int(now.timestamp()), iss={"essential": True, "value": ISSUER}, exp={"essential": True}
+            now=lambda: int(now.timestamp()),
+            iss={"essential": True, "value": ISSUER},
+            exp={"essential": True},
         )
         try:
             if len(token) <= LONGEST_TOKEN:

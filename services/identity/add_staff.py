@@ -1,0 +1,77 @@
+"""Add a member of staff: ``python -m services.identity.add_staff --user lan --agency 00101 --name "Lan"``.
+
+Reads ``DATABASE_URL``. Without ``--password-file`` a password is generated and printed, once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import click
+import psycopg
+
+from services.identity.domain import SHORTEST_PASSWORD, StaffAccount, StaffUserTaken
+from services.identity.parts import new_id, now
+from services.identity.passwords import Passwords, generated
+from services.identity.storage import Storage
+from shared.database import Database
+
+USER = re.compile(r"[a-z0-9][a-z0-9._-]{1,58}[a-z0-9]")
+AGENCY = re.compile(r"[A-Za-z0-9-]{1,20}")
+SECRET_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _password_in(file: Path) -> str:
+    lines = file.read_text("utf-8").splitlines()
+    password = lines[0] if lines else ""
+    if len(password) < SHORTEST_PASSWORD:
+        raise click.BadParameter(
+            f"its first line must be a password of {SHORTEST_PASSWORD} characters or more",
+            param_hint="--password-file",
+        )
+    return password
+
+
+def _matching(pattern: re.Pattern[str], value: str, option: str, expected: str) -> str:
+    if not pattern.fullmatch(value):
+        raise click.BadParameter(expected, param_hint=option)
+    return value
+
+
+@click.command(help=__doc__)
+@click.option("--user", required=True, help="user name: 3 to 60 of a-z, 0-9, dot, dash, underscore")
+@click.option("--agency", required=True, help="code of the agency whose cases are seen")
+@click.option("--name", required=True, help="name, as colleagues know it")
+@click.option("--password-file", type=SECRET_FILE, help="file whose first line is the password")
+def main(user: str, agency: str, name: str, password_file: Path | None) -> None:
+    _matching(USER, user, "--user", "3 to 60 of a-z, 0-9, dot, dash, underscore")
+    _matching(AGENCY, agency, "--agency", "an agency code such as 00101")
+    if not name.strip():
+        raise click.BadParameter("must not be empty", param_hint="--name")
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        raise click.UsageError("set DATABASE_URL to identity's database first")
+    password = _password_in(password_file) if password_file else generated()
+    hashed = Passwords(lambda function, *arguments: function(*arguments)).hashed(password)
+    staff = StaffAccount(new_id(), user, name.strip(), agency, hashed)
+    database = Database(url, name="identity-add-staff", max_size=1)
+    database.open()
+    try:
+        with database.transaction() as tx:
+            Storage(tx).add_staff(staff, now())
+    except StaffUserTaken:
+        raise click.ClickException(f"the user name {user} is taken") from None
+    except psycopg.OperationalError:
+        problem = "the database cannot be reached; is it up, and DATABASE_URL right?"
+        raise click.ClickException(problem) from None
+    finally:
+        database.close()
+    click.echo(f"added {user} at agency {agency}")
+    if password_file is None:
+        click.echo(f"password, shown this once: {password}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What identity is composed of besides its tables: made once a process from the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from uuid import UUID
+
+import uuid_utils
+
+from services.identity.circuit import Circuit
+from services.identity.domain import RequestInvalid
+from services.identity.passwords import Passwords
+from services.identity.population_register import CallerCodes, PopulationRegister
+from services.identity.settings import Settings
+from services.identity.throttle import Throttle
+from services.identity.tokens import Tokens
+from shared.cache import Limiter
+from shared.messaging.off_hub import off_hub
+from shared.sealed import SealBroken, Sealer
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The outside parties and the secrets, ready for use by any number of workers at once."""
+
+    settings: Settings
+    register: PopulationRegister
+    passwords: Passwords
+    tokens: Tokens
+    sealer: Sealer
+    throttle: Throttle
+
+    def opened(self, sealed: str) -> str:
+        """A secret that was sealed to identity. Raises ``RequestInvalid`` for anything else."""
+        try:
+            return self.sealer.open(sealed)
+        except SealBroken:
+            pass
+        raise RequestInvalid
+
+
+@lru_cache(maxsize=1)
+def parts_of(settings: Settings) -> Parts:
+    """The one set of parts of a process."""
+    circuit = Circuit(
+        failures_to_open=settings.register_failures_to_open, open_seconds=settings.register_open_seconds
+    )
+    register = PopulationRegister(
+        settings.population_register_url,
+        settings.population_register_token,
+        CallerCodes(
+            settings.register_service_code, settings.register_unit_code, settings.register_officer_code
+        ),
+        circuit,
+        timeout_seconds=settings.register_timeout_seconds,
+    )
+    return Parts(
+        settings=settings,
+        register=register,
+        passwords=Passwords(off_hub),
+        tokens=Tokens(
+            settings.token_signing_key,
+            settings.token_public_keys,
+            lifetime_seconds=settings.access_token_minutes * 60,
+        ),
+        sealer=Sealer.from_settings(settings),
+        throttle=Throttle(Limiter(settings.redis_url), settings.log_in_tries),
+    )
+
+
+def now() -> datetime:
+    """The clock, read at the edge only."""
+    return datetime.now(UTC)
+
+
+def new_id() -> UUID:
+    """A UUIDv7: later ids sort later."""
+    return UUID(bytes=uuid_utils.uuid7().bytes)

@@ -1,0 +1,217 @@
+"""Identity's entrypoints: translate, open the transaction, call one use case, answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.identity import jobs, schemas, sign_in, use_cases
+from services.identity.domain import Claims, Officer, Question, RegisterCheck
+from services.identity.parts import Parts, new_id, now, parts_of
+from services.identity.storage import Storage
+from services.identity.tokens import staff_token_hash
+from shared.events import identity as identity_events
+from shared.events import notification as notification_events
+from shared.events import registration as registration_events
+from shared.events.envelope import Event
+from shared.messaging.dependencies import Config, Database
+from shared.messaging.jobs import job
+from shared.messaging.listener import on_event
+from shared.messaging.rpc import rpc
+
+DELIVERY_STATES = {
+    notification_events.SENT.name: "sent",
+    notification_events.DELIVERED.name: "delivered",
+    notification_events.FAILED.name: "failed",
+}
+
+
+class IdentityService:
+    """Who somebody is, and how the person proves it."""
+
+    name = "identity"
+
+    db = Database()
+    config = Config()
+
+    @property
+    def parts(self) -> Parts:
+        """The outside parties of this process."""
+        return parts_of(self.config.settings)
+
+    # -- the register -----------------------------------------------------------------------------
+
+    @rpc
+    def check_citizen(self, **request: Any) -> dict[str, str]:
+        """``{outcome: matched | photos_needed | unavailable}`` within the register's time-out."""
+        asked = schemas.load(schemas.CheckCitizen, request)
+        check = RegisterCheck(
+            asked["request_id"], asked["registration_id"], asked["purpose"], "registration", now()
+        )
+        with self.db.transaction() as tx:
+            use_cases.begin_register_check(Storage(tx), check)
+        answer = self.parts.register.ask(
+            Question(
+                check.request_id,
+                asked["full_name"],
+                asked["birth"]["value"],
+                asked["document"]["kind"],
+                asked["document"]["number"],
+                asked["personal_number"],
+            )
+        )
+        with self.db.transaction() as tx:
+            return {"outcome": use_cases.finish_register_check(Storage(tx), check, answer, now())}
+
+    @job("check_register", lease_seconds=30, workers=2)
+    def check_register(self, due: Any) -> Any:
+        """The register's late answer."""
+        return jobs.check_register(self.db, self.parts, due)
+
+    # -- cases ------------------------------------------------------------------------------------
+
+    @on_event(registration_events.SUBMITTED)
+    def open_case(self, tx: Any, event: Event) -> None:
+        """An application arrived."""
+        use_cases.open_case(Storage(tx), event.data, case_id=new_id(), at=event.time)
+
+    @on_event(registration_events.CLOSE_REQUESTED)
+    def close_case(self, tx: Any, event: Event) -> None:
+        """The citizen cancelled, or the deadline passed. May come before the application itself."""
+        use_cases.close_case(Storage(tx), event.data["registration_id"], event.data["reason"], event.time)
+
+    @rpc
+    def cases(self, **request: Any) -> dict[str, Any]:
+        """``{items, next_cursor}``: the officer's own agency, oldest first."""
+        asked = schemas.load(schemas.Cases, request)
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            page = use_cases.list_cases(
+                storage,
+                self.officer(storage, asked),
+                status=asked["status"],
+                words=asked["q"] or "",
+                cursor=asked["cursor"],
+                now=now(),
+            )
+        return {"items": [schemas.case_item(case) for case in page.cases], "next_cursor": page.next_cursor}
+
+    @rpc
+    def case(self, **request: Any) -> dict[str, Any]:
+        """One case with all that the officer compares."""
+        asked = schemas.load(schemas.OneCase, request)
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            case = use_cases.read_case(storage, self.officer(storage, asked), asked["case_id"], now())
+        return schemas.case_view(case)
+
+    @rpc
+    def photo(self, **request: Any) -> dict[str, str]:
+        """``{ref, content_type}``, once the reading stands in the audit trail."""
+        asked = schemas.load(schemas.CasePhoto, request)
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            officer = self.officer(storage, asked)
+            photo = use_cases.read_photo(storage, officer, asked["case_id"], asked["kind"], now())
+        return {"ref": photo.ref, "content_type": schemas.PHOTO_CONTENT_TYPE}
+
+    @rpc(writes=True)
+    def confirm_case(self, tx: Any, **request: Any) -> dict[str, str]:
+        """``{id, status}``: the papers were checked."""
+        asked = schemas.load(schemas.Confirmation, request)
+        storage = Storage(tx)
+        case = use_cases.confirm_case(
+            storage,
+            self.officer(storage, asked),
+            asked["case_id"],
+            papers_checked=asked["papers_checked"],
+            person_id=new_id(),
+            now=now(),
+        )
+        return schemas.case_state(case)
+
+    @rpc(writes=True)
+    def reject_case(self, tx: Any, **request: Any) -> dict[str, str]:
+        """``{id, status}``: turned away, with a reason for the citizen."""
+        asked = schemas.load(schemas.Rejection, request)
+        storage = Storage(tx)
+        officer = self.officer(storage, asked)
+        reason = asked["reason"] or ""
+        case = use_cases.reject_case(storage, officer, asked["case_id"], reason=reason, now=now())
+        return schemas.case_state(case)
+
+    def officer(self, storage: Storage, asked: dict[str, Any]) -> Officer:
+        """Who calls. Raises ``TokenInvalid``."""
+        token = self.parts.opened(asked["sealed_staff_token"])
+        return use_cases.officer_of(storage, staff_token_hash(token), now())
+
+    # -- credentials ------------------------------------------------------------------------------
+
+    @on_event(identity_events.VERIFIED)
+    def issue_credentials(self, tx: Any, event: Event) -> None:
+        """A verified person gets an account; the password is made by the job."""
+        use_cases.open_account(Storage(tx), event.data, account_id=new_id(), now=now())
+
+    @job("issue_credential", lease_seconds=30, workers=4)
+    def issue_credential(self, due: Any) -> Any:
+        """A first password."""
+        return jobs.issue_credential(self.parts, due)
+
+    @on_event(notification_events.SENT, notification_events.DELIVERED, notification_events.FAILED)
+    def note_message(self, tx: Any, event: Event) -> None:
+        """How far the SMS with a password came."""
+        use_cases.note_delivery(Storage(tx), event.data, DELIVERY_STATES[event.type])
+
+    # -- logging in -------------------------------------------------------------------------------
+
+    @rpc
+    def log_in(self, **request: Any) -> dict[str, Any]:
+        """``{sealed_access_token, expires_in, must_change_password}``."""
+        asked = schemas.load(schemas.LogIn, request)
+        return sign_in.log_in(
+            self.db,
+            self.parts,
+            user=asked["user"].strip(),
+            password=self.parts.opened(asked["sealed_password"]),
+            address=schemas.address_of(asked),
+        )
+
+    @rpc
+    def change_password(self, **request: Any) -> dict[str, Any]:
+        """As ``log_in``: the session of the new password."""
+        asked = schemas.load(schemas.ChangePassword, request)
+        return sign_in.change_password(
+            self.db,
+            self.parts,
+            claims=self.claims(asked),
+            old=self.parts.opened(asked["sealed_old_password"]),
+            new=self.parts.opened(asked["sealed_new_password"]),
+        )
+
+    @rpc
+    def me(self, **request: Any) -> dict[str, Any]:
+        """``{account_id, code, full_name, must_change_password}``."""
+        claims = self.claims(schemas.load(schemas.WithToken, request))
+        with self.db.transaction() as tx:
+            session = use_cases.live_session(Storage(tx), claims)
+        return schemas.me_view(session)
+
+    @rpc
+    def public_keys(self, **_request: Any) -> dict[str, Any]:
+        """The JWKS that verifies access tokens."""
+        return self.parts.tokens.public_keys
+
+    @rpc
+    def staff_log_in(self, **request: Any) -> dict[str, Any]:
+        """``{sealed_staff_token, expires_at}``."""
+        asked = schemas.load(schemas.LogIn, request)
+        return sign_in.staff_log_in(
+            self.db,
+            self.parts,
+            user=asked["user"].strip(),
+            password=self.parts.opened(asked["sealed_password"]),
+            address=schemas.address_of(asked),
+        )
+
+    def claims(self, asked: dict[str, Any]) -> Claims:
+        """What the citizen's token says. Raises ``TokenInvalid``."""
+        return self.parts.tokens.read(self.parts.opened(asked["sealed_token"]), now())
