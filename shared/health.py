@@ -25,6 +25,10 @@ Check = Callable[[], None]
 Answer = tuple[str, str, bytes]
 
 
+class NotReady(Exception):
+    """Raised by a check, with a text that operators shall read. Of other errors they see the type alone."""
+
+
 class Readiness:
     """Runs the checks side by side, each in a thread of its own and never twice at once."""
 
@@ -35,7 +39,7 @@ class Readiness:
         self._lock = threading.Lock()
 
     def problems(self) -> dict[str, str]:
-        """What is not ready, and why: the type of the error, or that there was no answer in time."""
+        """What is not ready, and why: the text of a ``NotReady``, the type of another error, or no answer."""
         deadline = time.monotonic() + self._check_seconds
         runs = {name: self._run(name, check) for name, check in self._checks.items()}
         return {name: problem for name, run in runs.items() if (problem := run.outcome(deadline))}
@@ -66,6 +70,8 @@ class _Run:
     def _work(self, check: Check) -> None:
         try:
             check()
+        except NotReady as problem:
+            self._problem = str(problem)
         except Exception as problem:
             self._problem = named(problem)
         finally:

@@ -140,8 +140,8 @@ def _connected(dsn: str, deadline: float, tell: Tell) -> _Backend:
         try:
             return _Backend(_Address(dsn), default_migration_table)
         except psycopg.OperationalError as away:
-            reason = str(away).strip().splitlines()[-1].rpartition("failed: ")[2]
-            raise _NotYet(f"the database ({masked_text(reason)})") from None
+            reason = str(away).strip().partition("failed: ")[2].splitlines()[:1]
+            raise _NotYet(f"the database ({masked_text(' '.join(reason)) or 'no answer'})") from None
         except psycopg.ProgrammingError:
             raise MigrationsInvalid("DATABASE_URL is not an address of a PostgreSQL database") from None
 
@@ -194,7 +194,7 @@ def _names(folders: list[Path]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line: 0 when the schema is current, 1 when it could not be made so, 2 when called wrongly."""
+    """The command line: 0 when the schema is current, 1 when it could not be made so, 2 for a wrong call."""
     parser = argparse.ArgumentParser(prog="python -m shared.migrate", description=__doc__)
     parser.add_argument("service", help="registration, identity, notification or history")
     parser.add_argument("--wait", type=float, default=60, metavar="SECONDS", help="how long to wait (60)")
