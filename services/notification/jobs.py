@@ -115,9 +115,9 @@ def send_message(db: Database, storage_of: StorageOf, outside: Outside, due: Due
             storage_of(tx), message_id, outcome, receipt_wait_seconds=wait, now=now(), is_last=due.is_last
         )
 
+    outcome: Outcome
     try:
-        outcome: Outcome
-    outcome = _speak(outside, message, begin)
+        outcome = _speak(outside, message, begin)
     except AttemptTaken:
         return None
     except Exception as error:
