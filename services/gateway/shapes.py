@@ -145,7 +145,7 @@ class PageQuery(Schema):
 
 
 class CaseQuery(PageQuery):
-    status = text("waiting, confirmed, rejected or closed", example="waiting")
+    status = text("waiting, verified, rejected or closed", example="waiting")
     q = text("name, code or declaration number")
 
 

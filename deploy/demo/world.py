@@ -1,0 +1,116 @@
+"""What the demo's citizens need before they start: a register that knows them, a history, officers at desks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.native.instance import Instance
+from deploy.native.layout import ROOT
+from shared.testing.citizens import Citizen, generate
+from shared.testing.client import OfficerClient, Session
+
+PASSWORD_BYTES = 18
+
+
+@dataclass(frozen=True)
+class World:
+    """The people of one run. ``strangers`` are not in the population register: they are asked for photos."""
+
+    seed: int
+    citizens: Sequence[Citizen]
+    strangers: frozenset[str]
+    agencies: Mapping[str, str]
+    officers: Mapping[str, OfficerClient]
+
+    def agency_of(self, citizen: Citizen) -> str:
+        """The agency in the citizen's own province."""
+        return self.agencies[citizen.province_code]
+
+
+def prepare(instance: Instance, count: int, seed: int) -> World:
+    """Make ``count`` citizens and all that must exist before them."""
+    endpoints = instance.endpoints()
+    citizens = generate(count, seed=seed)
+    strangers = frozenset(c.code for c in citizens[1 :: max(2, count // 2)][:2])
+    write_register(Path(str(endpoints["register_citizens_file"])), citizens, strangers)
+    import_participation(instance, citizens)
+    gateway = str(endpoints["gateway"])
+    agencies = {province: nearest(gateway, province) for province in {c.province_code for c in citizens}}
+    officers = {
+        code: add_officer(instance, gateway, f"demo-{seed}-{code.lower()}", code)
+        for code in agencies.values()
+    }
+    return World(seed, citizens, strangers, agencies, officers)
+
+
+def write_register(file: Path, citizens: Sequence[Citizen], strangers: frozenset[str]) -> None:
+    """Make the citizens known to the stand-in population register, all but the strangers."""
+    rows = [json.dumps(c.register_row(), ensure_ascii=False) for c in citizens if c.code not in strangers]
+    with file.open("a", encoding="utf-8") as register:
+        register.write("".join(row + "\n" for row in rows))
+
+
+def import_participation(instance: Instance, citizens: Sequence[Citizen]) -> None:
+    """Hand the citizens' participation to history, by its import command."""
+    rows = [json.dumps(row, ensure_ascii=False) for c in citizens for row in c.participation_rows()]
+    with tempfile.TemporaryDirectory(prefix="vssid-demo-") as folder:
+        file = Path(folder) / "participation.jsonl"
+        file.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
+        run_tool(instance, "history", "services.history.import_file", "participation", str(file))
+
+
+def nearest(gateway: str, province_code: str) -> str:
+    """The first agency of a province, as the app would offer it."""
+    session = Session(gateway)
+    try:
+        found: list[dict[str, Any]] = session.ask(
+            "GET", "/v1/agencies", params={"province_code": province_code}
+        )["items"]
+        return str(found[0]["code"])
+    finally:
+        session.close()
+
+
+def add_officer(instance: Instance, gateway: str, user: str, agency_code: str) -> OfficerClient:
+    """A new officer of an agency, logged in."""
+    password = os.urandom(PASSWORD_BYTES).hex()
+    with tempfile.NamedTemporaryFile("w", prefix="vssid-demo-") as file:
+        file.write(password + "\n")
+        file.flush()
+        options = [
+            "--user",
+            user,
+            "--agency",
+            agency_code,
+            "--name",
+            "Cán bộ Thử",
+            "--password-file",
+            file.name,
+        ]
+        run_tool(instance, "identity", "services.identity.add_staff", *options)
+    officer = OfficerClient(gateway)
+    officer.log_in(user, password)
+    return officer
+
+
+def run_tool(instance: Instance, service: str, module: str, *options: str) -> str:
+    """Run a command of a service as its operator would, with the service's settings. Returns what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *options],
+        env={"PATH": os.environ["PATH"], **instance.environment(service)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"python -m {module} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
