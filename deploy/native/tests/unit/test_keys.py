@@ -1,0 +1,80 @@
+import base64
+import json
+import stat
+
+from joserfc import jwt
+from joserfc.jwk import KeySet, OKPKey
+from nacl.public import PrivateKey, PublicKey, SealedBox
+
+from deploy.native.keys import SEALING, Keys, write_private
+
+
+def mode_of(path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_only_the_owner_may_read_the_secrets(tmp_path):
+    Keys.kept_in(tmp_path / "secrets")
+
+    assert mode_of(tmp_path / "secrets") == 0o700
+    assert [mode_of(file) for file in (tmp_path / "secrets").iterdir()] == [0o600]
+
+
+def test_a_private_file_that_others_could_read_becomes_private_when_written(tmp_path):
+    file = tmp_path / "settings"
+    file.touch(mode=0o644)
+
+    write_private(file, "secret")
+
+    assert (mode_of(file), file.read_text()) == (0o600, "secret")
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_secrets_are_made_once(tmp_path):
+    first, second = Keys.kept_in(tmp_path), Keys.kept_in(tmp_path)
+
+    assert first["redis"] == second["redis"]
+    assert first.token_public_keys() == second.token_public_keys()
+
+
+def test_two_installations_share_no_secret(tmp_path):
+    one, other = (json.loads((folder_with_keys(tmp_path / name)).read_text()) for name in ("one", "other"))
+
+    assert not set(one.values()) & set(other.values())
+
+
+def folder_with_keys(folder):
+    Keys.kept_in(folder)
+    return folder / "keys.json"
+
+
+def test_a_secret_that_a_newer_version_needs_is_added_and_the_others_stay(tmp_path):
+    before = json.loads(folder_with_keys(tmp_path).read_text())
+    (tmp_path / "keys.json").write_text(json.dumps({k: v for k, v in before.items() if k != "smpp"}))
+
+    after = json.loads(folder_with_keys(tmp_path).read_text())
+
+    assert after.keys() == before.keys()
+    assert {name for name in before if before[name] != after[name]} == {"smpp"}
+
+
+def test_what_is_sealed_to_a_public_key_opens_with_its_private_key_only(tmp_path):
+    keys = Keys.kept_in(tmp_path)
+    for name in SEALING:
+        sealed = SealedBox(PublicKey(base64.b64decode(keys.seal_public(name)))).encrypt(b"text")
+        assert SealedBox(PrivateKey(base64.b64decode(keys[f"seal_{name}"]))).decrypt(sealed) == b"text"
+    assert len({keys.seal_public(name) for name in SEALING}) == len(SEALING)
+
+
+def test_the_published_keys_verify_a_token_and_cannot_sign_one(tmp_path):
+    keys = Keys.kept_in(tmp_path)
+    signing = OKPKey.import_key(json.loads(keys["token_signing"]))
+    published = json.loads(keys.token_public_keys())
+    header = {"alg": "Ed25519", "kid": signing.kid}
+    token = jwt.encode(header, {"sub": "someone"}, signing, algorithms=["Ed25519"])
+
+    claims = jwt.decode(token, KeySet.import_key_set(published), algorithms=["Ed25519"]).claims
+
+    assert claims == {"sub": "someone"}
+    assert signing.kid
+    assert all("d" not in key for key in published["keys"])
