@@ -36,14 +36,18 @@ HARMLESS_ENDINGS = (
 """Endings that make a key harmless; its value is still looked at."""
 # fmt: on
 
-_UUID = r"(?P<uuid>(?<![0-9A-Za-z])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9A-Za-z]))"
+_ID = (
+    r"(?P<id>(?<![0-9A-Za-z])(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{16,64})(?![0-9A-Za-z]))"
+)
 _IN_URL = r"(?<=://)[^/\s@]{1,300}@"
 _EMAIL = r"[^\s@<>()\[\],;:\"'=]{1,64}@[^\s@<>()\[\],;:\"'=]{1,255}"
-_PHONE = r"(?<![0-9A-Za-z])(?:\+?84|0)(?:[ .\-]?[0-9]){8,10}(?![0-9A-Za-z])"
-_NUMBER = r"(?<![0-9A-Za-z])[A-Z]{0,2}[0-9]{7,13}(?![0-9A-Za-z])"
-_GROUPED = r"(?<![0-9A-Za-z])[0-9]{3}(?:[ .\-][0-9]{3}){2,3}(?![0-9A-Za-z])"
-LOOKS_PERSONAL = re.compile("|".join((_UUID, _IN_URL, _EMAIL, _PHONE, _NUMBER, _GROUPED)))
-"""A UUID is kept; masked are ``user:password@`` in URLs, e-mail, phones, 7 to 13 digits on their own."""
+_PHONE = r"(?<![0-9])(?:\+?84|0)(?:[ .\-]?[0-9]){8,10}(?![0-9])"
+_NUMBER = r"(?<![0-9])[0-9]{9,13}(?![0-9])"
+_GROUPED = r"(?<![0-9])[0-9]{3}(?:[ .\-][0-9]{3}){2,3}(?![0-9])"
+_PASSPORT = r"(?<![0-9A-Za-z])[A-Z]{1,2}[0-9]{7,8}(?![0-9A-Za-z])"
+LOOKS_PERSONAL = re.compile("|".join((_ID, _IN_URL, _EMAIL, _PHONE, _NUMBER, _GROUPED, _PASSPORT)))
+"""UUIDs and ids in hexadecimal are kept; masked are ``user:password@`` in URLs, e-mail, phones, 9 to 13
+digits in a row or in groups, passport numbers."""
 
 LONGEST_TEXT = 2000
 
@@ -55,7 +59,7 @@ def masked_event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def masked_text(text: str) -> str:
     """``text`` cut, without what looks like a phone, an e-mail, an ID number or a password in a URL."""
-    masked = LOOKS_PERSONAL.sub(lambda found: found["uuid"] or MASK, text[: 2 * LONGEST_TEXT])
+    masked = LOOKS_PERSONAL.sub(lambda found: found["id"] or MASK, text[: 2 * LONGEST_TEXT])
     return masked if len(masked) <= LONGEST_TEXT else masked[:LONGEST_TEXT] + "…"
 
 
