@@ -27,7 +27,7 @@ from shared.settings import SettingsInvalid, load
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--key", help="Name of this import, taken once; by default the content's hash.")
 @click.option("--source", default="BHXH Việt Nam", show_default=True, help="Where the data is from.")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The day the data stands at; by default now.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The day the data is of; by default now.")
 def main(kind: str, file: Path, key: str | None, source: str, as_of: datetime | None) -> None:
     """Import FILE, a JSON object a line, whole or not at all; print what was done as JSON."""
     try:

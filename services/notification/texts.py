@@ -7,6 +7,7 @@ so the two never disagree. SMS templates are without diacritics where one part m
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -45,6 +46,7 @@ WITHOUT_DIACRITICS = str.maketrans(
     "aaaaaaaaaaaaaaaaaeeeeeeeeeeeiiiiiooooooooooooooooouuuuuuuuuuuyyyyyd"
     "AAAAAAAAAAAAAAAAAEEEEEEEEEEEIIIIIOOOOOOOOOOOOOOOOOUUUUUUUUUUUYYYYYD",
 )
+PLAIN_MARKS = str.maketrans({"–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "…": "..."})
 
 
 @dataclass(frozen=True)
@@ -98,5 +100,6 @@ class Texts:
 
 
 def plain(text: str) -> str:
-    """Vietnamese without diacritics, as an SMS in GSM-7 carries it."""
-    return text.translate(WITHOUT_DIACRITICS)
+    """Vietnamese on one line without diacritics, dashes and quotes made plain, as GSM-7 carries it."""
+    one_line = " ".join(unicodedata.normalize("NFC", text).split())
+    return one_line.translate(WITHOUT_DIACRITICS).translate(PLAIN_MARKS)

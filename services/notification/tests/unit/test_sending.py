@@ -1,0 +1,239 @@
+"""The job that sends a message: once, whatever happens around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from services.notification import jobs, use_cases
+from services.notification.domain import Declined, Message, Outcome, Sent, State, Unknown
+from services.notification.tests.unit import examples
+from services.notification.tests.unit.fakes import FakeChannel, FakeDatabase, FakeMessages, FakeSealer
+from services.notification.texts import Texts
+
+PLACES = {"hotline": "1900 9068", "app_store_url": "https://a.example", "google_play_url": "https://g.example"}
+
+
+@dataclass(frozen=True)
+class Due:
+    key: str
+    is_last: bool = False
+
+
+class Stage:
+    """One service with one message written, and a channel that answers as told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *outcomes: Outcome, begins: bool = True) -> None:
+        self.now = examples.NOW
+        monkeypatch.setattr(jobs, "now", lambda: self.now)
+        self.storage = FakeMessages()
+        self.db = FakeDatabase(self.storage)
+        self.channel = FakeChannel(list(outcomes), begins=begins)
+        self.outside = jobs.Outside(
+            sms=self.channel,
+            email=self.channel,
+            words=Texts(PLACES),
+            sealer=FakeSealer(),
+            receipt_wait_seconds=15.0,
+        )
+
+    def write_sms(self) -> UUID:
+        use_cases.deliver_credentials(
+            self.storage, examples.issued(channels=[{"kind": "sms", "to": examples.PHONE}])
+        )
+        return next(iter(self.storage.held))
+
+    def write_otp(self) -> UUID:
+        use_cases.send_otp(self.storage, examples.otp_requested())
+        return next(iter(self.storage.held))
+
+    def run(self, message_id: UUID, *, is_last: bool = False) -> None:
+        """As the kit does: act, then record in a transaction."""
+        record = jobs.send_message(self.db, lambda tx: tx, self.outside, Due(str(message_id), is_last))
+        if record is not None:
+            with self.db.transaction() as tx:
+                record(tx)
+
+    def message(self, message_id: UUID) -> Message:
+        return self.storage.held[message_id]
+
+    def published(self, event: str) -> list[str | None]:
+        return [e.data["reason"] for e in self.storage.tx.events(f"notification.{event}.v1")]
+
+
+def test_a_message_taken_over_is_sent_told_and_forgets_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Sent(("p1",)))
+    message_id = stage.write_sms()
+    stage.run(message_id)
+    assert stage.message(message_id).state is State.SENT
+    assert stage.message(message_id).sealed_secret is None
+    (event,) = stage.storage.tx.events("notification.sent.v1")
+    assert event.data["message_id"] == message_id
+    assert event.data["registration_id"] == examples.REGISTRATION
+    assert event.data["purpose"] == "credentials"
+    assert "Mat khau: Mk7-Qd2-Xv9-Tz4 " in stage.channel.texts[0][1]
+
+
+def test_a_sent_message_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Sent(("p1",)))
+    message_id = stage.write_sms()
+    stage.run(message_id)
+    stage.run(message_id)
+    assert len(stage.channel.texts) == 1
+    assert stage.published("sent") == [None]
+
+
+def test_the_attempt_is_committed_before_the_first_byte_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Sent(("p1",)))
+    message_id = stage.write_sms()
+    seen: list[State] = []
+    stage.channel.when_begun = lambda: seen.append(stage.message(message_id).state)
+    stage.run(message_id)
+    assert seen == [State.SENDING]
+
+
+def test_a_worker_killed_after_it_began_leaves_a_message_that_is_not_resent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage(monkeypatch, Sent(("p1",)))
+    message_id = stage.write_sms()
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    stage.channel.when_begun = die
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(message_id)
+    stage.channel.when_begun = lambda: None
+    stage.run(message_id)
+    assert stage.message(message_id).state is State.UNKNOWN
+    assert stage.message(message_id).sealed_secret is None
+    assert stage.channel.texts == []
+    (due,) = stage.storage.tx.due("settle_unknown")
+    assert due.at == examples.NOW + timedelta(seconds=15)
+
+
+def test_a_refusal_is_tried_again_and_capped(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Declined("smsc_status_88"))
+    message_id = stage.write_sms()
+    for _ in range(3):
+        with pytest.raises(jobs.NotTaken):
+            stage.run(message_id)
+        assert stage.message(message_id).state is State.WAITING
+    stage.run(message_id, is_last=True)
+    assert stage.message(message_id).state is State.FAILED
+    assert stage.message(message_id).attempts == 4
+    assert stage.message(message_id).sealed_secret is None
+    assert stage.published("failed") == ["smsc_status_88"]
+    assert stage.published("sent") == []
+
+
+def test_a_message_refused_once_is_sent_by_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Declined("smsc_status_88"), Sent(("p1",)))
+    message_id = stage.write_sms()
+    with pytest.raises(jobs.NotTaken):
+        stage.run(message_id)
+    stage.run(message_id)
+    assert stage.message(message_id).state is State.SENT
+    assert [tried[1] for tried in stage.storage.attempts[message_id]] == ["declined", "sent"]
+
+
+def test_a_permanent_refusal_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Declined("smtp_status_550", permanent=True), begins=False)
+    message_id = stage.write_otp()
+    stage.run(message_id)
+    assert stage.message(message_id).state is State.FAILED
+    assert stage.published("failed") == ["smtp_status_550"]
+
+
+def test_no_answer_is_not_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Unknown("response_timeout"))
+    message_id = stage.write_sms()
+    stage.run(message_id)
+    stage.run(message_id)
+    assert stage.message(message_id).state is State.UNKNOWN
+    assert len(stage.channel.texts) == 1
+    assert stage.published("failed") == []
+
+
+def test_an_otp_past_its_time_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Sent())
+    message_id = stage.write_otp()
+    stage.now = examples.NOW + timedelta(minutes=10)
+    stage.run(message_id)
+    assert stage.channel.letters == []
+    assert stage.message(message_id).state is State.FAILED
+    assert stage.message(message_id).sealed_secret is None
+    assert stage.published("failed") == ["expired"]
+
+
+def test_no_sms_goes_abroad(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Sent(("p1",)))
+    use_cases.deliver_credentials(
+        stage.storage, examples.issued(channels=[{"kind": "sms", "to": "+88213000111"}])
+    )
+    message_id = next(iter(stage.storage.held))
+    stage.run(message_id)
+    assert stage.channel.texts == []
+    assert stage.published("failed") == ["destination_refused"]
+
+
+def test_of_two_workers_with_one_message_only_one_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Sent(("p1",)))
+    message_id = stage.write_sms()
+    first_has_looked = [False]
+
+    class SlowFirst(FakeChannel):
+        def send(self, *args: object) -> Outcome:
+            if not first_has_looked[0]:
+                first_has_looked[0] = True
+                stage.run(message_id)       # the lease ran out; another worker takes it and sends
+            return super().send(*args)
+
+    slow = SlowFirst([Sent(("p1",))])
+    stage.outside = jobs.Outside(
+        sms=slow, email=slow, words=Texts(PLACES), sealer=FakeSealer(), receipt_wait_seconds=15.0
+    )
+    stage.run(message_id)
+    assert len(slow.texts) == 1
+    assert stage.published("sent") == [None]
+
+
+def test_an_unexpected_error_at_the_last_try_ends_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Sent(("p1",)))
+    message_id = stage.write_sms()
+
+    def break_down() -> None:
+        raise RuntimeError
+
+    stage.channel.when_begun = break_down
+    stage.run(message_id, is_last=True)
+    assert stage.message(message_id).state is State.UNKNOWN
+    other = Stage(monkeypatch, Sent(("p1",)), begins=False)
+    message_id = other.write_sms()
+    other.outside = jobs.Outside(
+        sms=other.channel,
+        email=other.channel,
+        words=Texts({}),
+        sealer=FakeSealer(),
+        receipt_wait_seconds=15.0,
+    )
+    monkeypatch.setattr(other.outside.words, "sms", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        other.run(message_id)
+    other.run(message_id, is_last=True)
+    assert other.message(message_id).state is State.FAILED
+    assert other.published("failed") == ["error"]
+
+
+def test_an_email_carries_its_id_and_purpose(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Sent())
+    message_id = stage.write_otp()
+    stage.run(message_id)
+    (letter,) = stage.channel.letters
+    assert letter.message_id == f"{message_id}@vssid.example"
+    assert letter.purpose == "email_otp"
+    assert "123456" in letter.text

@@ -1,0 +1,83 @@
+"""What each listener writes, and that it writes it once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from services.notification import use_cases
+from services.notification.domain import Channel, Purpose
+from services.notification.tests.unit import examples
+from services.notification.tests.unit.fakes import FakeMessages
+from shared.events.envelope import Event
+from shared.messaging.outbox import Due
+
+
+@pytest.fixture
+def storage() -> FakeMessages:
+    return FakeMessages()
+
+
+def test_an_otp_becomes_one_email_that_expires_with_it(storage: FakeMessages) -> None:
+    event = examples.otp_requested()
+    use_cases.send_otp(storage, event)
+    (message,) = storage.held.values()
+    assert (message.channel, message.purpose, message.recipient) == (
+        Channel.EMAIL,
+        Purpose.EMAIL_OTP,
+        examples.EMAIL,
+    )
+    assert message.sealed_secret == "sealed(123456)"
+    assert message.valid_until == event.data["valid_until"]
+    assert storage.tx.additions == [Due("send_message", key=str(message.id), at=examples.NOW)]
+
+
+def test_a_reset_is_told_apart_from_an_email_confirmation(storage: FakeMessages) -> None:
+    use_cases.send_otp(storage, examples.reset_requested())
+    (message,) = storage.held.values()
+    assert message.purpose is Purpose.RESET_OTP
+    assert message.account_id == examples.ACCOUNT
+
+
+@pytest.mark.proves("G12")
+def test_credentials_become_an_sms_with_the_password_and_an_email_without_it(storage: FakeMessages) -> None:
+    use_cases.deliver_credentials(storage, examples.issued())
+    by_channel = {message.channel: message for message in storage.held.values()}
+    assert set(by_channel) == {Channel.SMS, Channel.EMAIL}
+    assert by_channel[Channel.SMS].purpose is Purpose.CREDENTIALS
+    assert by_channel[Channel.SMS].sealed_secret == "sealed(Mk7-Qd2-Xv9-Tz4)"
+    assert by_channel[Channel.EMAIL].purpose is Purpose.INSTRUCTIONS
+    assert by_channel[Channel.EMAIL].sealed_secret is None
+    assert "Mk7" not in str(by_channel[Channel.EMAIL])
+    assert len(storage.tx.due("send_message")) == 2
+
+
+WRITING = [
+    (use_cases.send_otp, examples.otp_requested(), 1),
+    (use_cases.deliver_credentials, examples.issued(), 2),
+    (use_cases.tell_rejected, examples.rejected(), 2),
+    (use_cases.tell_closed, examples.closed(), 2),
+    (use_cases.tell_supplement, examples.supplement_requested(), 2),
+    (use_cases.remind, examples.reminder_due(), 2),
+    (use_cases.tell_account, examples.notice_due(), 2),
+]
+
+
+@pytest.mark.parametrize(("tell", "event", "messages"), WRITING)
+def test_the_same_event_twice_writes_its_messages_once(
+    storage: FakeMessages, tell: Callable[[FakeMessages, Event], None], event: Event, messages: int
+) -> None:
+    tell(storage, event)
+    tell(storage, event)
+    assert len(storage.held) == messages
+    assert len(storage.tx.due("send_message")) == messages
+
+
+def test_a_notice_goes_only_where_the_event_says(storage: FakeMessages) -> None:
+    use_cases.tell_account(storage, examples.notice_due("reissued"))
+    assert {(m.channel, m.recipient) for m in storage.held.values()} == {
+        (Channel.EMAIL, examples.EMAIL),
+        (Channel.SMS, examples.PHONE),
+    }
+    assert {m.purpose for m in storage.held.values()} == {Purpose.REISSUED}
