@@ -10,10 +10,8 @@ PY      := $(VENV)/bin/python
 NATIVE  := $(PY) -m deploy.native
 export PYTHONPATH := $(CURDIR)
 
-# Unit tests need nothing; the others start private servers under .run/ by themselves.
-UNIT        := $(wildcard shared/tests/unit shared/*/tests/unit services/*/tests/unit deploy/*/tests/unit tests/unit)
-INTEGRATION := $(wildcard shared/tests/integration shared/*/tests/integration services/*/tests/integration \
-                          deploy/*/tests/integration)
+# Unit tests need nothing; the others start private servers under .run/test by themselves.
+INTEGRATION := $(wildcard shared/tests/integration services/*/tests/integration deploy/*/tests/integration)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down restart status logs endpoints demo test test-unit test-integration test-contracts \
@@ -53,7 +51,8 @@ demo: setup ## Run CITIZENS=20 synthetic citizens through the whole path
 
 # Testing
 
-test: lint test-unit test-integration test-contracts test-e2e test-faults ## Everything below
+test: lint test-unit ## Everything below; the parts that need servers share them
+	$(PY) -m pytest $(INTEGRATION) tests
 
 lint: setup ## Style, types, and the directions of imports
 	$(VENV)/bin/ruff check .
@@ -62,7 +61,7 @@ lint: setup ## Style, types, and the directions of imports
 	$(VENV)/bin/lint-imports
 
 test-unit: setup ## Tests that need no server
-	$(PY) -m pytest $(UNIT)
+	$(PY) -m pytest shared services deploy --ignore-glob='*/tests/integration'
 
 test-integration: setup ## Tests on private servers
 	$(PY) -m pytest $(INTEGRATION)

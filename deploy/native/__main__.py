@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.native.instance import Instance, NotReady
-from deploy.native.machine import ServerMissing
 
 run_option = click.option("--run", default=".run", show_default=True, help="Folder of the installation.")
 
@@ -30,7 +29,7 @@ def _up(run: str, action: str, *arguments: str) -> None:
     instance = Instance(run, _say)
     try:
         getattr(instance, action)(*arguments)
-    except (NotReady, ServerMissing) as problem:
+    except NotReady as problem:
         click.echo(f"\n{problem}", err=True)
         sys.exit(1)
     click.echo(f"Up after {time.monotonic() - started:.1f} s: {instance.endpoints()['gateway']}", err=True)

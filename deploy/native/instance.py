@@ -18,17 +18,16 @@ from typing import Literal
 from deploy.native import ports, servers
 from deploy.native.keys import WITH_DATABASE, Keys
 from deploy.native.layout import ROOT, SERVICES, STAND_INS, Layout
+from deploy.native.machine import NotReady
 from deploy.native.programs import programs
 from deploy.native.supervision import Supervision, strays
 from deploy.native.web import ask
 
+__all__ = ["Instance", "NotReady", "Vhost"]
+
 READY_WITHIN_SECONDS = 120
 DOWN_WITHIN_SECONDS = 15
 STAND_IN_PORTS = {"population_register": "register", "smsc": "smsc_http", "mail_server": "mail_http"}
-
-
-class NotReady(Exception):
-    """Something did not come up. The text names it, shows its last lines and says what to do next."""
 
 
 @dataclass(frozen=True)
@@ -167,8 +166,9 @@ class Instance:
         servers.provision_rabbitmq(self.layout)
 
     def _up_postgres(self) -> None:
+        started = time.monotonic()
         servers.prepare_postgres(self.layout)
-        self._up_program("postgres", partial(servers.check_postgres, self.layout))
+        self._up_program("postgres", partial(servers.check_postgres, self.layout), started)
         servers.provision_postgres(self.layout)
 
     def _up_redis(self) -> None:
@@ -196,7 +196,12 @@ class Instance:
 
     def _tool(self, what: str, command: list[str], environment: dict[str, str]) -> None:
         started = time.monotonic()
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "ignore",
+            **environment,
+        }
         done = subprocess.run(
             [sys.executable, "-m", *command],
             env=environment,
@@ -209,9 +214,9 @@ class Instance:
             raise NotReady(f"{what}: `python -m {' '.join(command)}` failed\n{done.stdout}{done.stderr}")
         self._say(what, time.monotonic() - started)
 
-    def _up_program(self, name: str, check: Callable[[], object]) -> None:
+    def _up_program(self, name: str, check: Callable[[], object], started: float | None = None) -> None:
         """Start a program and wait until `check` raises no more."""
-        started = time.monotonic()
+        started = started or time.monotonic()
         self.supervision.run(name)
         starts = set()
         while True:

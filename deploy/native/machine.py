@@ -7,8 +7,8 @@ from pathlib import Path
 RABBITMQ_SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 
-class ServerMissing(Exception):
-    """A server's program is not installed."""
+class NotReady(Exception):
+    """Something did not come up. The text names it, says why as far as known, and what to do next."""
 
 
 def postgres_bin() -> Path:
@@ -17,7 +17,7 @@ def postgres_bin() -> Path:
         Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda file: float(file.parts[-3])
     )
     if not versions:
-        raise ServerMissing("PostgreSQL is not installed; run `make setup`, which installs it")
+        raise NotReady("PostgreSQL is not installed; run `make setup`, which installs it")
     return versions[-1].parent
 
 

@@ -104,7 +104,7 @@ def prepare_postgres(layout: Layout) -> None:
         ]  # fmt: skip
         done = subprocess.run(command, cwd=data, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+        raise machine.NotReady(f"initdb failed:\n{done.stdout}{done.stderr}")
 
 
 def check_postgres(layout: Layout) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from deploy.native.keys import write_private
 from deploy.native.layout import ROOT, Layout
+from deploy.native.machine import NotReady
 from deploy.native.programs import GROUPS, Program
 
 MARK = "VSSID_NATIVE_RUN"  # every supervised process carries the run folder's path under this name
@@ -50,13 +51,14 @@ class Supervision:
             "LANG": "C.UTF-8",
             "HOME": os.environ.get("HOME", "/"),
             "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "ignore",  # logs are lines of JSON
             MARK: str(self._layout.run),
         }
         subprocess.run(command, env=environment, cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while not self.is_running():
             if time.monotonic() > deadline:
-                raise RuntimeError(f"supervisord does not answer; see {self._folder / 'supervisord.log'}")
+                raise NotReady(f"supervisord does not answer; see {self._folder / 'supervisord.log'}")
             time.sleep(0.05)
 
     def _learn_changes(self) -> None:
