@@ -1,4 +1,4 @@
-"""What the demo's citizens need before they start: a register that knows them, a history, officers at desks."""
+"""What the demo's citizens need first: a register that knows them, a history, officers at desks."""
 
 from __future__ import annotations
 
