@@ -16,16 +16,16 @@ class Control(Generic[Settings]):
 
     def __init__(self, start: Settings) -> None:
         self.now: Settings = start
+        self._examples = {field.name: getattr(start, field.name) for field in fields(start)}  # type: ignore[arg-type]
 
     def change(self, wishes: Mapping[str, Any]) -> None:
         """Set the named settings, leave the others. Raises ``WrongRequest`` and changes nothing
         when a name is unknown or a value is of the wrong type, negative or refused by the dataclass."""
-        known = {field.name: getattr(self.now, field.name) for field in fields(self.now)}  # type: ignore[arg-type]
         for name, value in wishes.items():
-            if name not in known:
-                raise WrongRequest(f"no setting is called {name}; there are {', '.join(sorted(known))}")
-            if not _fits(value, known[name]):
-                raise WrongRequest(f"{name} takes a value like {known[name]!r}")
+            if name not in self._examples:
+                raise WrongRequest(f"no setting is called {name}; there are {', '.join(self._examples)}")
+            if not _fits(value, self._examples[name]):
+                raise WrongRequest(f"{name} takes a value like {self._examples[name]!r}")
         try:
             self.now = replace(self.now, **wishes)  # type: ignore[type-var]
         except ValueError as error:
@@ -46,11 +46,11 @@ class Control(Generic[Settings]):
         return self._show(request)
 
 
-def _fits(value: object, current: object) -> bool:
-    if isinstance(current, bool) or isinstance(value, bool):
-        return isinstance(current, bool) and isinstance(value, bool)
-    if isinstance(current, float):
+def _fits(value: object, example: object) -> bool:
+    if isinstance(example, bool) or isinstance(value, bool):
+        return isinstance(example, bool) and isinstance(value, bool)
+    if isinstance(example, float):
         return isinstance(value, int | float) and value >= 0
-    if isinstance(current, int):
+    if isinstance(example, int):
         return isinstance(value, int) and value >= 0
-    return isinstance(value, type(current))
+    return isinstance(value, type(example))

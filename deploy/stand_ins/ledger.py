@@ -43,4 +43,4 @@ def _whole_lines(path: Path) -> list[str]:
     if len(whole) < len(written):
         with path.open("r+b") as file:
             file.truncate(len(whole))
-    return whole.decode().splitlines()
+    return whole.decode().split("\n")[:-1]  # not splitlines: a text may hold other line separators

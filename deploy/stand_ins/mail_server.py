@@ -140,7 +140,7 @@ def _header(message: EmailMessage, name: str) -> str | None:
 def _body(message: EmailMessage, kind: str) -> str | None:
     try:
         part = message.get_body((kind,))
-        return None if part is None else part.get_content()
+        return None if part is None else part.get_content().replace("\r\n", "\n")
     except (LookupError, ValueError, AttributeError):  # unknown charset, broken structure
         return None
 

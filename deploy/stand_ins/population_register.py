@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 NUMBERS = {
     "personalNumber": re.compile(r"\d{12}"),
     "cmnd": re.compile(r"\d{9}"),
-    "passport": re.compile(r"[A-Z0-9]{6,9}"),
+    "passport": re.compile(r"[A-Z0-9]{1,9}"),
 }
 BIRTH_DATE = re.compile(r"\d{4}(-\d{2}){0,2}")
 
@@ -71,7 +71,7 @@ class Citizens:
 
     def _read(self) -> dict[tuple[str, str], dict[str, Any]]:
         found: dict[tuple[str, str], dict[str, Any]] = {}
-        for line_number, line in enumerate(self._path.read_text("utf-8").splitlines(), start=1):
+        for line_number, line in enumerate(self._path.read_text("utf-8").rstrip("\n").split("\n"), start=1):
             try:
                 row = json.loads(line)
                 found |= {(kind, row[kind]): row for kind in NUMBERS if row.get(kind)}

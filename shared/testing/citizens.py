@@ -19,36 +19,8 @@ Place = tuple[str, str]
 """A province code and a commune code in it."""
 
 DEFAULT_PLACES: tuple[Place, ...] = (("01", "00004"), ("01", "00070"), ("79", "26740"))
-MOBILE_PREFIXES = [
-    "32",
-    "35",
-    "38",
-    "56",
-    "58",
-    "70",
-    "77",
-    "79",
-    "81",
-    "84",
-    "86",
-    "90",
-    "93",
-    "96",
-    "97",
-    "98",
-]
-BIRTH_PLACES = [
-    "001",
-    "024",
-    "031",
-    "037",
-    "048",
-    "052",
-    "060",
-    "077",
-    "079",
-    "092",
-]  # of the 63 old provinces
+MOBILE_PREFIXES = [32, 35, 38, 56, 58, 70, 77, 79, 81, 84, 86, 90, 93, 96, 97, 98]
+BIRTH_PLACES = ["001", "024", "031", "037", "048", "052", "060", "077", "079", "092"]
 
 FAMILY = ["Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Huỳnh", "Phan", "Vũ", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ"]
 MIDDLE = {"male": ["Văn", "Đức", "Hữu", "Quốc", "Minh"], "female": ["Thị", "Ngọc", "Thuỳ", "Kim", "Diệu"]}
