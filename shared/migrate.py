@@ -33,6 +33,7 @@ SERVICES = ROOT / "services"
 LOCK = 5_873_001_477
 """Key of the advisory lock that one migrator at a time holds; PostgreSQL drops it with the connection."""
 
+NOTICE_A_KILLED_CLIENT = "SET client_connection_check_interval = '1s'"
 APPLIED = f"SELECT migration_id FROM {default_migration_table}"  # noqa: S608  # yoyo's own constant
 
 TELL_SECONDS = 3
@@ -83,12 +84,13 @@ def pending(service: str, dsn: str) -> list[str]:
 
     Raises psycopg's ``OperationalError`` when the database is away.
     """
+    names = _names(_folders(service))
     with psycopg.connect(dsn, connect_timeout=2, autocommit=True) as connection:
         try:
             applied = {name for (name,) in connection.execute(APPLIED)}
         except psycopg.errors.UndefinedTable:
             applied = set()
-    return [name for name in _names(_folders(service)) if name not in applied]
+    return [name for name in names if name not in applied]
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     """Yoyo's for psycopg 3, with a migration and the note of it in one transaction."""
 
     def connect(self, dburi: _Address) -> psycopg.Connection[Any]:
-        return psycopg.connect(dburi.dsn, connect_timeout=3, autocommit=True)
+        connection = psycopg.connect(dburi.dsn, connect_timeout=3, autocommit=True)
+        connection.execute(NOTICE_A_KILLED_CLIENT)
+        return connection
 
     def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:
         migration.load()
@@ -140,8 +144,8 @@ def _connected(dsn: str, deadline: float, tell: Tell) -> _Backend:
         try:
             return _Backend(_Address(dsn), default_migration_table)
         except psycopg.OperationalError as away:
-            reason = str(away).strip().partition("failed: ")[2].splitlines()[:1]
-            raise _NotYet(f"the database ({masked_text(' '.join(reason)) or 'no answer'})") from None
+            reason = (str(away).strip() or "no answer").splitlines()[0].rpartition("failed: ")[2]
+            raise _NotYet(f"the database ({masked_text(reason)})") from None
         except psycopg.ProgrammingError:
             raise MigrationsInvalid("DATABASE_URL is not an address of a PostgreSQL database") from None
 
