@@ -77,7 +77,7 @@ def get(name: str) -> Any:
 
 def bind(**ids: object) -> AbstractContextManager[None]:
     """Put ``ids`` on every line logged in the block: ``with logs.bind(correlation_id=…):``."""
-    return bound_contextvars(**ids)  # type: ignore[return-value]
+    return bound_contextvars(**ids)
 
 
 class _Stdout(logging.StreamHandler[TextIO]):
@@ -103,8 +103,8 @@ def _frame(service: str) -> Callable[[Any, str, EventDict], dict[str, Any]]:
 
     def frame(logger: Any, method: str, event: EventDict) -> dict[str, Any]:
         record: logging.LogRecord = event.pop("_record")
-        event.pop("_from_structlog")
-        event = masked_event(event)
+        if not event.pop("_from_structlog"):
+            event = masked_event(event)
         return {
             "timestamp": timestamp(logger, method, {})["timestamp"],
             "level": record.levelname.lower(),

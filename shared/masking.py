@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -49,6 +50,7 @@ LOOKS_PERSONAL = re.compile("|".join((_ID, _IN_URL, _EMAIL, _PHONE, _NUMBER, _GR
 """UUIDs and ids in hexadecimal are kept; masked are ``user:password@`` in URLs, e-mail, phones, 9 to 13
 digits in a row or in groups, passport numbers."""
 
+WORTH_A_LOOK = re.compile("[0-9@]")
 LONGEST_TEXT = 2000
 
 
@@ -59,10 +61,13 @@ def masked_event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def masked_text(text: str) -> str:
     """``text`` cut, without what looks like a phone, an e-mail, an ID number or a password in a URL."""
+    if len(text) <= LONGEST_TEXT and not WORTH_A_LOOK.search(text):
+        return text
     masked = LOOKS_PERSONAL.sub(lambda found: found["id"] or MASK, text[: 2 * LONGEST_TEXT])
     return masked if len(masked) <= LONGEST_TEXT else masked[:LONGEST_TEXT] + "…"
 
 
+@lru_cache(maxsize=1024)
 def is_personal(key: str) -> bool:
     """Whether a key's value is personal by its name alone."""
     key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower().replace("-", "_").replace(".", "_")

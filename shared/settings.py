@@ -246,5 +246,6 @@ def _shown_default(declared: Field[Any]) -> str | None:
         return None
     if _is_secret(declared):
         return ""
-    default = declared.default if declared.default is not MISSING else declared.default_factory()  # type: ignore[misc]
+    make = declared.default_factory
+    default = declared.default if make is MISSING else make()
     return ",".join(map(str, default)) if isinstance(default, list | tuple) else str(default)
