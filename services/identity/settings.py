@@ -36,7 +36,7 @@ class Settings(CommonSettings):
     )
     token_signing_key: str = field(metadata={"help": "Private Ed25519 key as a JWK with its kid, JSON."})
     token_public_keys: str = field(
-        metadata={"help": "Keys that verify tokens, JWKS as JSON; several while they change.", "secret": False}
+        metadata={"help": "Keys that verify tokens: a JWKS, JSON.", "secret": False}
     )
     access_token_minutes: int = field(
         default=15, metadata={"help": "How long an access token is valid.", "least": 1, "most": 60}

@@ -1,0 +1,226 @@
+"""The in-memory twin of ``storage.Storage``; the suite in ``test_storage.py`` of the integration tests runs
+on both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.identity.domain import (
+    Account,
+    AuditEntry,
+    Case,
+    CaseStatus,
+    Credential,
+    CredentialState,
+    Ending,
+    Officer,
+    Person,
+    RegisterAnswer,
+    RegisterCheck,
+    Session,
+    StaffAccount,
+    StaffUserTaken,
+)
+from services.identity.use_cases import Position
+from shared.testing.transactions import FakeTransaction
+
+
+class FakeStorage:
+    """Identity's tables as dictionaries. Locks are not needed: nothing happens at once."""
+
+    def __init__(self) -> None:
+        self.tx = FakeTransaction()
+        self.checks: list[tuple[RegisterCheck, RegisterAnswer | None]] = []
+        self.all_cases: dict[UUID, Case] = {}
+        self.endings: dict[UUID, Ending] = {}
+        self.close_requests: dict[UUID, str] = {}
+        self.people: dict[UUID, Person] = {}
+        self.numbers: dict[str, UUID] = {}
+        self.accounts: dict[UUID, Account] = {}
+        self.credentials: dict[UUID, Credential] = {}
+        self.causes: dict[tuple[UUID, str], UUID] = {}
+        self.deliveries: dict[UUID, str] = {}
+        self.sessions: dict[UUID, Session] = {}
+        self.staff: dict[str, StaffAccount] = {}
+        self.staff_sessions: dict[bytes, tuple[UUID, datetime]] = {}
+        self.audit: list[AuditEntry] = []
+
+    # register checks
+
+    def add_register_check(self, check: RegisterCheck) -> None:
+        self.checks.append((check, None))
+
+    def answer_register_check(self, request_id: UUID, answer: RegisterAnswer, at: datetime) -> None:
+        self.checks = [
+            (check, answer if check.request_id == request_id and known is None else known)
+            for check, known in self.checks
+        ]
+
+    def register_answer(self, request_id: UUID, registration_id: UUID) -> RegisterAnswer | None:
+        for check, answer in reversed(self.checks):
+            if (check.request_id, check.registration_id) == (request_id, registration_id) and answer:
+                return answer
+        return None
+
+    # cases
+
+    def lock_registration(self, registration_id: UUID) -> None:
+        pass
+
+    def add_case(self, case: Case) -> bool:
+        if self.case_of(case.registration_id):
+            return False
+        self.all_cases[case.id] = case
+        return True
+
+    def case(self, case_id: UUID) -> Case | None:
+        return self.all_cases.get(case_id)
+
+    def case_of(self, registration_id: UUID) -> Case | None:
+        return next((c for c in self.all_cases.values() if c.registration_id == registration_id), None)
+
+    def cases(
+        self, agency_code: str, status: CaseStatus, words: str, after: Position | None, limit: int
+    ) -> list[Case]:
+        found = [
+            case
+            for case in self.all_cases.values()
+            if case.agency_code == agency_code
+            and case.status is status
+            and words in case.search_text
+            and (after is None or (case.opened_at, case.id) > after)
+        ]
+        return sorted(found, key=lambda case: (case.opened_at, case.id))[:limit]
+
+    def note_register_answer(self, case_id: UUID, answer: RegisterAnswer) -> None:
+        self.all_cases[case_id] = replace(self.all_cases[case_id], register=answer)
+
+    def end_case(self, case_id: UUID, ending: Ending) -> bool:
+        case = self.all_cases.get(case_id)
+        if case is None or case.status is not CaseStatus.WAITING:
+            return False
+        self.all_cases[case_id] = replace(case, status=ending.status)
+        self.endings[case_id] = ending
+        return True
+
+    def add_close_request(self, registration_id: UUID, reason: str, at: datetime) -> None:
+        self.close_requests.setdefault(registration_id, reason)
+
+    def close_request(self, registration_id: UUID) -> str | None:
+        return self.close_requests.get(registration_id)
+
+    # people
+
+    def lock_numbers(self, numbers: Sequence[str]) -> None:
+        pass
+
+    def people_with(self, numbers: Sequence[str]) -> list[Person]:
+        return [self.people[i] for i in {self.numbers[n] for n in numbers if n in self.numbers}]
+
+    def save_person(self, person: Person) -> None:
+        self.people[person.id] = person
+        for number in person.applicant.numbers:
+            self.numbers.setdefault(number, person.id)
+
+    # accounts
+
+    def save_account(self, account: Account, at: datetime) -> Account:
+        known = self.account_of(account.person_id)
+        saved = replace(account, id=known.id) if known else account
+        self.accounts[saved.id] = saved
+        return saved
+
+    def account(self, account_id: UUID) -> Account | None:
+        return self.accounts.get(account_id)
+
+    def account_of(self, person_id: UUID) -> Account | None:
+        return next((a for a in self.accounts.values() if a.person_id == person_id), None)
+
+    def account_named(self, user: str) -> Account | None:
+        person_id = self.numbers.get(user)
+        return self.account_of(person_id) if person_id else None
+
+    def lock_account(self, account_id: UUID) -> None:
+        pass
+
+    # credentials and sessions
+
+    def live_credentials(self, account_id: UUID) -> list[Credential]:
+        live = [
+            c
+            for c in self.credentials.values()
+            if c.account_id == account_id and c.state is not CredentialState.ENDED
+        ]
+        return live[::-1]
+
+    def credential_for(self, account_id: UUID, cause: str) -> Credential | None:
+        credential_id = self.causes.get((account_id, cause))
+        return self.credentials[credential_id] if credential_id else None
+
+    def add_credential(self, credential: Credential, cause: str, at: datetime) -> None:
+        self.credentials[credential.id] = credential
+        self.causes[credential.account_id, cause] = credential.id
+
+    def end_credentials(self, credential_ids: Sequence[UUID], at: datetime) -> int:
+        live = [i for i in credential_ids if self.credentials[i].state is not CredentialState.ENDED]
+        for credential_id in live:
+            ended = replace(self.credentials[credential_id], state=CredentialState.ENDED)
+            self.credentials[credential_id] = ended
+        return len(live)
+
+    def note_delivery(self, credential_id: UUID, state: str) -> None:
+        if credential_id in self.credentials and self.deliveries.get(credential_id) in (None, "sent"):
+            self.deliveries[credential_id] = state
+
+    def delivery(self, credential_id: UUID) -> str | None:
+        """For tests: how far the message came."""
+        return self.deliveries.get(credential_id)
+
+    def start_session(self, session: Session, credential_id: UUID) -> bool:
+        credential = self.credentials.get(credential_id)
+        if credential is None or credential.account_id != session.account.id:
+            return False
+        if credential.state is CredentialState.ENDED:
+            return False
+        self.sessions[session.id] = session
+        return True
+
+    def session(self, session_id: UUID) -> Session | None:
+        return self.sessions.get(session_id)
+
+    def end_sessions(self, account_id: UUID, at: datetime) -> None:
+        for session in list(self.sessions.values()):
+            if session.account.id == account_id and session.ended_at is None:
+                self.sessions[session.id] = replace(session, ended_at=at)
+
+    # staff
+
+    def add_staff(self, staff: StaffAccount, at: datetime) -> None:
+        if staff.user in self.staff:
+            raise StaffUserTaken
+        self.staff[staff.user] = staff
+
+    def staff_named(self, user: str) -> StaffAccount | None:
+        return self.staff.get(user)
+
+    def start_staff_session(
+        self, token_hash: bytes, staff_id: UUID, started_at: datetime, expires_at: datetime
+    ) -> None:
+        self.staff_sessions[token_hash] = (staff_id, expires_at)
+
+    def officer(self, token_hash: bytes, now: datetime) -> Officer | None:
+        staff_id, expires_at = self.staff_sessions.get(token_hash, (None, now))
+        if staff_id is None or expires_at <= now:
+            return None
+        return next(Officer(s.id, s.agency_code) for s in self.staff.values() if s.id == staff_id)
+
+    def add_audit(self, entry: AuditEntry) -> None:
+        self.audit.append(entry)
+
+    def audit_rows(self) -> list[tuple[str, UUID | None, dict[str, Any]]]:
+        """For tests: what staff did, in order."""
+        return [(entry.action, entry.case_id, dict(entry.details)) for entry in self.audit]

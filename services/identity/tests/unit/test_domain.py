@@ -1,0 +1,129 @@
+"""The rules, without anything else."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.identity import domain
+from services.identity.domain import Outcome, PasswordTooWeak
+from services.identity.passwords import common_passwords
+from services.identity.tests.unit import samples
+
+ACCOUNT = samples.account()
+
+
+def weakness(new: str, old: str = "the-old-one") -> PasswordTooWeak | None:
+    try:
+        domain.check_new_password(new, old=old, account=ACCOUNT, common=common_passwords())
+    except PasswordTooWeak as refused:
+        return refused
+    return None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (Outcome.MATCHED, "matched"),
+        (Outcome.MISMATCHED, "photos_needed"),
+        (Outcome.NOT_FOUND, "photos_needed"),
+        (Outcome.INVALID, "photos_needed"),
+        (Outcome.UNAUTHORISED, "unavailable"),
+        (Outcome.UNAVAILABLE, "unavailable"),
+    ],
+)
+@pytest.mark.proves("G7")
+def test_the_citizen_hears_no_more_than_matched_or_photos_needed(outcome: Outcome, told: str) -> None:
+    assert outcome.told == told
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        "short12",
+        "x" * 129,
+        "the-old-one",
+        "0123456789",
+        "0912345678",
+        "84912345678",
+        "+84912345678",
+        "Nguyễn Thị Thử",
+        "nguyenthithu",
+        "NguyenThiThu1990",
+        "17051990",
+        "1990-05-17",
+        "aaaaaaaa",
+        "abababab",
+        "Password1",
+        "Mật khẩu 123",
+        "12345678",
+    ],
+)
+def test_a_password_that_would_be_guessed_is_refused_with_its_reason(new: str) -> None:
+    refused = weakness(new)
+    assert refused is not None
+    assert refused.problems[0].field == "new_password"
+    assert refused.problems[0].vi
+    assert refused.problems[0].en
+
+
+@pytest.mark.parametrize("new", ["một con vịt xoè ra", "Tr4-xanh-Th4i-Nguyen", "k7m2p9xw4qz"])
+def test_a_password_of_ones_own_making_is_accepted(new: str) -> None:
+    assert weakness(new) is None
+
+
+def test_the_same_password_typed_in_another_unicode_form_is_still_the_old_one() -> None:
+    composed = unicodedata.normalize("NFC", "Một con vịt xoè")
+    decomposed = unicodedata.normalize("NFD", composed)
+    assert composed != decomposed
+    assert weakness(composed, old=decomposed) is not None
+
+
+def test_names_are_equal_whatever_the_case_the_spaces_and_the_place_of_the_tone() -> None:
+    assert domain.same_name("Trần  THỊ Hòa", "trần thị hoà")
+    assert not domain.same_name("Trần Thị Hòa", "Trần Thị Hoa")
+    assert not domain.same_name("Trần Thị Hòa", "Trần Thị Hóa")
+
+
+def test_searching_needs_no_vietnamese_marks() -> None:
+    found_in = samples.case(applicant=samples.applicant(full_name="Đặng Thị Ước")).search_text
+    assert domain.folded("dang THI  uoc") in found_in
+    assert domain.folded("Đặng Thị") in found_in
+
+
+@pytest.mark.parametrize("reason", ["", "too short", "x" * 501, "   a   b   c   "])
+def test_a_rejection_without_a_real_reason_is_refused(reason: str) -> None:
+    with pytest.raises(domain.ReasonMissing):
+        domain.reason_of_rejection(reason)
+
+
+@given(st.text(min_size=10, max_size=500, alphabet=st.characters(categories=["L"])))
+def test_a_reason_is_kept_as_it_was_written(reason: str) -> None:
+    assert domain.reason_of_rejection(reason) == reason
+
+
+def test_a_first_password_opens_only_the_change_of_password_and_only_in_time() -> None:
+    first = samples.issued(ACCOUNT.id)
+    assert first.valid_until is not None
+    assert domain.scope_of(first, samples.NOW) == "password_change"
+    assert domain.scope_of(first, first.valid_until - timedelta(seconds=1)) == "password_change"
+    with pytest.raises(domain.FirstPasswordExpired):
+        domain.scope_of(first, first.valid_until)
+
+
+def test_a_password_of_ones_own_does_not_expire() -> None:
+    assert domain.scope_of(samples.active(ACCOUNT.id), samples.NOW + timedelta(days=5000)) == "citizen"
+
+
+def test_the_number_of_a_cccd_stands_for_the_person_and_that_of_a_passport_does_not() -> None:
+    assert samples.applicant().numbers == ("001190000001", "0123456789")
+    assert samples.applicant(document_kind="passport", document_number="C1234567").numbers == ("0123456789",)
+
+
+def test_nothing_that_is_shown_of_a_credential_holds_its_hash() -> None:
+    assert "hash-of-it" not in repr(samples.issued(ACCOUNT.id, password_hash="hash-of-it"))
+    assert "hash-of-it" not in repr(samples.staff(password_hash="hash-of-it"))

@@ -1,0 +1,48 @@
+"""What callers may send."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.identity import schemas
+from services.identity.domain import RequestInvalid
+from services.identity.tests.unit import samples
+
+CHECK: dict[str, Any] = {
+    "request_id": str(uuid4()),
+    "registration_id": str(uuid4()),
+    "purpose": "registration",
+    "personal_number": None,
+    "document": {"kind": "cccd", "number": "001190000001"},
+    "full_name": "Nguyễn Thị Thử",
+    "birth": {"precision": "day", "value": "1990-05-17"},
+}
+
+
+def test_every_wrong_field_is_named_at_once_and_its_value_is_not() -> None:
+    wrong = {**CHECK, "request_id": "7", "document": {"kind": "library card"}, "full_name": "x" * 201}
+    with pytest.raises(RequestInvalid) as refused:
+        schemas.load(schemas.CheckCitizen, wrong)
+    fields = [problem.field for problem in refused.value.problems]
+    assert fields == ["document.kind", "document.number", "full_name", "request_id"]
+    assert "library" not in repr([vars(problem) for problem in refused.value.problems])
+
+
+def test_unknown_fields_of_a_newer_caller_are_ignored() -> None:
+    assert schemas.load(schemas.CheckCitizen, {**CHECK, "later": 1})["purpose"] == "registration"
+
+
+@pytest.mark.parametrize("papers_checked", ["true", 1, 1.0, "yes", None])
+def test_only_a_plain_true_says_that_the_papers_were_checked(papers_checked: Any) -> None:
+    request = {"sealed_staff_token": "x", "case_id": str(uuid4()), "papers_checked": papers_checked}
+    assert schemas.load(schemas.Confirmation, request)["papers_checked"] is not True
+    assert schemas.load(schemas.Confirmation, {**request, "papers_checked": True})["papers_checked"] is True
+
+
+def test_the_officers_view_does_not_say_where_the_photos_lie() -> None:
+    view = schemas.case_view(samples.case())
+    assert view["photos"] == [{"kind": "portrait", "sha256": "ab" * 32}]
+    assert "photos/0192" not in repr(view)
