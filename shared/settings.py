@@ -238,7 +238,8 @@ def _is_required(declared: Field[Any]) -> bool:
 
 
 def _is_secret(declared: Field[Any]) -> bool:
-    return bool(declared.metadata.get("secret", SECRET_NAME.search(declared.name)))
+    by_name = SECRET_NAME.search(declared.name) and "str" in str(declared.type)
+    return bool(declared.metadata.get("secret", by_name))
 
 
 def _shown_default(declared: Field[Any]) -> str | None:

@@ -153,9 +153,11 @@ def test_a_field_can_be_declared_secret_or_public() -> None:
     class Declared(FromEnvironment):
         pepper: str = field(default="hidden", metadata={"secret": True})
         token_public_keys: str = field(default="shown", metadata={"secret": False})
+        token_minutes: int = 15
 
     assert "hidden" not in repr(Declared())
     assert "shown" in repr(Declared())
+    assert [row.default for row in describe(Declared)] == ["", "shown", "15"]
 
 
 def test_the_settings_table_lists_each_variable_without_secret_defaults() -> None:
