@@ -2,9 +2,9 @@
 
 Run by ``photos.py`` as ``python -I photo_inspector.py <portrait|card> <max_bytes>``: the upload on standard
 input; on standard output one line of JSON, ``{"sha256": …}`` or ``{"refused": name}``, then the clean photo.
-What is decoded here may be hostile: nothing is imported from the product, and limits are set before the decoder
-is loaded. The clean photo is a JPEG made of the pixels alone: no metadata (place, time, camera), nothing behind.
-
+What is decoded here may be hostile: nothing is imported from the product, and limits are set before the
+decoder is loaded. The clean photo is a JPEG made of the pixels alone: no metadata (place, time, camera),
+nothing behind them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ Image = Any  # Pillow's; it is imported only after the limits are set
 
 MEMORY_BYTES = 640 * 1024 * 1024
 CPU_SECONDS = 10
+MOST_WRITTEN_BYTES = 16 * 1024 * 1024
 MOST_PIXELS = 25_000_000
 LONGEST_SIDE_PIXELS = 2000
 JPEG_QUALITY = 88
@@ -33,7 +34,7 @@ SHAPES = {
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN_BYTES, MOST_WRITTEN_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     shape, max_bytes = sys.argv[1], int(sys.argv[2])
     upload = sys.stdin.buffer.read(max_bytes + 1)

@@ -7,11 +7,12 @@ The other side of this is ``photo_inspector.py``. Under eventlet only the waitin
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from services.registration.domain import Photo
 from services.registration.refusals import (
@@ -114,17 +115,26 @@ class Inspection:
 def run_inspector(upload: bytes, shape: str, max_bytes: int) -> tuple[dict[str, str], bytes]:
     """What the inspector said and the clean photo. One that was killed by its limits saw no image."""
     command = [sys.executable, "-I", str(INSPECTOR), shape, str(max_bytes)]
-    process = subprocess.Popen(  # noqa: S603 -- our own program; the upload reaches it on standard input only
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/"
-    )
-    try:
-        output, _ = process.communicate(upload, timeout=WALL_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        output = b""
-    first_line, _, clean = output.partition(b"\n")
-    if process.returncode != 0 or not first_line:
+    with in_memory(upload) as sent, in_memory() as answered:
+        process = subprocess.Popen(  # noqa: S603 -- our own program, whose arguments no caller chooses
+            command, stdin=sent, stdout=answered, stderr=subprocess.DEVNULL, env={}, cwd="/"
+        )
+        try:
+            status = process.wait(timeout=WALL_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = process.wait(timeout=WALL_SECONDS)
+        answered.seek(0)
+        first_line, _, clean = answered.read().partition(b"\n")
+    if status != 0 or not first_line:
         return {"refused": "PhotoNotAnImage"}, b""
     found: dict[str, str] = json.loads(first_line)
     return found, clean
+
+
+def in_memory(content: bytes = b"") -> BinaryIO:
+    """A file that is on no disk. Unlike a pipe it needs nobody to pump it, which would keep the hub busy."""
+    file = os.fdopen(os.memfd_create("photo"), "r+b")
+    file.write(content)
+    file.seek(0)
+    return file

@@ -1,7 +1,7 @@
 """Loads administrative units and agencies from CSV; loading the same again changes nothing.
 
-``python -m services.registration.places load agencies.csv`` loads the agencies of a site that has a list of its
-own, ``--units FILE`` the units. One that is no longer in the file stays: applications refer to it.
+``python -m services.registration.places load agencies.csv`` loads the agencies of a site that has a list of
+its own, ``--units FILE`` the units. One that is no longer in the file stays: applications refer to it.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def submitted(registration: Registration) -> dict[str, Any]:
 
 
 def timeline(registration: Registration) -> dict[str, Any]:
-    """What happened and what is next. ``version`` grows with each line: nothing else here changes without it."""
+    """What happened and what is next. ``version`` counts the lines: nothing changes without one."""
     step, vi, en = domain.NEXT[registration.status]
     return {
         "status": registration.status.value,

@@ -27,6 +27,7 @@ from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import CallFailed, CallRefused, CallTimeout, Client, ServiceUnknown, rpc
 from shared.objects import FolderObjects
+from shared.refusals import Refused
 from shared.sealed import SealBroken, Sealer
 
 RESUME_TOKEN_BYTES = 32
@@ -89,7 +90,7 @@ class RegistrationService:
                 storage = Storage(tx)
                 draft, replaced = use_cases.attach_photo(storage, key, photo)
                 answer = shown(storage, draft)
-        except BaseException:
+        except Refused:  # anything else may have been committed: the photo stays
             inspection.forget(photo.ref)
             raise
         if replaced is not None:

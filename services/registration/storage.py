@@ -40,9 +40,10 @@ FIND_TO_CHANGE = FIND + " FOR UPDATE"
 SAVE = """
 UPDATE registrations SET
     status = %(status)s, declaration = %(declaration)s, warnings = %(warnings)s,
-    register_check = %(register_check)s, photos = %(photos)s, agency_code = %(agency_code)s, email = %(email)s,
-    email_verified = %(email_verified)s, email_otp = %(email_otp)s, declaration_number = %(declaration_number)s,
-    submitted_at = %(submitted_at)s, deadline = %(deadline)s, consent_version = %(consent_version)s,
+    register_check = %(register_check)s, photos = %(photos)s, agency_code = %(agency_code)s,
+    email = %(email)s, email_verified = %(email_verified)s, email_otp = %(email_otp)s,
+    declaration_number = %(declaration_number)s, submitted_at = %(submitted_at)s,
+    deadline = %(deadline)s, consent_version = %(consent_version)s,
     close_requested = %(close_requested)s, timeline = %(timeline)s, changed_at = now()
 WHERE id = %(id)s
 """

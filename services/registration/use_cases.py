@@ -1,6 +1,6 @@
 """What can be done with a registration, one function per intention.
 
-Each runs inside the caller's transaction, which ``storage`` holds. Time, ids and secrets come in as arguments.
+Each runs inside the caller's transaction, which ``storage`` holds. Time, ids and secrets are arguments.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def request_email_otp(
 ) -> Registration:
     """A new code is on its way to the e-mail; the one before it is void.
 
-    ``otp.email`` is the address the code was made for. Raises ``StepOutOfOrder`` when it is no longer the draft's.
+    ``otp.email`` is the address it was made for; raises ``StepOutOfOrder`` when the draft has another by now.
     """
     draft = hold(storage, key, to_change=True).with_otp(otp)
     storage.save(draft)
