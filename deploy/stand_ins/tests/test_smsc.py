@@ -34,7 +34,7 @@ class Esme:
     """A bound client that remembers what it was answered."""
 
     def __init__(self, smsc: Program, bind: str = "bind_transceiver", password: str = PASSWORD) -> None:
-        self.client = smpplib.client.Client("127.0.0.1", smsc.port, timeout=5, allow_unknown_opt_params=True)
+        self.client = smpplib.client.Client("127.0.0.1", smsc.port, timeout=3, allow_unknown_opt_params=True)
         self.accepted: list[str] = []
         self.receipts: list[Any] = []
         self.client.set_message_sent_handler(lambda pdu: self.accepted.append(pdu.message_id.decode()))
@@ -235,7 +235,7 @@ def test_receipts_can_be_held_back_and_come_late(smsc: Program, esme: Esme) -> N
     esme.client._socket.settimeout(0.3)
     with pytest.raises(TimeoutError):
         esme.read()
-    esme.client._socket.settimeout(5)
+    esme.client._socket.settimeout(3)
     smsc.control(receipts=True)
     esme.read()
     assert len(esme.receipts) == 1
