@@ -74,15 +74,14 @@ class Instance:
             supervision = self.supervision
             supervision.start(programs(self.layout))
             if what == "servers":
-                _together(self._up_rabbitmq, self._up_postgres, self._up_redis)
-            else:
+                _together(self._up_rabbitmq, self._up_postgres, partial(self._up_program, "redis"))
+            elif not self._is_all_ready():
                 _together(
                     partial(_in_turn, self._up_rabbitmq, self._apply_topology),
                     partial(_in_turn, self._up_postgres, self._migrate),
-                    self._up_redis,
-                    *(partial(self._up_stand_in, name) for name in STAND_INS),
+                    *(partial(self._up_program, name) for name in ("redis", *STAND_INS)),
                 )
-                _together(*(partial(self._up_service, name) for name in (*SERVICES, "gateway")))
+                _together(*(partial(self._up_program, name) for name in (*SERVICES, "gateway")))
 
     def restart(self) -> None:
         """Start the services and stand-ins anew, with the code as it is now; the servers stay up."""
@@ -147,7 +146,8 @@ class Instance:
             return
         if not all(ports.is_free(port) for port in self.layout.ports.values()):
             (self.run / "ports.json").unlink()
-            del self.layout, self.supervision
+            for forgotten in ("layout", "supervision", "_checks"):
+                self.__dict__.pop(forgotten, None)
             self._say("other ports, because the old ones were taken", 0)
 
     def _prepare(self) -> None:
@@ -159,26 +159,37 @@ class Instance:
             (self.run / "stand_ins" / name).mkdir(parents=True, exist_ok=True)
         self.layout.citizens_file.touch()
 
+    @cached_property
+    def _checks(self) -> dict[str, Callable[[], object]]:
+        """name → what raises until that program is ready."""
+        pages = {name: self.layout.http(port) + "/control" for name, port in STAND_IN_PORTS.items()}
+        pages |= {name: self.layout.http(f"ops_{name}") + "/readyz" for name in (*SERVICES, "gateway")}
+        return {
+            "rabbitmq": partial(servers.check_rabbitmq, self.layout),
+            "postgres": partial(servers.check_postgres, self.layout),
+            "redis": partial(servers.check_redis, self.layout),
+            **{name: partial(ask, page) for name, page in pages.items()},
+        }
+
+    def _is_all_ready(self) -> bool:
+        """Whether there is nothing to do; a service that lacks tables or queues says that it is not ready."""
+        try:
+            _together(*self._checks.values())
+        except Exception:  # whatever it is, there is something to do
+            return False
+        return True
+
     def _up_rabbitmq(self) -> None:
         self.supervision.run("epmd")
         _until(lambda: not ports.is_free(self.layout.ports["epmd"]), within_seconds=5)
-        self._up_program("rabbitmq", partial(servers.check_rabbitmq, self.layout))
+        self._up_program("rabbitmq")
         servers.provision_rabbitmq(self.layout)
 
     def _up_postgres(self) -> None:
         started = time.monotonic()
         servers.prepare_postgres(self.layout)
-        self._up_program("postgres", partial(servers.check_postgres, self.layout), started)
+        self._up_program("postgres", started)
         servers.provision_postgres(self.layout)
-
-    def _up_redis(self) -> None:
-        self._up_program("redis", partial(servers.check_redis, self.layout))
-
-    def _up_stand_in(self, name: str) -> None:
-        self._up_program(name, partial(ask, self.layout.http(STAND_IN_PORTS[name]) + "/control"))
-
-    def _up_service(self, name: str) -> None:
-        self._up_program(name, partial(ask, self.layout.http(f"ops_{name}") + "/readyz"))
 
     def _apply_topology(self) -> None:
         addresses = {
@@ -211,17 +222,18 @@ class Instance:
             check=False,
         )
         if done.returncode:
-            raise NotReady(f"{what}: `python -m {' '.join(command)}` failed\n{done.stdout}{done.stderr}")
+            last_words = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+            raise NotReady(f"{what}: `python -m {' '.join(command)}` failed:\n{last_words}")
         self._say(what, time.monotonic() - started)
 
-    def _up_program(self, name: str, check: Callable[[], object], started: float | None = None) -> None:
-        """Start a program and wait until `check` raises no more."""
+    def _up_program(self, name: str, started: float | None = None) -> None:
+        """Start a program and wait until it is ready."""
         started = started or time.monotonic()
         self.supervision.run(name)
         starts = set()
         while True:
             try:
-                check()
+                self._checks[name]()
                 break
             except Exception as problem:  # whatever it is, it is not ready
                 state = self.supervision.states().get(name, {"statename": "GONE", "start": 0})
