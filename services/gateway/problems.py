@@ -77,6 +77,11 @@ KINDS: dict[str, Kind] = {
     "ReasonMissing": Kind(422, "Thiếu lý do", "The reason is missing"),
     "PersonNumberTaken": Kind(409, "Hai số thuộc hai người", "The numbers are of two people"),
     "StaffUserTaken": Kind(409, "Tên đăng nhập đã có", "The user name is taken"),
+    # history
+    "PasswordChangeRequired": Kind(403, "Cần đổi mật khẩu trước", "The password must be changed first"),
+    "CursorInvalid": Kind(422, "Con trỏ trang không hợp lệ", "The cursor is not valid"),
+    "ImportInvalid": Kind(422, "Tệp có dòng sai", "The file has wrong rows"),
+    "ImportKeyReused": Kind(409, "Khóa nhập đã được dùng", "The import key was used before"),
 }
 UNKNOWN_REFUSAL = Kind(422, "Yêu cầu không được chấp nhận", "The request was refused")
 

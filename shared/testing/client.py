@@ -48,7 +48,7 @@ class Session:
     base_url: str
     patience_seconds: float = 60.0
     language: str = "vi"
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
     retries: int = 0
 
     def __post_init__(self) -> None:
@@ -69,7 +69,7 @@ class Session:
                 response = self._http.request(method, path, headers=headers, **options)
                 if response.status_code != 503 or time.monotonic() > give_up_at:
                     return response
-            except httpx.TransportError:
+            except (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError):
                 if time.monotonic() > give_up_at:
                     raise
             self.retries += 1
@@ -88,7 +88,7 @@ class Draft:
     """A registration that a client holds."""
 
     registration_id: str
-    resume_token: str
+    resume_token: str = field(repr=False)
 
     @property
     def path(self) -> str:
