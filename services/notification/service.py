@@ -97,7 +97,7 @@ class NotificationService:
         """Something happened to an account."""
         use_cases.tell_account(MessageStorage(tx), event)
 
-    @job("send_message", lease_seconds=30, workers=8, attempts=30)
+    @job("send_message", lease_seconds=20, workers=8, attempts=30)
     def send_message(self, due: jobs.Due) -> jobs.Record | None:
         """Send one message, once."""
         return jobs.send_message(self.db, MessageStorage, self.outside, due)

@@ -21,6 +21,7 @@ from shared import logs
 log = logs.get(__name__)
 
 RECONNECT_SECONDS = (0.2, 5.0)
+BIND_WAIT_SECONDS = 3.0
 RECEIPTS_AT_ONCE = 100
 
 
@@ -57,16 +58,16 @@ class SmsChannel:
             except Exception as error:
                 log.info("unbinding failed", error=type(error).__name__)
 
-    def check(self) -> None:
-        """Raise when no session is bound."""
-        if not self._bound.is_set():
-            raise LinkLost("not bound")
+    @property
+    def is_bound(self) -> bool:
+        """Whether there is a session now."""
+        return self._bound.is_set()
 
     def send(self, to: str, text: str, begin: Callable[[], None]) -> Outcome:
         """Send ``text`` to ``to`` (E.164). ``begin`` is called just before the first byte leaves; what it
         raises ends the sending. A refusal of the first part is definite, of a later one is not."""
         parts = split(text, next(self._references))
-        if not self._bound.wait(self._smsc.response_seconds):
+        if not self._bound.wait(BIND_WAIT_SECONDS):
             return Declined("smsc_unreachable")
         link = self._link
         if link is None:
