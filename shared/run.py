@@ -7,8 +7,10 @@ import os
 
 os.environ["PSYCOPG_WAIT_FUNC"] = "wait_select"
 import eventlet
+import eventlet.debug
 
 eventlet.monkey_patch()
+eventlet.debug.hub_exceptions(False)  # they would print values to the log; our threads log by themselves
 
 import importlib  # noqa: E402
 import signal  # noqa: E402
@@ -85,7 +87,7 @@ def _stop_when_told(stop: Any, runner: ServiceRunner) -> None:
 
 def _check_migrations(name: str, database_url: str) -> None:
     if name in topology.SERVICES and (waiting := migrate.pending(name, database_url)):
-        raise RuntimeError(f"run `python -m shared.migrate {name}`: {len(waiting)} migrations wait")
+        raise health.NotReady(f"run `python -m shared.migrate {name}`: {len(waiting)} migrations wait")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ WHERE id IN (SELECT id FROM outbox WHERE due_at <= now() ORDER BY due_at LIMIT %
 RETURNING id::text AS id, type, headers, body
 """
 DELETE = "DELETE FROM outbox WHERE id = ANY(%(ids)s::uuid[])"
-PENDING = "SELECT count(*) AS rows FROM (SELECT 1 FROM outbox LIMIT 10000) AS some"
+PENDING = "SELECT count(*) AS rows FROM (SELECT FROM outbox LIMIT 10000) AS first_rows"
 
 
 class Relay:

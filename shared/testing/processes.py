@@ -39,7 +39,7 @@ class ServiceProcess:
     def start(self) -> None:
         """Start it; ``wait_ready`` waits."""
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", self._module, self.target],
                 env=self._environment,
                 cwd=ROOT,
@@ -104,7 +104,7 @@ def until(
     otherwise: Callable[[], str] | str,
     pause_seconds: float = 0.05,
 ) -> T:
-    """Wait until ``met()`` is truthy and return it; raises ``AssertionError(otherwise)`` when the time is over."""
+    """Wait until ``met()`` is truthy and return it; ``AssertionError(otherwise)`` when the time is over."""
     ends_at = time.monotonic() + within_seconds
     while True:
         value = met()

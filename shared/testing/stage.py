@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import time
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +18,7 @@ from deploy.native.instance import Instance
 from shared.database import written
 from shared.events.envelope import REGISTRY
 from shared.messaging import topology
-from shared.messaging.calls import RpcClient
+from shared.messaging.calls import CallFailed, RpcClient
 from shared.messaging.connection import Link
 from shared.messaging.publisher import Outcome, Publisher
 from shared.messaging.relay import outgoing
@@ -36,11 +39,13 @@ class Stage:
         self.vhost = servers.vhost(name)
         self.databases = {service: servers.database(f"{name}_{service}") for service in ("first", "second")}
         self.processes: dict[str, ServiceProcess] = {}
+        self.environments: dict[str, dict[str, str]] = {}
+        """More environment for a service's processes; set before ``up``."""
         self.client = RpcClient(self.vhost.amqp_url, f"test-{name}")
 
-    def up(self, processes: Mapping[str, str] | None = None) -> None:
-        """Declare, migrate, start. ``processes`` maps a process's name to the module that has its class."""
-        services = importlib_services(self._module)
+    def up(self) -> None:
+        """Declare, migrate, start."""
+        services = importlib.import_module(MODULE)
         for dsn in self.databases.values():
             with psycopg.connect(dsn, autocommit=True) as connection:
                 for migration in sorted(KIT.glob("*.sql")):
@@ -57,13 +62,14 @@ class Stage:
             process.wait_ready()
         self.client.start()
 
-    def process(self, service: str, module: str | None = None, replica: str = "") -> ServiceProcess:
+    def process(self, service: str, replica: str = "") -> ServiceProcess:
         """A process of ``service``, not started."""
-        target = f"{module or self._module}:{service.title()}Service"
+        target = f"{self._module}:{service.title()}Service"
         environment = {
             "AMQP_URL": self.vhost.amqp_url,
             "DATABASE_URL": self.databases[service],
             "LOG_LEVEL": "INFO",
+            **self.environments.get(service, {}),
         }
         return ServiceProcess(target, environment, self._folder / f"{service}{replica}.log")
 
@@ -83,6 +89,19 @@ class Stage:
         arguments = {"item_id": item_id or str(uuid.uuid4()), "item": item}
         reply: dict[str, Any] = self.client.call("first", "accept", arguments, 5.0, idempotency_key=key)
         return reply
+
+    def accept_surely(self, item: str, within_seconds: float = 60.0) -> str:
+        """Accept as a patient client does: the same key until there is an answer. Returns the item."""
+        item_id, key = str(uuid.uuid4()), str(uuid.uuid4())
+        ends_at = time.monotonic() + within_seconds
+        while True:
+            try:
+                self.accept(item, item_id, key)
+                return item
+            except CallFailed:
+                if time.monotonic() > ends_at:
+                    raise
+                time.sleep(0.1)
 
     def publish(self, item: str, copies: int = 1) -> list[Outcome]:
         """Publish the same event, ``copies`` times, as ``first`` would say that it accepted the item."""
@@ -120,20 +139,22 @@ class Stage:
         return sorted(row["item"] for row in rows)
 
     def until_effects(self, what: str, items: list[str], prefix: str, within_seconds: float = 20.0) -> None:
-        """Wait until exactly these items had the effect, once each."""
+        """Wait until exactly these items had the effect, once each; then look once more, a second later.
+
+        Raises ``AssertionError`` that says how many were lost, doubled or unasked.
+        """
         wanted = sorted(items)
         until(
             lambda: self.effects(what, prefix) == wanted,
             within_seconds,
-            lambda: (
-                f"{what}: wanted {len(wanted)}, found {len(self.effects(what, prefix))}: "
-                f"{self.processes['second'].tail(8)}"
-            ),
+            lambda: f"{what}: {self.difference(what, items, prefix)}",
         )
+        time.sleep(1.0)
+        assert self.effects(what, prefix) == wanted, f"{what}: {self.difference(what, items, prefix)}"
 
-
-def importlib_services(module: str) -> Any:
-    """The stage's services, loaded by name: ``shared.testing`` stands above its tests."""
-    import importlib
-
-    return importlib.import_module(module)
+    def difference(self, what: str, items: list[str], prefix: str) -> str:
+        """Lost, doubled and unasked effects, counted."""
+        wanted, found = Counter(items), Counter(self.effects(what, prefix))
+        lost, more = wanted - found, found - wanted
+        doubled = sum(count for item, count in more.items() if item in wanted)
+        return f"lost {lost.total()}, doubled {doubled}, unasked {more.total() - doubled}"

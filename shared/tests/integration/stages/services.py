@@ -1,12 +1,12 @@
-"""A two-service stage: ``first`` accepts items by RPC and says so, ``second`` counts them, once each, and a job
-follows each. What a handler does with an item is told by its name, so that tests can have it fail."""
+"""A two-service stage: ``first`` accepts items by RPC and says so, ``second`` counts them, once each, and a
+job follows each. What a handler does with an item is told by its name, so that tests can have it fail."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import uuid4
 
 from marshmallow import fields
 
@@ -26,7 +26,7 @@ COUNTED = EventType("second.counted.v1", {"item": fields.String(required=True)})
 
 TABLES = """
 CREATE TABLE accepted (id uuid PRIMARY KEY, item text NOT NULL);
-CREATE TABLE effects (what text NOT NULL, item text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE TABLE effects (what text NOT NULL, item text NOT NULL);
 CREATE TABLE mended (item text PRIMARY KEY);
 """
 
@@ -50,6 +50,10 @@ class FirstService:
         now = datetime.now(UTC)
         outbox.add(tx, ACCEPTED.event(subject=item_id, correlation_id=item_id, at=now, data={"item": item}))
         return {"id": item_id, "at": now.isoformat()}
+
+    @rpc(writes=True)
+    def accept_new(self, tx: Any, item: str) -> dict[str, str]:
+        return self.accept.handler(self, tx, str(uuid4()), item)
 
     @rpc
     def fail(self, secret: str) -> None:
@@ -104,8 +108,3 @@ class SecondService:
             ItemRefused() if r["number"] < 0 else {"double": 2 * r["number"], "of": len(requests)}
             for r in requests
         ]
-
-
-def event_id() -> UUID:
-    """A fresh event id."""
-    return ACCEPTED.event(subject="x", correlation_id="x", at=datetime.now(UTC), data={"item": "x"}).id

@@ -1,0 +1,118 @@
+"""The stage's services with defects and crash points planted into the kit, chosen by the environment.
+
+``PLANTED`` names a defect. ``CRASH_AT`` names a point at which the process kills itself with signal 9, once:
+``CRASH_MARK`` is a file that is removed by the crash. Nothing of this is in the product.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from shared import database
+from shared.messaging import listener, rpc, topology
+from shared.messaging.listener import Listener
+from shared.messaging.relay import Relay
+from shared.tests.integration.stages.services import TABLES, FirstService, SecondService
+from shared.tests.integration.stages.settings import Settings
+
+__all__ = ["TABLES", "FirstService", "SecondService", "Settings"]
+
+
+def _crash() -> None:
+    mark = Path(os.environ["CRASH_MARK"])
+    if mark.exists():
+        mark.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _crash_before(owner: Any, name: str) -> None:
+    original: Callable[..., Any] = getattr(owner, name)
+
+    def crashing(*args: Any, **kwargs: Any) -> Any:
+        _crash()
+        return original(*args, **kwargs)
+
+    setattr(owner, name, crashing)
+
+
+def _crash_between_handling_and_ack() -> None:
+    original = Listener._handled
+
+    def crashing(self: Listener, deliveries: Any) -> bool:
+        handled = original(self, deliveries)
+        _crash()
+        return handled
+
+    Listener._handled = crashing  # type: ignore[method-assign]
+
+
+def _no_inbox() -> None:
+    def handle_always(db: Any, _listener: str, handler: Any, events: Any) -> None:
+        with db.transaction() as tx:
+            for event in events:
+                handler(tx, event)
+
+    listener.handle_once = handle_always  # type: ignore[assignment]
+
+
+def _no_outbox() -> None:
+    database.INSERT_OUTBOX = "SELECT 1"
+
+
+def _acknowledge_before_commit() -> None:
+    original = Listener._settle
+
+    def hasty(self: Listener, deliveries: list[Any]) -> None:
+        channel, last = self._channel, deliveries[-1]
+        self.runtime.consuming.write(lambda: channel.basic_ack(last.tag, multiple=True), last.generation)
+        self._channel = None
+        try:
+            original(self, deliveries)
+        finally:
+            self._channel = channel
+
+    Listener._settle = hasty  # type: ignore[method-assign]
+
+
+def _forget_failed() -> None:
+    Listener._put_aside = lambda self, delivery, error, permanent: True  # type: ignore[method-assign]
+
+
+def _poison_spoils_its_batch() -> None:
+    def spoiled(self: Listener, deliveries: Any) -> bool:
+        events = [listener.from_amqp(d.headers, d.body) for d in deliveries]
+        error = self._attempt(events)
+        return error is None or all(self._put_aside(d, error, permanent=False) for d in deliveries)
+
+    Listener._handled = spoiled  # type: ignore[method-assign]
+
+
+def _no_idempotency() -> None:
+    rpc.once = lambda tx, method, key, kwargs, handler: handler(tx=tx, **kwargs)
+
+
+CRASHES: dict[str, Callable[[], None]] = {
+    "between commit and publish": lambda: _crash_before(Relay, "_publish"),
+    "between confirm and forgetting": lambda: _crash_before(Relay, "_forget"),
+    "between handling and ack": _crash_between_handling_and_ack,
+}
+DEFECTS: dict[str, Callable[[], None]] = {
+    "no inbox": _no_inbox,
+    "no outbox": _no_outbox,
+    "acknowledged before commit": _acknowledge_before_commit,
+    "failed events forgotten": _forget_failed,
+    "poison spoils its batch": _poison_spoils_its_batch,
+    "no idempotency": _no_idempotency,
+}
+
+topology.RETRY_SECONDS = (1, 1)
+"""Dead letters after seconds, not after ten minutes."""
+
+if defect := os.environ.get("PLANTED"):
+    DEFECTS[defect]()
+if point := os.environ.get("CRASH_AT"):
+    CRASHES[point]()
