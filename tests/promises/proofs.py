@@ -106,7 +106,8 @@ class CollectionFailed(Exception):
 def collect(rows: dict[str, Row], paths: Sequence[str]) -> Proofs:
     """What the tests under ``paths`` prove. Raises ``CollectionFailed``; pytest has said why."""
     plugin = Plugin(rows, ())
-    code = pytest.main(["--collect-only", "--assert=plain", "-qq", "--no-header", "--no-summary", *paths], plugins=[plugin])
+    quiet = ["--collect-only", "--assert=plain", "-qq", "--no-header", "--no-summary"]
+    code = pytest.main([*quiet, *paths], plugins=[plugin])
     if plugin.uncollected or code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise CollectionFailed
     return plugin.proofs
