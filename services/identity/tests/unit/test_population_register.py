@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -15,72 +11,28 @@ import pytest
 from services.identity.circuit import Circuit
 from services.identity.domain import Outcome, Question, RegisterAnswer
 from services.identity.population_register import CallerCodes, PopulationRegister
+from services.identity.tests.register_server import Answer, RegisterServer, reply, with_result
 
 TOKEN = "the-token-of-the-register"
 QUESTION = Question(uuid4(), "Nguyễn Thị Thử", "1990-05", "cccd", "001190000001")
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class Server:
-    """Answers as ``answer`` says and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.answer: Answer = with_result("matched")
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                assert self.path == "/v1/citizens/check"
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.asked.append(json.loads(body))
-                outer.headers.append(dict(self.headers))
-                outer.answer(self)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
-        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
-
-
-def reply(status: int, content: bytes) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(content)))
-        handler.end_headers()
-        handler.wfile.write(content)
-
-    return answer
-
-
-def with_result(result: object, **extra: object) -> Answer:
-    envelope = {
-        "code": "200",
-        "status": "OK",
-        "correlationId": "1",
-        "response": {"result": result, **extra},
-    }
-    return reply(200, json.dumps(envelope).encode())
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
+def server() -> Iterator[RegisterServer]:
+    server = RegisterServer()
     yield server
-    server.http.shutdown()
-    server.http.server_close()
+    server.stop()
 
 
-def register(server: Server, timeout_seconds: float = 2.0, failures_to_open: int = 100) -> PopulationRegister:
+def register(
+    server: RegisterServer, timeout_seconds: float = 2.0, failures_to_open: int = 100
+) -> PopulationRegister:
     circuit = Circuit(failures_to_open=failures_to_open, open_seconds=60)
     codes = CallerCodes("VSSID", "UNIT", "OFFICER")
     return PopulationRegister(server.url, TOKEN, codes, circuit, timeout_seconds=timeout_seconds)
 
 
-def test_the_register_is_asked_as_its_contract_says(server: Server) -> None:
+def test_the_register_is_asked_as_its_contract_says(server: RegisterServer) -> None:
     assert register(server).ask(QUESTION) == RegisterAnswer(Outcome.MATCHED)
     assert server.asked == [
         {
@@ -105,7 +57,7 @@ def test_the_register_is_asked_as_its_contract_says(server: Server) -> None:
     ],
 )
 def test_one_number_is_sent_and_the_personal_one_is_preferred(
-    server: Server, kind: str, number: str, personal_number: str | None, sent: dict[str, str]
+    server: RegisterServer, kind: str, number: str, personal_number: str | None, sent: dict[str, str]
 ) -> None:
     register(server).ask(Question(uuid4(), "Trần Mẫu", "1990", kind, number, personal_number))
     numbers = {k: v for k, v in server.asked[0].items() if k in {"personalNumber", "cmnd", "passport"}}
@@ -113,7 +65,7 @@ def test_one_number_is_sent_and_the_personal_one_is_preferred(
 
 
 @pytest.mark.parametrize("result", ["matched", "mismatched", "not_found", "invalid"])
-def test_each_result_of_the_register_has_its_outcome(server: Server, result: str) -> None:
+def test_each_result_of_the_register_has_its_outcome(server: RegisterServer, result: str) -> None:
     server.answer = with_result(result, mismatchedFields=["birthDate"])
     assert register(server).ask(QUESTION) == RegisterAnswer(Outcome(result), ("birthDate",))
 
@@ -130,7 +82,7 @@ def test_each_result_of_the_register_has_its_outcome(server: Server, result: str
         (503, Outcome.UNAVAILABLE),
     ],
 )
-def test_each_status_has_its_outcome(server: Server, status: int, outcome: Outcome) -> None:
+def test_each_status_has_its_outcome(server: RegisterServer, status: int, outcome: Outcome) -> None:
     server.answer = reply(status, b"{}")
     assert register(server).ask(QUESTION).outcome is outcome
 
@@ -150,19 +102,21 @@ def test_each_status_has_its_outcome(server: Server, status: int, outcome: Outco
         lambda handler: handler.connection.close(),
     ],
 )
-def test_an_answer_that_is_none_is_unavailable_and_never_a_mismatch(server: Server, answer: Answer) -> None:
+def test_an_answer_that_is_none_is_unavailable_and_never_a_mismatch(
+    server: RegisterServer, answer: Answer
+) -> None:
     server.answer = answer
     assert register(server).ask(QUESTION) == RegisterAnswer(Outcome.UNAVAILABLE)
 
 
-def test_a_silent_register_is_not_waited_for(server: Server) -> None:
+def test_a_silent_register_is_not_waited_for(server: RegisterServer) -> None:
     server.answer = lambda handler: time.sleep(2)
     started = time.monotonic()
     assert register(server, timeout_seconds=0.3).ask(QUESTION).outcome is Outcome.UNAVAILABLE
     assert time.monotonic() - started < 1.5
 
 
-def test_a_register_that_keeps_failing_is_left_alone(server: Server) -> None:
+def test_a_register_that_keeps_failing_is_left_alone(server: RegisterServer) -> None:
     server.answer = reply(503, b"{}")
     asking = register(server, failures_to_open=3)
     for _ in range(10):
@@ -170,7 +124,7 @@ def test_a_register_that_keeps_failing_is_left_alone(server: Server) -> None:
     assert len(server.asked) == 3
 
 
-def test_being_refused_is_no_reason_to_leave_it_alone(server: Server) -> None:
+def test_being_refused_is_no_reason_to_leave_it_alone(server: RegisterServer) -> None:
     server.answer = reply(401, b"{}")
     asking = register(server, failures_to_open=3)
     for _ in range(5):
@@ -178,15 +132,14 @@ def test_being_refused_is_no_reason_to_leave_it_alone(server: Server) -> None:
     assert len(server.asked) == 5
 
 
-def test_nobody_listening_is_unavailable(server: Server) -> None:
+def test_nobody_listening_is_unavailable(server: RegisterServer) -> None:
     asking = register(server)
-    server.http.shutdown()
-    server.http.server_close()
+    server.stop()
     assert asking.ask(QUESTION).outcome is Outcome.UNAVAILABLE
 
 
 def test_nothing_of_the_person_or_the_token_is_logged(
-    server: Server, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    server: RegisterServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.answer = reply(503, b"{}")
     register(server).ask(QUESTION)

@@ -1,0 +1,31 @@
+"""A database with identity's tables, and the running service: one each for all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.native.instance import Instance
+from services.identity.tests.integration.house import House
+from tests.fixtures import migrate
+
+
+@pytest.fixture(scope="session")
+def identity_dsn(servers: Instance) -> Iterator[str]:
+    """A database with identity's tables, for tests that roll back or use people of their own."""
+    dsn = servers.database("identity_tables")
+    migrate("identity", dsn)
+    yield dsn
+    servers.drop_database("identity_tables")
+
+
+@pytest.fixture(scope="session")
+def house(servers: Instance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The running service, shared by all its tests: people are never shared."""
+    house = House(servers, tmp_path_factory.mktemp("identity"))
+    try:
+        house.up()
+        yield house
+    finally:
+        house.down()

@@ -1,0 +1,332 @@
+"""One suite on the fake and on PostgreSQL: whoever trusts the fake may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from services.identity.domain import (
+    Account,
+    AuditEntry,
+    Case,
+    CaseStatus,
+    CredentialState,
+    Ending,
+    Outcome,
+    Person,
+    RegisterAnswer,
+    RegisterCheck,
+    Session,
+    StaffUserTaken,
+)
+from services.identity.storage import Storage
+from services.identity.tests.integration.house import transaction_on
+from services.identity.tests.unit import samples
+from services.identity.tests.unit.fakes import FakeStorage
+from services.identity.tests.unit.samples import AGENCY, NOW, OFFICER
+
+
+class RealStorage(Storage):
+    """The real one, with the two looks that tests take."""
+
+    def delivery(self, credential_id: UUID) -> str | None:
+        row = self.tx.one("SELECT delivery FROM credentials WHERE id = %(id)s", {"id": credential_id})
+        return row["delivery"] if row else None
+
+    def audit_rows(self) -> list[tuple[str, UUID | None, dict[str, Any]]]:
+        rows = self.tx.all("SELECT action, case_id, details FROM audit ORDER BY id")
+        return [(row["action"], row["case_id"], row["details"]) for row in rows]
+
+
+@pytest.fixture(params=["fake", "real"])
+def storage(request: pytest.FixtureRequest) -> Iterator[RealStorage | FakeStorage]:
+    if request.param == "fake":
+        yield FakeStorage()
+        return
+    with transaction_on(request.getfixturevalue("identity_dsn"), keep=False) as tx:
+        yield RealStorage(tx)
+
+
+AnyStorage = RealStorage | FakeStorage
+
+
+def person(storage: AnyStorage, **changes: Any) -> Person:
+    saved = Person(uuid4(), samples.applicant(**changes), NOW)
+    storage.save_person(saved)
+    return saved
+
+
+def account(storage: AnyStorage, **changes: Any) -> Account:
+    return storage.save_account(samples.account(person(storage, **changes).id), NOW)
+
+
+# --- register checks -----------------------------------------------------------------------------
+
+
+def check(registration_id: UUID | None = None, request_id: UUID | None = None) -> RegisterCheck:
+    return RegisterCheck(request_id or uuid4(), registration_id or uuid4(), "registration", "test", NOW)
+
+
+def test_an_answer_is_found_by_its_request_and_its_registration_only(storage: AnyStorage) -> None:
+    asked = check()
+    storage.add_register_check(asked)
+    assert storage.register_answer(asked.request_id, asked.registration_id) is None
+    answer = RegisterAnswer(Outcome.MISMATCHED, ("fullName", "birthDate"))
+    storage.answer_register_check(asked.request_id, answer, NOW)
+    assert storage.register_answer(asked.request_id, asked.registration_id) == answer
+    assert storage.register_answer(asked.request_id, uuid4()) is None
+    assert storage.register_answer(uuid4(), asked.registration_id) is None
+
+
+def test_an_answer_that_was_written_stays_and_a_repeated_request_gets_its_own(storage: AnyStorage) -> None:
+    asked = check()
+    storage.add_register_check(asked)
+    storage.answer_register_check(asked.request_id, RegisterAnswer(Outcome.UNAVAILABLE), NOW)
+    storage.answer_register_check(asked.request_id, RegisterAnswer(Outcome.MATCHED), NOW)
+    found = storage.register_answer(asked.request_id, asked.registration_id)
+    assert found == RegisterAnswer(Outcome.UNAVAILABLE)
+    storage.add_register_check(asked)
+    storage.answer_register_check(asked.request_id, RegisterAnswer(Outcome.MATCHED), NOW)
+    found = storage.register_answer(asked.request_id, asked.registration_id)
+    assert found == RegisterAnswer(Outcome.MATCHED)
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+
+def test_a_case_comes_back_as_it_was_kept(storage: AnyStorage) -> None:
+    answer = RegisterAnswer(Outcome.MISMATCHED, ("fullName",))
+    case = samples.case(warnings=("năm sinh khác",), register=answer)
+    assert storage.add_case(case)
+    assert storage.case(case.id) == case
+    assert storage.case_of(case.registration_id) == case
+    assert storage.case(uuid4()) is None
+    assert storage.case_of(uuid4()) is None
+
+
+def test_a_registration_has_one_case(storage: AnyStorage) -> None:
+    case = samples.case()
+    assert storage.add_case(case)
+    assert not storage.add_case(samples.case(registration_id=case.registration_id))
+    assert storage.case_of(case.registration_id) == case
+
+
+def test_a_case_ends_once(storage: AnyStorage) -> None:
+    case = samples.case()
+    storage.add_case(case)
+    assert storage.end_case(case.id, Ending(CaseStatus.REJECTED, NOW, OFFICER.id, "a reason"))
+    for status in (CaseStatus.VERIFIED, CaseStatus.REJECTED, CaseStatus.CLOSED):
+        assert not storage.end_case(case.id, Ending(status, NOW))
+    ended = storage.case(case.id)
+    assert ended is not None
+    assert ended.status is CaseStatus.REJECTED
+    assert not storage.end_case(uuid4(), Ending(CaseStatus.CLOSED, NOW))
+
+
+def test_a_late_answer_of_the_register_stands_on_the_case(storage: AnyStorage) -> None:
+    case = samples.case(register=RegisterAnswer(Outcome.UNAVAILABLE))
+    storage.add_case(case)
+    storage.note_register_answer(case.id, RegisterAnswer(Outcome.NOT_FOUND, ("x",)))
+    noted = storage.case(case.id)
+    assert noted is not None
+    assert noted.register == RegisterAnswer(Outcome.NOT_FOUND, ("x",))
+
+
+def listed(storage: AnyStorage, words: str = "", after: Any = None, limit: int = 10) -> list[Case]:
+    return storage.cases(AGENCY, CaseStatus.WAITING, words, after, limit)
+
+
+def test_cases_are_listed_by_agency_and_status_oldest_first_from_a_position(storage: AnyStorage) -> None:
+    cases = [samples.case(opened_at=NOW + timedelta(seconds=s)) for s in (2, 0, 1, 1)]
+    ended = samples.case()
+    for case in [*cases, ended, samples.case(agency_code="79001")]:
+        storage.add_case(case)
+    storage.end_case(ended.id, Ending(CaseStatus.CLOSED, NOW))
+    in_order = sorted(cases, key=lambda case: (case.opened_at, case.id))
+    assert listed(storage) == in_order
+    assert listed(storage, limit=2) == in_order[:2]
+    assert listed(storage, after=(in_order[1].opened_at, in_order[1].id)) == in_order[2:]
+
+
+@pytest.mark.parametrize("words", ["%", "_", "\\", "'", "nobody"])
+def test_a_search_takes_its_words_as_they_are(storage: AnyStorage, words: str) -> None:
+    storage.add_case(samples.case())
+    assert listed(storage, words) == []
+    assert len(listed(storage, "thi thu")) == 1
+
+
+def test_the_first_request_to_close_counts(storage: AnyStorage) -> None:
+    registration_id = uuid4()
+    assert storage.close_request(registration_id) is None
+    storage.add_close_request(registration_id, "cancelled", NOW)
+    storage.add_close_request(registration_id, "deadline_passed", NOW)
+    assert storage.close_request(registration_id) == "cancelled"
+
+
+# --- people and accounts -------------------------------------------------------------------------
+
+
+def test_a_person_is_found_by_each_number_once(storage: AnyStorage) -> None:
+    saved = person(storage)
+    storage.lock_numbers(saved.applicant.numbers)
+    for numbers in (["0123456789"], ["001190000001"], ["0123456789", "001190000001", "x"]):
+        assert storage.people_with(numbers) == [saved]
+    assert storage.people_with(["x"]) == []
+    assert storage.people_with([]) == []
+
+
+def test_what_the_desk_saw_last_of_a_person_is_kept_and_numbers_are_only_added(storage: AnyStorage) -> None:
+    saved = person(storage)
+    passport = samples.applicant(document_kind="passport", document_number="C1234567")
+    renewed = Person(saved.id, passport, NOW + timedelta(days=1))
+    storage.save_person(renewed)
+    assert storage.people_with(["001190000001"]) == [renewed]
+
+
+def test_a_number_stays_with_the_person_it_stood_for_first(storage: AnyStorage) -> None:
+    first = person(storage)
+    second = person(storage, document_number="001190000002")
+    assert storage.people_with(["0123456789"]) == [first]
+    assert storage.people_with(["001190000002"]) == [second]
+
+
+def test_a_person_has_one_account_which_keeps_its_id(storage: AnyStorage) -> None:
+    first = account(storage)
+    again = storage.save_account(samples.account(first.person_id, phone="+84987654321"), NOW)
+    assert again.id == first.id
+    assert storage.account(first.id) == storage.account_of(first.person_id) == again
+    assert storage.account_named("0123456789") == storage.account_named("001190000001") == again
+    assert storage.account_named("x") is None
+    assert storage.account(uuid4()) is None
+    storage.lock_account(first.id)
+
+
+# --- credentials and sessions --------------------------------------------------------------------
+
+
+def test_live_credentials_come_newest_first_and_ended_ones_not_at_all(storage: AnyStorage) -> None:
+    holder = account(storage)
+    own, first = samples.active(holder.id), samples.issued(holder.id)
+    storage.add_credential(own, "a session", NOW)
+    storage.add_credential(first, "a registration", NOW + timedelta(seconds=1))
+    assert storage.live_credentials(holder.id) == [first, own]
+    assert storage.end_credentials([own.id], NOW) == 1
+    assert storage.end_credentials([own.id], NOW) == 0
+    assert storage.end_credentials([], NOW) == 0
+    assert storage.live_credentials(holder.id) == [first]
+    kept = storage.credential_for(holder.id, "a session")
+    assert kept is not None
+    assert (kept.id, kept.state) == (own.id, CredentialState.ENDED)
+    assert storage.credential_for(holder.id, "another") is None
+    assert storage.credential_for(uuid4(), "a session") is None
+
+
+def test_how_far_a_message_came_never_goes_back(storage: AnyStorage) -> None:
+    holder = account(storage)
+    first = samples.issued(holder.id)
+    storage.add_credential(first, "a registration", NOW)
+    kept = []
+    for state in ("sent", "delivered", "sent", "failed"):
+        storage.note_delivery(first.id, state)
+        kept.append(storage.delivery(first.id))
+    assert kept == ["sent", "delivered", "delivered", "delivered"]
+    storage.note_delivery(uuid4(), "sent")
+
+
+def test_a_session_begins_with_a_live_credential_of_its_own_account_only(storage: AnyStorage) -> None:
+    holder = account(storage)
+    other = account(storage, code="9999999999", document_number="001190000002")
+    first, foreign = samples.issued(holder.id), samples.issued(other.id)
+    storage.add_credential(first, "one", NOW)
+    storage.add_credential(foreign, "two", NOW)
+    session = Session(uuid4(), holder, "password_change", NOW)
+    assert not storage.start_session(session, foreign.id)
+    assert not storage.start_session(session, uuid4())
+    assert storage.start_session(session, first.id)
+    assert storage.session(session.id) == session
+    assert storage.session(uuid4()) is None
+    storage.end_credentials([first.id], NOW)
+    assert not storage.start_session(Session(uuid4(), holder, "citizen", NOW), first.id)
+
+
+def test_sessions_of_one_account_end_together_and_keep_when(storage: AnyStorage) -> None:
+    holder = account(storage)
+    other = account(storage, code="9999999999", document_number="001190000002")
+    sessions = []
+    for owner in (holder, holder, other):
+        credential = samples.issued(owner.id)
+        storage.end_credentials([c.id for c in storage.live_credentials(owner.id)], NOW)
+        storage.add_credential(credential, str(credential.id), NOW)
+        session = Session(uuid4(), owner, "citizen", NOW)
+        assert storage.start_session(session, credential.id)
+        sessions.append(session)
+    storage.end_sessions(holder.id, NOW)
+    storage.end_sessions(holder.id, NOW + timedelta(hours=1))
+    assert [s and s.ended_at for s in map(storage.session, [s.id for s in sessions])] == [NOW, NOW, None]
+
+
+# --- staff ---------------------------------------------------------------------------------------
+
+
+def test_staff_are_found_by_user_name_which_is_theirs_alone(storage: AnyStorage) -> None:
+    member = samples.staff(id=uuid4(), user="mai")
+    storage.add_staff(member, NOW)
+    assert storage.staff_named("mai") == member
+    assert storage.staff_named("Mai") is None
+    with pytest.raises(StaffUserTaken):
+        storage.add_staff(samples.staff(id=uuid4(), user="mai"), NOW)
+
+
+def test_a_staff_session_is_found_by_its_hash_until_it_expires(storage: AnyStorage) -> None:
+    member = samples.staff(id=uuid4(), user="mai")
+    storage.add_staff(member, NOW)
+    ends = NOW + timedelta(hours=8)
+    storage.start_staff_session(b"a hash", member.id, NOW, ends)
+    found = storage.officer(b"a hash", NOW)
+    assert found is not None
+    assert (found.id, found.agency_code) == (member.id, AGENCY)
+    assert storage.officer(b"a hash", ends) is None
+    assert storage.officer(b"another", NOW) is None
+
+
+def test_the_audit_trail_keeps_every_entry_in_order(storage: AnyStorage) -> None:
+    member = samples.staff(id=uuid4(), user="mai")
+    storage.add_staff(member, NOW)
+    before = len(storage.audit_rows())
+    case_id = uuid4()
+    storage.add_audit(AuditEntry(NOW, member.id, "case_read", case_id))
+    storage.add_audit(AuditEntry(NOW, member.id, "photo_read", case_id, {"kind": "portrait"}))
+    assert storage.audit_rows()[before:] == [
+        ("case_read", case_id, {}),
+        ("photo_read", case_id, {"kind": "portrait"}),
+    ]
+
+
+# --- what only a database can refuse -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["UPDATE audit SET action = 'x'", "DELETE FROM audit", "TRUNCATE audit"])
+def test_the_database_refuses_to_change_the_audit_trail(identity_dsn: str, change: str) -> None:
+    with transaction_on(identity_dsn, keep=False) as tx:
+        member = samples.staff(id=uuid4(), user="mai")
+        Storage(tx).add_staff(member, NOW)
+        Storage(tx).add_audit(AuditEntry(NOW, member.id, "case_read"))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            tx.run(change)
+        tx.run("ROLLBACK")
+
+
+def test_of_a_staff_member_who_left_neither_password_nor_token_opens_anything(identity_dsn: str) -> None:
+    with transaction_on(identity_dsn, keep=False) as tx:
+        storage = Storage(tx)
+        member = samples.staff(id=uuid4(), user="mai")
+        storage.add_staff(member, NOW)
+        storage.start_staff_session(b"a hash", member.id, NOW, NOW + timedelta(hours=8))
+        tx.run("UPDATE staff SET active = false WHERE id = %(id)s", {"id": member.id})
+        assert storage.staff_named("mai") is None
+        assert storage.officer(b"a hash", NOW) is None
