@@ -59,7 +59,7 @@ def hidden(text: str) -> str:
 def show(console: Console, journeys: Sequence[Journey], report: Report, inbox: Inbox) -> None:
     """Everything, in order."""
     console.print(stages_table(journeys))
-    told = next((j for j in journeys if j.is_through and j.photos), None)
+    told = next((j for j in journeys if j.is_through and len(j.photos) > 1), None)
     told = told or next((j for j in journeys if j.is_through), None)
     if told:
         console.print(story(told, inbox))

@@ -50,9 +50,10 @@ class Session:
     language: str = "vi"
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     retries: int = 0
+    transport: httpx.BaseTransport | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self._http = httpx.Client(base_url=self.base_url, timeout=15.0)
+        self._http = httpx.Client(base_url=self.base_url, timeout=15.0, transport=self.transport)
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -142,19 +142,9 @@ class Ledger:
         """Join everything, now."""
         with self._lock:
             promises, drafts = list(self._promises.values()), set(self._drafts)
-        found = self._look(promises, drafts)
-        report = Report(sms_received=len(found.sms), emails_received=len(found.emails))
-        for promise in promises:
-            _check_registration(promise, found, report)
-            _check_account(promise, found, report)
-        for registration_id in drafts - {promise.registration_id for promise in promises}:
-            if registration_id in found.cases:
-                report.unasked.append(f"{registration_id}: a case for a draft that was not accepted")
-        _check_received(promises, found, report)
-        _check_written(promises, found, report)
-        return report
+        return judge(promises, drafts, self._look(promises, drafts))
 
-    def _look(self, promises: list[Promise], drafts: set[str]) -> _Found:
+    def _look(self, promises: list[Promise], drafts: set[str]) -> Found:
         ids = [promise.registration_id for promise in promises]
         people = {"codes": [p.code for p in promises], "phones": [p.phone for p in promises]}
         recipients = {p.phone for p in promises} | {p.email for p in promises}
@@ -169,7 +159,7 @@ class Ledger:
             messages = notification.execute(MESSAGES, {"recipients": list(recipients)}).fetchall()
         sms = [{**row, "to": "+" + international(row["to"])} for row in self._inbox.sms()]
         emails = [{**row, "to": row["to"].lower()} for row in self._inbox.emails()]
-        return _Found(
+        return Found(
             registrations={row["id"]: row for row in registrations},
             cases={row["registration_id"]: row["status"] for row in cases},
             accounts=accounts,
@@ -184,8 +174,9 @@ Row = dict[str, Any]
 
 
 @dataclass
-class _Found:
-    """What is really there, of those in the ledger."""
+class Found:
+    """What is really there, of those in the ledger: rows of the databases, messages of the stand-ins
+    (``to`` of an SMS in E.164, of an e-mail in lower case)."""
 
     registrations: dict[str, Row]
     cases: dict[str, str]
@@ -208,7 +199,21 @@ class _Found:
         )
 
 
-def _check_registration(promise: Promise, found: _Found, report: Report) -> None:
+def judge(promises: list[Promise], drafts: set[str], found: Found) -> Report:
+    """What was promised against what is there."""
+    report = Report(sms_received=len(found.sms), emails_received=len(found.emails))
+    for promise in promises:
+        _check_registration(promise, found, report)
+        _check_account(promise, found, report)
+    for registration_id in drafts - {promise.registration_id for promise in promises}:
+        if registration_id in found.cases:
+            report.unasked.append(f"{registration_id}: a case for a draft that was not accepted")
+    _check_received(promises, found, report)
+    _check_written(promises, found, report)
+    return report
+
+
+def _check_registration(promise: Promise, found: Found, report: Report) -> None:
     who = promise.registration_id
     registration, case = found.registrations.get(who), found.cases.get(who)
     if registration is None or registration["declaration_number"] != promise.declaration_number:
@@ -221,11 +226,13 @@ def _check_registration(promise: Promise, found: _Found, report: Report) -> None
         report.lost.append(f"{who}: decided {promise.decision}, but its case is {case}")
 
 
-def _check_account(promise: Promise, found: _Found, report: Report) -> None:
+def _check_account(promise: Promise, found: Found, report: Report) -> None:
     who, accounts = promise.registration_id, found.accounts_of(promise)
     if len(accounts) > 1:
         report.duplicates.append(f"{who}: {len(accounts)} accounts")
     if promise.decision != "verified":
+        if found.issued_to(promise):
+            report.unasked.append(f"{who}: a password for somebody who was not verified")
         return
     if not accounts:
         report.lost.append(f"{who}: no account")
@@ -241,7 +248,7 @@ def _check_account(promise: Promise, found: _Found, report: Report) -> None:
         report.lost.append(f"{who}: no password was issued")
 
 
-def _check_received(promises: list[Promise], found: _Found, report: Report) -> None:
+def _check_received(promises: list[Promise], found: Found, report: Report) -> None:
     """What the SMSC and the mail server received: enough of each, not too much, nothing twice."""
     for text, count in Counter((row["to"], row["text"]) for row in found.sms).items():
         if count > 1:
@@ -277,7 +284,7 @@ def _due(promise: Promise, issued: int) -> Iterator[tuple[tuple[str, str], int, 
     yield (promise.email, "password_changed"), changed, changed
 
 
-def _check_written(promises: list[Promise], found: _Found, report: Report) -> None:
+def _check_written(promises: list[Promise], found: Found, report: Report) -> None:
     """Notification's own book: one message for each cause, channel and purpose."""
     written = Counter(
         (row["recipient"], row["cause_event_id"], row["channel"], row["purpose"]) for row in found.messages

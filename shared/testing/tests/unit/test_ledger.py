@@ -1,0 +1,121 @@
+"""The checker itself: clean when all is well, and each thing that can go wrong is seen."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from shared.testing.ledger import Found, Promise, judge
+
+ID = "0192f6a0-0000-7000-8000-000000000001"
+PHONE, EMAIL = "+84912345678", "an@example.org"
+
+
+@pytest.fixture
+def promise() -> Promise:
+    return Promise(ID, "TK-1", "0123456789", PHONE, EMAIL, decision="verified", passwords_changed=1)
+
+
+@pytest.fixture
+def found() -> Found:
+    """All is well: verified, one SMS, three e-mails, one account with the citizen's own password."""
+    return Found(
+        registrations={ID: {"id": ID, "status": "completed", "declaration_number": "TK-1"}},
+        cases={ID: "verified"},
+        accounts=[{"id": "a", "code": "0123456789", "phone": PHONE}],
+        credentials={
+            "a": [
+                {"account_id": "a", "cause": ID, "state": "ended", "issued": True},
+                {"account_id": "a", "cause": "session", "state": "active", "issued": False},
+            ]
+        },
+        messages=[{"recipient": PHONE, "cause_event_id": "e", "channel": "sms", "purpose": "credentials"}],
+        sms=[{"to": PHONE, "text": "Mat khau: x"}],
+        emails=[
+            {"to": EMAIL, "purpose": purpose, "message_id": f"<{purpose}>"}
+            for purpose in ("email_otp", "instructions", "password_changed")
+        ],
+    )
+
+
+def problems(promise: Promise, found: Found, drafts: frozenset[str] = frozenset()) -> list[str]:
+    """The lists that are not empty."""
+    report = judge([promise], set(drafts), found)
+    return [name for name in ("lost", "duplicates", "unasked") if getattr(report, name)]
+
+
+def test_what_was_promised_and_is_there_once_is_clean(promise, found):
+    assert problems(promise, found) == []
+
+
+@pytest.mark.parametrize("what", ["registrations", "cases", "accounts", "credentials", "sms", "emails"])
+def test_what_is_missing_is_lost(promise, found, what):
+    getattr(found, what).clear()
+
+    assert "lost" in problems(promise, found)
+
+
+@pytest.mark.parametrize("what", ["accounts", "messages", "sms", "emails"])
+def test_what_is_there_twice_is_a_duplicate(promise, found, what):
+    rows = getattr(found, what)
+    rows.append(copy.copy(rows[0]))
+
+    assert "duplicates" in problems(promise, found)
+
+
+def test_a_second_password_by_sms_that_no_credential_stands_for_is_a_duplicate(promise, found):
+    found.sms.append({"to": PHONE, "text": "Mat khau: y"})
+
+    assert problems(promise, found) == ["duplicates"]
+
+
+def test_a_second_e_mail_of_one_purpose_is_a_duplicate_though_its_id_is_new(promise, found):
+    found.emails.append({"to": EMAIL, "purpose": "instructions", "message_id": "<another>"})
+
+    assert problems(promise, found) == ["duplicates"]
+
+
+def test_two_passwords_that_open_the_account_are_a_duplicate(promise, found):
+    found.credentials["a"][0]["state"] = "issued"
+
+    assert problems(promise, found) == ["duplicates"]
+
+
+def test_a_password_that_replaced_one_lost_on_its_way_may_be_sent(promise, found):
+    found.credentials["a"].append(
+        {"account_id": "a", "cause": f"{ID} again", "state": "ended", "issued": True}
+    )
+    found.sms.append({"to": PHONE, "text": "Mat khau: y"})
+
+    assert problems(promise, found) == []
+
+
+def test_a_status_that_is_not_the_promised_one_is_lost(promise, found):
+    found.registrations[ID]["status"] = "verified"
+
+    assert problems(promise, found) == ["lost"]
+
+
+def test_messages_to_somebody_whose_case_is_not_decided_are_unasked(promise, found):
+    promise.decision, promise.passwords_changed = None, 0
+    found.registrations[ID]["status"], found.cases[ID] = "awaiting_visit", "waiting"
+    found.accounts.clear()
+    found.credentials.clear()
+
+    assert problems(promise, found) == ["unasked"]
+
+
+def test_a_password_before_the_decision_is_unasked(promise, found):
+    promise.decision, promise.passwords_changed = None, 0
+    found.registrations[ID]["status"], found.cases[ID] = "awaiting_visit", "waiting"
+    found.sms.clear()
+    found.emails = found.emails[:1]
+
+    assert problems(promise, found) == ["unasked"]
+
+
+def test_a_case_for_a_draft_that_was_not_accepted_is_unasked(promise, found):
+    found.cases["draft"] = "waiting"
+
+    assert problems(promise, found, frozenset({"draft"})) == ["unasked"]
