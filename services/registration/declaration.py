@@ -240,7 +240,8 @@ def place_code(text: str) -> str:
 
 
 def commune(text: str, province: str | None, province_of_commune: str | None) -> str:
-    if province_of_commune is None or (province is not None and province_of_commune != province):
+    of_province = province_of_commune is not None and province in (None, province_of_commune)
+    if not (of_province and matches(r"\d{5}", text.strip())):
         raise Wrong(
             "Chọn xã, phường, đặc khu thuộc tỉnh, thành phố đã chọn (mã 5 chữ số).",
             "Choose a commune of the chosen province (a code of 5 digits).",

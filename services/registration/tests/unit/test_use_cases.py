@@ -1,0 +1,297 @@
+"""The intentions, one by one, on storage in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.registration import use_cases
+from services.registration.declaration import DeclarationInvalid
+from services.registration.domain import Check, Registration, Status
+from services.registration.refusals import (
+    AgencyUnknown,
+    CodeTaken,
+    ConsentRequired,
+    OtpWrong,
+    PhoneTaken,
+    RegistrationUnknown,
+    StepOutOfOrder,
+)
+from services.registration.tests.examples import (
+    FORM,
+    NOW,
+    TODAY,
+    TOKEN_HASH,
+    complete,
+    declared,
+    draft,
+    form,
+    otp,
+    photo,
+    submitted,
+)
+from services.registration.tests.unit.fakes import FakeStorage
+from services.registration.use_cases import Key
+
+LATER = NOW + timedelta(hours=1)
+SUBMITTED, CLOSE_REQUESTED = "registration.submitted.v1", "registration.close_requested.v1"
+
+
+@pytest.fixture
+def storage() -> FakeStorage:
+    return FakeStorage()
+
+
+def kept(storage: FakeStorage, registration: Registration) -> Key:
+    storage.add(registration)
+    return Key(registration.id, TOKEN_HASH)
+
+
+def submit(storage: FakeStorage, key: Key, **changes: Any) -> Registration:
+    arguments = {"consent_version": "2026-01", "in_force": "2026-01", "visit_deadline_days": 30, "now": NOW}
+    return use_cases.submit(storage, key, **(arguments | changes))
+
+
+@pytest.mark.proves("G4")
+def test_a_started_draft_is_empty_and_claims_nothing(storage: FakeStorage) -> None:
+    started = use_cases.start(
+        storage, registration_id=UUID(int=1), token_hash=TOKEN_HASH, language="vi", now=NOW
+    )
+    assert use_cases.hold(storage, Key(started.id, TOKEN_HASH)) == started
+    assert (started.status, storage.claims, storage.tx.additions) == (Status.DRAFT, {}, [])
+
+
+def test_a_foreign_token_and_an_unknown_registration_are_one_and_the_same_refusal(
+    storage: FakeStorage,
+) -> None:
+    held = kept(storage, draft())
+    for key in (
+        Key(held.registration_id, bytes(32)),
+        Key(held.registration_id, b""),
+        Key(uuid4(), TOKEN_HASH),
+        Key(uuid4(), bytes(32)),
+        Key(None, TOKEN_HASH),
+    ):
+        with pytest.raises(RegistrationUnknown) as refusal:
+            use_cases.hold(storage, key)
+        assert (refusal.value.problems, refusal.value.details) == ((), {})
+
+
+@pytest.mark.proves("G5")
+def test_a_declaration_is_read_with_its_commune_looked_up(storage: FakeStorage) -> None:
+    key = kept(storage, draft())
+    assert use_cases.read_declaration(storage, key, FORM, today=TODAY)[1] == declared()
+    for wrong in ("26740", "99999", 4, None):
+        with pytest.raises(DeclarationInvalid) as refusal:
+            use_cases.read_declaration(storage, key, form(address__commune_code=wrong), today=TODAY)
+        assert [problem.field for problem in refusal.value.problems] == ["address.commune_code"]
+
+
+def test_the_register_is_asked_again_only_when_there_is_something_new_to_ask() -> None:
+    known = complete()
+    assert use_cases.answer_known(known, declared(phone="0987654321")) == known.check
+    assert use_cases.answer_known(known, declared(full_name="Nguyễn Thị Thử Mai")) is None
+    assert use_cases.answer_known(complete("unavailable"), declared()) is None
+    assert use_cases.answer_known(draft(), declared()) is None
+
+
+@pytest.mark.proves("G9")
+def test_a_declaration_can_be_saved_again(storage: FakeStorage) -> None:
+    key = kept(storage, complete())
+    again = declared(phone="0987654321")
+    saved = use_cases.save_declaration(
+        storage, key, again, check=Check(UUID(int=8), "matched"), warnings=("w",)
+    )
+    assert use_cases.hold(storage, key) == saved
+    assert (saved.declaration, saved.warnings, saved.missing) == (again, ("w",), ())
+
+
+@pytest.mark.proves("G7")
+def test_a_photo_taken_again_replaces_the_first(storage: FakeStorage) -> None:
+    key = kept(storage, complete(photos=()))
+    first, second = photo("portrait"), photo("portrait")
+    assert use_cases.attach_photo(storage, key, first)[1] is None
+    held, replaced = use_cases.attach_photo(storage, key, second)
+    assert (held.photos, replaced) == ((second,), first.ref)
+
+
+@pytest.mark.proves("G8")
+def test_only_an_agency_of_the_list_can_be_chosen(storage: FakeStorage) -> None:
+    key = kept(storage, draft(declaration=declared(), check=Check(UUID(int=7), "matched")))
+    chosen = use_cases.choose_agency(storage, key, agency_code="S001", email="lan@example.org")
+    assert (chosen.agency_code, chosen.email, chosen.email_verified) == ("S001", "lan@example.org", False)
+    with pytest.raises(AgencyUnknown):
+        use_cases.choose_agency(storage, key, agency_code="S999", email="lan@example.org")
+
+
+@pytest.mark.proves("G8")
+def test_a_code_goes_to_notification_and_the_newest_is_in_force(storage: FakeStorage) -> None:
+    key = kept(storage, complete(email_verified=False))
+    for keyed_hash in ("first", "second"):
+        use_cases.request_email_otp(
+            storage, key, otp=otp(keyed_hash=keyed_hash), sealed_otp="sealed", now=NOW
+        )
+    published = storage.tx.events("registration.email_otp_requested.v1")
+    assert [event.data["sealed_otp"] for event in published] == ["sealed", "sealed"]
+    assert {event.data["email"] for event in published} == {"lan@example.org"}
+    held, refusal = use_cases.confirm_email_otp(storage, key, keyed_hash="first", now=NOW)
+    assert isinstance(refusal, OtpWrong)
+    held, refusal = use_cases.confirm_email_otp(storage, key, keyed_hash="second", now=NOW)
+    assert (held.email_verified, refusal) == (True, None)
+
+
+def test_a_wrong_try_is_kept(storage: FakeStorage) -> None:
+    key = kept(storage, complete(email_verified=False, email_otp=otp()))
+    use_cases.confirm_email_otp(storage, key, keyed_hash="wrong", now=NOW)
+    left = use_cases.hold(storage, key).email_otp
+    assert left is not None
+    assert left.tries_left == 4
+
+
+@pytest.mark.proves("G10")
+def test_a_submission_gets_a_number_and_a_deadline_and_says_so_to_identity(storage: FakeStorage) -> None:
+    key = kept(storage, complete("photos_needed", warnings=("phone_range_unknown",)))
+    application = submit(storage, key)
+    assert application.submission is not None
+    assert application.submission.declaration_number == "TK-2026-000000001"
+    assert application.submission.deadline == NOW + timedelta(days=30)
+    (event,) = storage.tx.events(SUBMITTED)
+    assert event.data["person"]["personal_number"] == "001190123456"
+    assert event.data["consent"] == {"version": "2026-01", "at": NOW}
+    assert event.data["register_check"] == {"request_id": UUID(int=7), "outcome": "photos_needed"}
+    assert event.data["warnings"] == ["phone_range_unknown"]
+    assert [photo["kind"] for photo in event.data["photos"]] == ["portrait", "id_front", "id_back"]
+    assert [due.at for due in storage.tx.due("pass_deadline")] == [application.submission.deadline]
+    assert len(storage.tx.due("remind")) == 2
+
+
+def test_the_year_of_a_number_is_vietnams(storage: FakeStorage) -> None:
+    key = kept(storage, complete())
+    new_year_in_hanoi = NOW.replace(year=2026, month=12, day=31, hour=17)
+    submission = submit(storage, key, now=new_year_in_hanoi).submission
+    assert submission is not None
+    assert submission.declaration_number == "TK-2027-000000001"
+
+
+def test_submitting_again_gives_the_same_answer_and_nothing_twice(storage: FakeStorage) -> None:
+    key = kept(storage, complete())
+    first = submit(storage, key)
+    added = list(storage.tx.additions)
+    assert submit(storage, key, now=LATER) == first
+    assert (storage.tx.additions, storage.declarations) == (added, 1)
+
+
+def test_what_is_missing_is_told_before_the_consent_is_looked_at(storage: FakeStorage) -> None:
+    key = kept(storage, complete(photos=()))
+    with pytest.raises(StepOutOfOrder) as refusal:
+        submit(storage, key, consent_version="")
+    assert [problem.field for problem in refusal.value.problems] == ["photos.portrait"]
+
+
+@pytest.mark.parametrize("version", ["", "2025-01"])
+def test_only_consent_to_the_text_in_force_counts(storage: FakeStorage, version: str) -> None:
+    key = kept(storage, complete())
+    with pytest.raises(ConsentRequired):
+        submit(storage, key, consent_version=version)
+    assert (storage.claims, storage.tx.additions) == ({}, [])
+
+
+@pytest.mark.proves("G6")
+def test_a_second_code_for_the_same_phone_is_refused(storage: FakeStorage) -> None:
+    submit(storage, kept(storage, complete()))
+    other = kept(storage, complete(form_changes={"code": "9876543210"}))
+    with pytest.raises(PhoneTaken) as refusal:
+        submit(storage, other)
+    assert [problem.field for problem in refusal.value.problems] == ["phone"]
+
+
+@pytest.mark.proves("G6")
+def test_a_second_phone_for_the_same_code_is_refused(storage: FakeStorage) -> None:
+    submit(storage, kept(storage, complete()))
+    other = kept(storage, complete(form_changes={"phone": "0987654321"}))
+    with pytest.raises(CodeTaken):
+        submit(storage, other)
+
+
+@pytest.mark.parametrize("reason", ["cancelled", "deadline_passed", "superseded", "rejected"])
+def test_phone_and_code_are_free_once_the_case_has_ended(storage: FakeStorage, reason: str) -> None:
+    key = kept(storage, complete())
+    ended = submit(storage, key)
+    if reason == "rejected":
+        use_cases.note_rejected(storage, ended.id, reason="Giấy tờ không khớp", at=LATER)
+    else:
+        use_cases.note_closed(storage, ended.id, reason=reason, at=LATER)
+    held = use_cases.hold(storage, key)
+    assert storage.claims == {}
+    expected = {"rejected": Status.REJECTED, "deadline_passed": Status.EXPIRED}.get(reason, Status.CANCELLED)
+    assert held.status is expected
+    submit(storage, kept(storage, complete()))
+    use_cases.note_closed(storage, ended.id, reason="cancelled", at=LATER)
+    assert len(storage.claims) == 1
+
+
+def test_an_account_keeps_phone_and_code(storage: FakeStorage) -> None:
+    application = submit(storage, kept(storage, complete()))
+    use_cases.note_verified(storage, application.id, at=LATER)
+    use_cases.note_issued(storage, application.id, at=LATER)
+    use_cases.note_message(storage, application.id, outcome="sent", at=LATER)
+    use_cases.note_closed(storage, application.id, reason="cancelled", at=LATER)
+    assert storage.kept[application.id].status is Status.COMPLETED
+    assert len(storage.claims) == 1
+
+
+def test_cancelling_before_submission_tells_nobody(storage: FakeStorage) -> None:
+    key = kept(storage, complete())
+    assert use_cases.cancel(storage, key, now=NOW).status is Status.CANCELLED
+    assert storage.tx.additions == []
+    with pytest.raises(StepOutOfOrder):
+        submit(storage, key)
+
+
+def test_cancelling_after_submission_asks_the_case_once(storage: FakeStorage) -> None:
+    key = kept(storage, submitted())
+    for _ in range(2):
+        use_cases.cancel(storage, key, now=LATER)
+    (event,) = storage.tx.events(CLOSE_REQUESTED)
+    assert event.data["reason"] == "cancelled"
+
+
+def test_a_deadline_that_passes_asks_an_open_case_to_close(storage: FakeStorage) -> None:
+    waiting, done = submitted(), replace(submitted().verified(NOW), id=uuid4())
+    storage.add(waiting)
+    storage.add(done)
+    for registration in (waiting, done):
+        use_cases.pass_deadline(storage, registration.id, now=LATER)
+    (event,) = storage.tx.events(CLOSE_REQUESTED)
+    assert (event.data["registration_id"], event.data["reason"]) == (waiting.id, "deadline_passed")
+
+
+def test_only_a_case_that_still_waits_is_reminded(storage: FakeStorage) -> None:
+    waiting, done = submitted(), submitted().verified(NOW)
+    asked_to_close = submitted().cancelled_by_citizen(NOW)
+    for registration in (waiting, done, asked_to_close):
+        storage.add(registration)
+        use_cases.remind(storage, registration.id, now=LATER)
+    (event,) = storage.tx.events("registration.reminder_due.v1")
+    assert event.data["registration_id"] == waiting.id
+    assert event.data["agency"]["display_name"] == "(S001) BHXH TP. Hà Nội – BHXH cơ sở Đống Đa"
+
+
+def test_news_of_an_unknown_registration_changes_nothing(storage: FakeStorage) -> None:
+    use_cases.note_verified(storage, uuid4(), at=NOW)
+    use_cases.pass_deadline(storage, uuid4(), now=NOW)
+    use_cases.remind(storage, uuid4(), now=NOW)
+    assert (storage.kept, storage.tx.additions) == ({}, [])
+
+
+def test_the_register_check_and_a_supplement_are_told(storage: FakeStorage) -> None:
+    application = submitted("unavailable")
+    storage.add(application)
+    use_cases.note_check(storage, application.id, outcome="matched", at=LATER)
+    use_cases.note_supplement(storage, application.id, text="Ảnh mờ", at=LATER)
+    steps = [(entry.step, entry.detail) for entry in storage.kept[application.id].timeline[-2:]]
+    assert steps == [("register_checked", "matched"), ("supplement_requested", "Ảnh mờ")]
