@@ -11,7 +11,7 @@ import uuid_utils
 
 from services.identity.circuit import Circuit
 from services.identity.domain import RequestInvalid
-from services.identity.passwords import Passwords
+from services.identity.passwords import Passwords, few_at_once
 from services.identity.population_register import CallerCodes, PopulationRegister
 from services.identity.settings import Settings
 from services.identity.throttle import Throttle
@@ -59,7 +59,7 @@ def parts_of(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         register=register,
-        passwords=Passwords(off_hub),
+        passwords=Passwords(few_at_once(off_hub, settings.hashes_at_once)),
         tokens=Tokens(
             settings.token_signing_key,
             settings.token_public_keys,

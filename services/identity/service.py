@@ -62,7 +62,7 @@ class IdentityService:
         with self.db.transaction() as tx:
             return {"outcome": use_cases.finish_register_check(Storage(tx), check, answer, now())}
 
-    @job("check_register", lease_seconds=30, workers=2)
+    @job("check_register", lease_seconds=15, workers=2)
     def check_register(self, due: Any) -> Any:
         """The register's late answer."""
         return jobs.check_register(self.db, self.parts, due)
@@ -151,7 +151,7 @@ class IdentityService:
         """A verified person gets an account; the password is made by the job."""
         use_cases.open_account(Storage(tx), event.data, account_id=new_id(), now=now())
 
-    @job("issue_credential", lease_seconds=30, workers=4)
+    @job("issue_credential", lease_seconds=15, workers=4)
     def issue_credential(self, due: Any) -> Any:
         """A first password."""
         return jobs.issue_credential(self.parts, due)

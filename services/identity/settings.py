@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
-from shared.settings import CommonSettings
+from shared.settings import CommonSettings, SettingProblem, SettingsInvalid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,42 @@ class Settings(CommonSettings):
     first_password_hours: int = field(
         default=72, metadata={"help": "How long a first password may wait for its first use.", "least": 1}
     )
+    hashes_at_once: int = field(
+        default=2, metadata={"help": "Password hashes computed at once; not more than cores.", "least": 1}
+    )
     log_in_tries: str = field(
         default="10/minute", metadata={"help": "Log-ins of one user from one address, e.g. 10/minute."}
     )
+
+    def __post_init__(self) -> None:
+        """Raises ``SettingsInvalid``: a wrong key is told at the start, not at the first log-in."""
+        super().__post_init__()
+        problems = []
+        if not _is_signing_key(self.token_signing_key):
+            problems.append(_malformed("TOKEN_SIGNING_KEY", "an Ed25519 JWK with kid and d"))
+        if not _is_key_set(self.token_public_keys):
+            problems.append(_malformed("TOKEN_PUBLIC_KEYS", "a JWKS whose keys have a kid"))
+        if problems:
+            raise SettingsInvalid(tuple(problems))
+
+
+def _malformed(variable: str, expected: str) -> SettingProblem:
+    return SettingProblem(variable, "malformed", expected, "")
+
+
+def _is_signing_key(text: str) -> bool:
+    key = _parsed(text)
+    return key.get("crv") == "Ed25519" and all(key.get(part) for part in ("kid", "x", "d"))
+
+
+def _is_key_set(text: str) -> bool:
+    keys = _parsed(text).get("keys")
+    return isinstance(keys, list) and bool(keys) and all(isinstance(k, dict) and k.get("kid") for k in keys)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -117,7 +117,7 @@ class House:
     # -- calls ------------------------------------------------------------------------------------
 
     def call(self, method: str, /, **kwargs: Any) -> Any:
-        return self.client.call("identity", method, kwargs, deadline_seconds=15.0)
+        return self.client.call("identity", method, kwargs, deadline_seconds=60.0)
 
     def seal(self, secret: str) -> str:
         return self.gateway.seal("identity", secret)

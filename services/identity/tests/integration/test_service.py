@@ -127,7 +127,6 @@ def test_a_register_that_is_down_is_left_alone_then_probed_and_used_again(house:
     )
 
 
-@pytest.mark.proves("F11")
 def test_a_check_that_had_no_answer_is_made_again_until_there_is_one(house: House, officer: str) -> None:
     house.register.answer = reply(503, b"{}")
     data = house.submit(outcome="unavailable")
@@ -413,7 +412,6 @@ def test_a_change_needs_the_password_in_use_and_a_token(house: House, officer: s
         house.change_password("made up", OWN_PASSWORD, "another password")
 
 
-@pytest.mark.proves("F9")
 def test_the_same_change_fifty_times_at_once_is_one_change_and_one_notice(house: House, officer: str) -> None:
     data = verified(house, officer)
     token = house.log_in(data["person"]["code"], data["password"])["token"]
@@ -432,7 +430,6 @@ def test_the_same_change_fifty_times_at_once_is_one_change_and_one_notice(house:
         house.change_password(token, data["password"], "quite another password")
 
 
-@pytest.mark.proves("G13")
 def test_a_citizen_who_comes_back_with_the_same_contact_is_not_sent_to_the_desk(
     house: House, officer: str
 ) -> None:

@@ -226,7 +226,6 @@ def with_account(storage: FakeStorage, case: Case) -> domain.Account:
     return account
 
 
-@pytest.mark.proves("G13")
 def test_who_was_verified_once_is_not_sent_to_the_desk_again(storage: FakeStorage) -> None:
     account = with_account(storage, opened(storage))
     again = opened(storage)
@@ -245,7 +244,6 @@ def test_who_was_verified_once_is_not_sent_to_the_desk_again(storage: FakeStorag
         {"document_kind": "passport", "document_number": "C1234567"},
     ],
 )
-@pytest.mark.proves("G13")
 def test_a_verified_person_with_another_contact_or_name_is_sent_to_the_desk(
     storage: FakeStorage, changes: dict[str, str]
 ) -> None:

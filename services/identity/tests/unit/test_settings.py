@@ -1,0 +1,54 @@
+"""What identity must be told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from joserfc.jwk import KeySet, OKPKey
+
+from services.identity.settings import Settings
+from shared.settings import SettingsInvalid, load
+
+KEY = OKPKey.generate_key("Ed25519", parameters={"kid": "test"})
+GOOD = {
+    "AMQP_URL": "amqp://localhost",
+    "OPS_PORT": "0",
+    "DATABASE_URL": "postgresql://localhost/identity",
+    "REDIS_URL": "redis://localhost",
+    "POPULATION_REGISTER_URL": "http://localhost",
+    "POPULATION_REGISTER_TOKEN": "a-token",
+    "TOKEN_SIGNING_KEY": json.dumps(KEY.as_dict(private=True)),
+    "TOKEN_PUBLIC_KEYS": json.dumps(KeySet([KEY]).as_dict(private=False)),
+}
+
+
+def test_defaults_are_those_of_the_rules() -> None:
+    settings = load(Settings, GOOD)
+    assert settings.register_timeout_seconds == 2.0
+    assert (settings.access_token_minutes, settings.staff_token_hours) == (15, 8)
+    assert settings.first_password_hours == 72
+
+
+def test_everything_that_is_missing_is_named_at_once() -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        load(Settings, {})
+    missing = {problem.variable for problem in refused.value.problems}
+    assert missing == set(GOOD)
+
+
+@pytest.mark.parametrize("name", ["TOKEN_SIGNING_KEY", "TOKEN_PUBLIC_KEYS"])
+@pytest.mark.parametrize(
+    "value", ["not json", "[]", "{}", '{"keys": []}', '{"keys": [{}]}', '{"crv": "Ed25519"}']
+)
+def test_a_wrong_key_is_told_at_the_start_and_not_shown(name: str, value: str) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        load(Settings, {**GOOD, name: value})
+    assert [problem.variable for problem in refused.value.problems] == [name]
+    assert value not in str(refused.value)
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = repr(load(Settings, GOOD))
+    assert "a-token" not in shown
+    assert KEY.as_dict(private=True)["d"] not in shown
