@@ -21,7 +21,9 @@ from services.registration.settings import Settings
 from services.registration.storage import Storage
 from services.registration.use_cases import Key
 from shared.cache import CacheUnavailable, Limiter
-from shared.events import credentials, notification
+from shared.events import credentials as credentials_events
+from shared.events import identity as identity_events
+from shared.events import notification as notification_events
 from shared.messaging.dependencies import Config, Database
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
@@ -186,37 +188,37 @@ class RegistrationService:
 
     # -- what others report --
 
-    @on_event(identity.CHECKED)
+    @on_event(identity_events.CHECKED)
     def note_check(self, tx: Any, event: Any) -> None:
         data = event.data
         use_cases.note_check(Storage(tx), data["registration_id"], outcome=data["outcome"], at=data["at"])
 
-    @on_event(identity.SUPPLEMENT_REQUESTED)
+    @on_event(identity_events.SUPPLEMENT_REQUESTED)
     def ask_supplement(self, tx: Any, event: Any) -> None:
         data = event.data
         text = data["note"] or ", ".join(data["items"]) or None
         use_cases.note_supplement(Storage(tx), data["registration_id"], text=text, at=event.time)
 
-    @on_event(identity.VERIFIED)
+    @on_event(identity_events.VERIFIED)
     def note_verified(self, tx: Any, event: Any) -> None:
         use_cases.note_verified(Storage(tx), event.data["registration_id"], at=event.data["at"])
 
-    @on_event(identity.REJECTED)
+    @on_event(identity_events.REJECTED)
     def note_rejected(self, tx: Any, event: Any) -> None:
         data = event.data
         use_cases.note_rejected(Storage(tx), data["registration_id"], reason=data["reason"], at=event.time)
 
-    @on_event(identity.CLOSED)
+    @on_event(identity_events.CLOSED)
     def note_closed(self, tx: Any, event: Any) -> None:
         data = event.data
         use_cases.note_closed(Storage(tx), data["registration_id"], reason=data["reason"], at=event.time)
 
-    @on_event(credentials.ISSUED)
+    @on_event(credentials_events.ISSUED)
     def note_issued(self, tx: Any, event: Any) -> None:
         if event.data["registration_id"] is not None:
             use_cases.note_issued(Storage(tx), event.data["registration_id"], at=event.time)
 
-    @on_event(notification.SENT, notification.DELIVERED, notification.FAILED)
+    @on_event(notification_events.SENT, notification_events.DELIVERED, notification_events.FAILED)
     def note_message(self, tx: Any, event: Any) -> None:
         """Only the SMS that carries the password moves an application on."""
         data = event.data
@@ -272,14 +274,16 @@ class RegistrationService:
     def count_otp(self, registration_id: UUID, email: str) -> None:
         """Raises ``OtpTooMany``, and ``OtpUnavailable`` when nobody can count."""
         settings, limiter = self.config.settings, limiter_of(self.config.settings)
+        counted = (
+            ("email_otp", str(registration_id), settings.email_otp_limit),
+            ("email_otp_address", email.lower(), settings.email_otp_address_limit),
+        )
         try:
-            allowed = limiter.hit(
-                "email_otp", str(registration_id), settings.email_otp_limit
-            ) and limiter.hit("email_otp_address", email.lower(), settings.email_otp_address_limit)
+            for what in counted:
+                if not limiter.hit(*what):
+                    raise OtpTooMany(retry_after_seconds=limiter.wait_seconds(*what))
         except CacheUnavailable:
             raise OtpUnavailable() from None
-        if not allowed:
-            raise OtpTooMany(retry_after_seconds=3600)
 
 
 def now() -> datetime:

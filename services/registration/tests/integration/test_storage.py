@@ -1,0 +1,95 @@
+"""Registrations in PostgreSQL, with the tables and places that the migrations make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from deploy.native.instance import Instance
+from services.registration import places
+from services.registration.refusals import PhoneTaken
+from services.registration.storage import Storage
+from services.registration.tests.examples import draft
+from services.registration.tests.storage_suite import StorageSuite
+from shared.database import Database, Transaction
+from tests.fixtures import migrate
+
+
+@pytest.fixture(scope="module")
+def dsn(servers: Instance) -> Iterator[str]:
+    yield servers.database("registration_storage")
+    servers.drop_database("registration_storage")
+
+
+@pytest.fixture(scope="module")
+def migrated(dsn: str) -> str:
+    migrate("registration", dsn)
+    return dsn
+
+
+@pytest.fixture
+def connection(migrated: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(migrated, row_factory=dict_row) as connection:
+        yield connection
+        connection.rollback()
+
+
+class TestStorage(StorageSuite):
+    @pytest.fixture
+    def storage(self, connection: psycopg.Connection) -> Storage:
+        return Storage(Transaction(connection))
+
+
+def test_the_migrations_bring_every_province_commune_and_an_agency_for_each_province(
+    connection: psycopg.Connection,
+) -> None:
+    tx = Transaction(connection)
+    kinds = {
+        row["kind"]: row["n"]
+        for row in tx.all("SELECT kind, count(*) AS n FROM administrative_units GROUP BY kind")
+    }
+    assert kinds == {"tỉnh": 28, "thành phố": 6, "xã": 2621, "phường": 687, "đặc khu": 13}
+    row = tx.one("SELECT count(DISTINCT province_code) AS n FROM agencies")
+    assert row is not None
+    assert row["n"] == 34
+
+
+def test_loading_places_again_changes_nothing(connection: psycopg.Connection) -> None:
+    tx = Transaction(connection)
+    before = tx.all("SELECT * FROM agencies ORDER BY code")
+    with connection.cursor() as cursor:
+        places.load_units(cursor)
+        places.load_agencies(cursor)
+    assert tx.all("SELECT * FROM agencies ORDER BY code") == before
+
+
+@pytest.mark.proves("G6")
+def test_of_fifty_who_claim_one_phone_at_once_one_gets_it(migrated: str) -> None:
+    database = Database(migrated, name="test", max_size=20)
+    database.open()
+    drafts = [draft() for _ in range(50)]
+    with database.transaction() as tx:
+        for registration in drafts:
+            Storage(tx).add(registration)
+
+    def claim(number: int, registration_id: UUID) -> bool:
+        try:
+            with database.transaction() as tx:
+                Storage(tx).claim(registration_id, phone="+84912345678", code=f"{number:010d}")
+        except PhoneTaken:
+            return False
+        return True
+
+    try:
+        with ThreadPoolExecutor(20) as threads:
+            won = list(threads.map(claim, range(50), [registration.id for registration in drafts]))
+        assert won.count(True) == 1
+    finally:
+        with database.transaction() as tx:
+            tx.run("DELETE FROM claims")
+        database.close()

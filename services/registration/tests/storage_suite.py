@@ -1,0 +1,111 @@
+"""What any storage of registrations must do: one suite for the real one and its twin in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from services.registration.domain import Status
+from services.registration.refusals import CodeTaken, PhoneTaken
+from services.registration.tests.examples import NOW, complete, draft, otp, photo, submitted
+from services.registration.use_cases import Storage
+
+
+class StorageSuite:
+    """Subclasses give a ``storage`` fixture, empty but for the shipped places."""
+
+    @pytest.mark.parametrize(
+        "registration",
+        [
+            draft().entry("started", NOW),
+            complete("unavailable", warnings=("phone_range_unknown",), email_otp=otp()),
+            complete(form_changes={"sex": None, "birth": {"precision": "year", "value": "1990"}}),
+            submitted().checked("matched", NOW).cancelled_by_citizen(NOW),
+            submitted().ended(Status.REJECTED, NOW, "Giấy tờ không khớp"),
+        ],
+        ids=["empty", "whole draft", "birth year only", "to be cancelled", "rejected"],
+    )
+    def test_a_registration_is_found_as_it_was_saved(self, storage: Storage, registration) -> None:
+        storage.add(draft(id=registration.id))
+        storage.save(registration)
+        for to_change in (False, True):
+            assert storage.find(registration.id, to_change=to_change) == registration
+
+    def test_an_added_draft_is_found(self, storage: Storage) -> None:
+        added = draft(language="en").entry("started", NOW)
+        storage.add(added)
+        assert storage.find(added.id) == added
+        assert storage.find(uuid4()) is None
+
+    def test_saving_one_leaves_the_others(self, storage: Storage) -> None:
+        one, other = complete(), complete()
+        for registration in (one, other):
+            storage.add(draft(id=registration.id))
+            storage.save(registration)
+        storage.save(replace(one, photos=(photo("portrait"),)))
+        assert storage.find(other.id) == other
+
+    @pytest.mark.proves("G6")
+    def test_a_phone_is_claimed_once(self, storage: Storage) -> None:
+        one, other = self.two(storage)
+        storage.claim(one, phone="+84912345678", code="0123456789")
+        with pytest.raises(PhoneTaken):
+            storage.claim(other, phone="+84912345678", code="9876543210")
+
+    @pytest.mark.proves("G6")
+    def test_a_code_is_claimed_once(self, storage: Storage) -> None:
+        one, other = self.two(storage)
+        storage.claim(one, phone="+84912345678", code="0123456789")
+        with pytest.raises(CodeTaken):
+            storage.claim(other, phone="+84987654321", code="0123456789")
+
+    def test_freed_claims_can_be_claimed_again(self, storage: Storage) -> None:
+        one, other = self.two(storage)
+        storage.claim(one, phone="+84912345678", code="0123456789")
+        storage.free_claims(one)
+        storage.claim(other, phone="+84912345678", code="0123456789")
+        storage.free_claims(one)
+        storage.free_claims(other)
+
+    def test_declarations_are_numbered_upwards(self, storage: Storage) -> None:
+        numbers = [storage.next_declaration() for _ in range(3)]
+        assert numbers == sorted(set(numbers))
+
+    @pytest.mark.proves("G8")
+    @pytest.mark.parametrize("written", ["Đống Đa", "dong da", "ĐỐNG  ĐA", "co so dong d"])
+    def test_an_agency_is_found_by_name_however_it_is_typed(self, storage: Storage, written: str) -> None:
+        found = storage.agencies(province_code=None, name_part=written)
+        assert [agency.code for agency in found] == ["S001"]
+        assert found[0].display_name == "(S001) BHXH TP. Hà Nội – BHXH cơ sở Đống Đa"
+
+    @pytest.mark.proves("G8")
+    def test_agencies_are_found_by_province(self, storage: Storage) -> None:
+        in_hanoi = storage.agencies(province_code="01", name_part=None)
+        assert {agency.province_code for agency in in_hanoi} == {"01"}
+        assert storage.agencies(province_code="01", name_part="sai gon") == []
+        assert storage.agencies(province_code="00", name_part=None) == []
+        assert storage.agencies(province_code=None, name_part="100%_'\\") == []
+
+    def test_an_agency_is_found_by_code(self, storage: Storage) -> None:
+        agency = storage.agency("S001")
+        assert agency is not None
+        assert round(agency.latitude) == 21
+        assert storage.agency("S999") is None
+
+    def test_provinces_hold_communes(self, storage: Storage) -> None:
+        provinces = storage.administrative_units(parent=None)
+        assert {unit.parent for unit in provinces} == {None}
+        assert "00004" in {unit.code for unit in storage.administrative_units(parent="01")}
+        ba_dinh = storage.administrative_unit("00004")
+        assert ba_dinh is not None
+        assert (ba_dinh.name, ba_dinh.kind, ba_dinh.parent) == ("Phường Ba Đình", "phường", "01")
+        assert storage.administrative_unit("99999") is None
+
+    @staticmethod
+    def two(storage: Storage) -> tuple:
+        pair = (draft(), draft())
+        for registration in pair:
+            storage.add(registration)
+        return tuple(registration.id for registration in pair)

@@ -1,0 +1,58 @@
+"""What the service does when a party outside is away, without any server."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.registration.refusals import OtpUnavailable
+from services.registration.service import RegistrationService
+from services.registration.settings import Settings
+from services.registration.tests.examples import declared
+from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, ServiceUnknown
+from shared.testing.processes import free_port
+
+
+def service() -> Any:
+    settings = Settings(
+        amqp_url="amqp://127.0.0.1",
+        ops_port=0,
+        database_url="postgresql://127.0.0.1",
+        redis_url=f"redis://127.0.0.1:{free_port()}/0",
+        objects_dir="/nowhere",
+    )
+    made: Any = RegistrationService()
+    made.config = SimpleNamespace(settings=settings)
+    return made
+
+
+def test_codes_are_refused_politely_while_redis_is_away() -> None:
+    with pytest.raises(OtpUnavailable):
+        service().count_otp(uuid4(), "lan@example.org")
+
+
+@pytest.mark.proves("G7")
+@pytest.mark.parametrize(
+    "failure",
+    [
+        CallTimeout("identity.check_citizen"),
+        CallFailed("the broker is not connected"),
+        ServiceUnknown("identity"),
+        CallRefused("RequestInvalid", "", ""),
+    ],
+)
+def test_a_register_check_that_fails_is_unavailable_never_a_mismatch(failure: Exception) -> None:
+    asked: dict[str, Any] = {}
+
+    def check_citizen(**arguments: Any) -> Any:
+        asked.update(arguments)
+        raise failure
+
+    made = service()
+    made.identity = SimpleNamespace(check_citizen=check_citizen)
+    assert made.ask_register(uuid4(), declared()).outcome == "unavailable"
+    assert asked["deadline_seconds"] == 2.0
+    assert asked["personal_number"] == "001190123456"
