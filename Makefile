@@ -93,8 +93,11 @@ lock: setup ## Resolve the dependencies anew into requirements.lock
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock
 
 docs: setup ## Generate the API documents in docs/
-	$(PY) -m shared.events.asyncapi > docs/asyncapi.json
-	$(PY) -m services.gateway.openapi > docs/openapi.json
+	$(PY) -W ignore -m shared.events.asyncapi > docs/asyncapi.json.new
+	mv docs/asyncapi.json.new docs/asyncapi.json
+	$(PY) -c "from services.gateway.app import create; \
+	    print(create(None, None).test_client().get('/openapi.json').text, end='')" > docs/openapi.json.new
+	mv docs/openapi.json.new docs/openapi.json
 
 clean: ## Stop every installation under .run, and remove its data and all caches
 	@if [ -x $(PY) ]; then for ports in $$(find .run -maxdepth 2 -name ports.json 2>/dev/null); do \
