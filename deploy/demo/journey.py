@@ -89,6 +89,7 @@ def _go(
             code=citizen.code,
             phone=citizen.phone,
             email=citizen.email,
+            otp_requests=accepted.otp_requests,
         )
         client.wait_for("awaiting_visit")
     with journey.stage("verify", passed):

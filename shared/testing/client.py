@@ -90,6 +90,7 @@ class Draft:
 
     registration_id: str
     resume_token: str = field(repr=False)
+    otp_requests: int = 0
 
     @property
     def path(self) -> str:
@@ -110,6 +111,7 @@ class Accepted:
     declaration_number: str
     deadline: str
     photos_uploaded: list[str]
+    otp_requests: int
 
 
 class CitizenClient(Session):
@@ -173,27 +175,41 @@ class CitizenClient(Session):
         self.choose_agency(agency_code, citizen.email)
         self.prove_email(citizen.email, read_otp)
         told = self.submit()
-        return Accepted(told["id"], told["declaration_number"], told["deadline"], uploaded)
+        return Accepted(
+            told["id"],
+            told["declaration_number"],
+            told["deadline"],
+            uploaded,
+            self._draft().otp_requests,
+        )
 
     def prove_email(self, address: str, read_otp: Callable[[str], str]) -> None:
         """Ask for the code and send back what arrives. A request that was repeated because its answer was
-        lost has made more than one code, of which only the newest counts."""
-        before = self.retries
-        try:
-            self.request_otp()
-        except ProblemSeen as problem:
-            if problem.name != "otp-too-many" or self.retries == before:
-                raise
+        lost has made more than one code, of which only the newest counts; a code that never comes is asked
+        for again."""
+        self._request_another_otp()
         for _ in _until(10.0):
             try:
                 self.confirm_otp(read_otp(address))
                 return
+            except NotInTime:
+                self._request_another_otp()
             except ProblemSeen as problem:
                 if self.view()["email_verified"]:
                     return
                 if problem.name not in ("otp-wrong", "otp-expired"):
                     raise
         raise NotInTime("the e-mail address could not be confirmed")
+
+    def _request_another_otp(self) -> None:
+        """Ask for a code; being told "too many" is fine when earlier answers were lost."""
+        draft, before = self._draft(), self.retries
+        try:
+            self.request_otp()
+        except ProblemSeen as problem:
+            if problem.name != "otp-too-many" or (self.retries == before and not draft.otp_requests):
+                raise
+        draft.otp_requests += 1 + self.retries - before
 
     # --- waiting ---------------------------------------------------------------------------------
 

@@ -30,9 +30,7 @@ def _held(registration_id: UUID) -> dict[str, str]:
 @blueprint.response(201, shapes.Started)
 def start(body: dict[str, Any]) -> Any:
     """Start a draft. The answer hands out the resume token, once."""
-    view = services().write(
-        "registration", "start", language=body.get("language", "vi"), client=services().caller()
-    )
+    view = services().write("registration", "start", language=body.get("language", "vi"))
     view = {**view, "resume_token": services().open(view["sealed_resume_token"])}
     return view, 201, {"Location": url_for("registrations.get", registration_id=view["id"])}
 

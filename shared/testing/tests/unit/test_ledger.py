@@ -30,7 +30,15 @@ def found() -> Found:
                 {"account_id": "a", "cause": "session", "state": "active", "issued": False},
             ]
         },
-        messages=[{"recipient": PHONE, "cause_event_id": "e", "channel": "sms", "purpose": "credentials"}],
+        messages=[
+            {
+                "recipient": PHONE,
+                "cause_event_id": "e",
+                "channel": "sms",
+                "purpose": "credentials",
+                "state": "sent",
+            }
+        ],
         sms=[{"to": PHONE, "text": "Mat khau: x"}],
         emails=[
             {"to": EMAIL, "purpose": purpose, "message_id": f"<{purpose}>"}
@@ -89,6 +97,18 @@ def test_a_password_that_replaced_one_lost_on_its_way_may_be_sent(promise, found
     found.sms.append({"to": PHONE, "text": "Mat khau: y"})
 
     assert problems(promise, found) == []
+
+
+def test_an_e_mail_that_may_or_may_not_have_gone_out_is_unknown_an_sms_is_lost(promise, found):
+    notice = {"recipient": EMAIL, "cause_event_id": "f", "channel": "email", "purpose": "password_changed"}
+    found.messages.append({**notice, "state": "unknown"})
+    found.emails.pop()
+    report = judge([promise], set(), found)
+    assert (report.is_clean, len(report.unknown)) == (True, 1)
+
+    found.messages[0]["state"] = "unknown"
+    found.sms.clear()
+    assert problems(promise, found) == ["lost"]
 
 
 def test_a_status_that_is_not_the_promised_one_is_lost(promise, found):
