@@ -1,11 +1,13 @@
 """Fixtures for all tests: real servers of this run's own, throw-away databases and vhosts, the whole product.
 
-They are started when a test first asks for them, once a run, under ``.run/test``. What the run found
-running it leaves running; what it started it stops.
+They are started when a test first asks for them, once a run, under ``.run/test`` (or VSSID_TEST_RUN).
+What the tests started stops with the last run that uses it; what was running before stays.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import itertools
 import os
 import subprocess
@@ -27,12 +29,20 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def instance() -> Iterator[Instance]:
-    """The installation of this run, nothing of it started yet."""
+    """The installation of this run, nothing of it started yet. Runs side by side share it."""
     instance = Instance(RUN)
-    found_running = bool(instance.strays())
-    yield instance
-    if not found_running:
-        instance.down()
+    instance.run.mkdir(parents=True, exist_ok=True)
+    ours = instance.run / "started_by_tests"
+    with (instance.run / "users.lock").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        if not instance.strays():
+            ours.touch()
+        yield instance
+        with contextlib.suppress(BlockingIOError):  # somebody else still uses it
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if ours.exists():
+                instance.down()
+                ours.unlink()
 
 
 @pytest.fixture(scope="session")
