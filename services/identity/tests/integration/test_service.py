@@ -412,12 +412,12 @@ def test_a_change_needs_the_password_in_use_and_a_token(house: House, officer: s
         house.change_password("made up", OWN_PASSWORD, "another password")
 
 
-def test_the_same_change_fifty_times_at_once_is_one_change_and_one_notice(house: House, officer: str) -> None:
+def test_the_same_change_many_times_at_once_is_one_change_and_one_notice(house: House, officer: str) -> None:
     data = verified(house, officer)
     token = house.log_in(data["person"]["code"], data["password"])["token"]
-    with ThreadPoolExecutor(50) as threads:
+    with ThreadPoolExecutor(12) as threads:
         sessions = list(
-            threads.map(lambda _: house.change_password(token, data["password"], OWN_PASSWORD), range(50))
+            threads.map(lambda _: house.change_password(token, data["password"], OWN_PASSWORD), range(12))
         )
     assert all(not session["must_change_password"] for session in sessions)
     states = house.rows(
