@@ -86,10 +86,10 @@ def vhost(servers: Instance) -> Iterator[Vhost]:
 
 def migrate(service: str, dsn: str) -> None:
     """Make the tables of a service, as its deployment does."""
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "shared.migrate", service],
         env={**os.environ, "DATABASE_URL": dsn},
-        check=True,
         capture_output=True,
         text=True,
     )
+    assert done.returncode == 0, done.stderr

@@ -53,6 +53,7 @@ def test_of_nothing(): assert False, "not asked for"
 def ask(folder: Path, *arguments: str, tests: str = TESTS) -> Result:
     """Run the command on a document and tests of its own."""
     (folder / "promises.md").write_text(DOCUMENT)
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:pytest_nameko\n")
     (folder / f"test_{folder.name}.py").write_text(tests)  # another name each time: pytest imports it
     options = ["--document", str(folder / "promises.md"), "--tests", str(folder)]
     return CliRunner().invoke(main, [*options, *arguments])
