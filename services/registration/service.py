@@ -36,6 +36,8 @@ RESUME_TOKEN_BYTES = 32
 
 
 class RegistrationService:
+    """A citizen's application, from the draft to the account that works."""
+
     name = "registration"
 
     db = Database()
@@ -46,6 +48,7 @@ class RegistrationService:
 
     @rpc(writes=True)
     def start(self, tx: Any, **request: Any) -> dict[str, Any]:
+        """Step 1. Hands out the resume token, sealed to the gateway; only its hash is kept."""
         asked = schemas.load(schemas.Start, request)
         token = secrets.token_urlsafe(RESUME_TOKEN_BYTES)
         storage = Storage(tx)
@@ -60,6 +63,7 @@ class RegistrationService:
 
     @rpc
     def get(self, **request: Any) -> dict[str, Any]:
+        """The registration as its citizen sees it."""
         key = self.key(schemas.load(schemas.Held, request))
         with self.db.transaction() as tx:
             storage = Storage(tx)
@@ -67,6 +71,7 @@ class RegistrationService:
 
     @rpc
     def save_declaration(self, **request: Any) -> dict[str, Any]:
+        """Step 2. Asks identity about the citizen between two transactions."""
         asked = schemas.load(schemas.SaveDeclaration, request)
         key, today = self.key(asked), now().astimezone(use_cases.VIETNAM).date()
         with self.db.transaction() as tx:
@@ -82,6 +87,7 @@ class RegistrationService:
 
     @rpc
     def attach_photo(self, **request: Any) -> dict[str, Any]:
+        """Step 3. Inspects the upload between two transactions. A caller without the key deletes nothing."""
         asked = schemas.load(schemas.AttachPhoto, request)
         key, inspection = self.key(asked), inspection_of(self.config.settings)
         with self.db.transaction() as tx:
@@ -101,6 +107,7 @@ class RegistrationService:
 
     @rpc
     def choose_agency(self, **request: Any) -> dict[str, Any]:
+        """Step 4, the agency and the e-mail."""
         asked = schemas.load(schemas.ChooseAgency, request)
         key = self.key(asked)
         with self.db.transaction() as tx:
@@ -112,6 +119,7 @@ class RegistrationService:
 
     @rpc
     def request_email_otp(self, **request: Any) -> dict[str, Any]:
+        """Step 4, a code to the e-mail. Counted outside any transaction."""
         key, settings = self.key(schemas.load(schemas.Held, request)), self.config.settings
         with self.db.transaction() as tx:
             draft = use_cases.hold(Storage(tx), key).ready_for_otp()
@@ -131,6 +139,7 @@ class RegistrationService:
 
     @rpc
     def confirm_email_otp(self, **request: Any) -> dict[str, Any]:
+        """Step 4, the code tried. A failed try is committed before it is refused."""
         asked = schemas.load(schemas.ConfirmEmailOtp, request)
         key, code = self.key(asked), self.opened(asked["sealed_otp"])
         with self.db.transaction() as tx:
@@ -145,6 +154,7 @@ class RegistrationService:
 
     @rpc(writes=True)
     def submit(self, tx: Any, **request: Any) -> dict[str, Any]:
+        """Submit the declaration; again, the same answer."""
         asked, settings = schemas.load(schemas.Submit, request), self.config.settings
         application = use_cases.submit(
             Storage(tx),
@@ -158,12 +168,14 @@ class RegistrationService:
 
     @rpc(writes=True)
     def cancel(self, tx: Any, **request: Any) -> dict[str, Any]:
+        """Close a draft, or ask the case to close."""
         storage = Storage(tx)
         key = self.key(schemas.load(schemas.Held, request))
         return shown(storage, use_cases.cancel(storage, key, now=now()))
 
     @rpc
     def timeline(self, **request: Any) -> dict[str, Any]:
+        """What happened and what comes next."""
         key = self.key(schemas.load(schemas.Held, request))
         with self.db.transaction() as tx:
             return schemas.timeline(use_cases.hold(Storage(tx), key))
@@ -172,6 +184,7 @@ class RegistrationService:
 
     @rpc
     def agencies(self, **request: Any) -> dict[str, Any]:
+        """Agencies by province and by a part of the name, however it is typed."""
         asked = schemas.load(schemas.Agencies, request)
         with self.db.transaction() as tx:
             found = Storage(tx).agencies(
@@ -181,6 +194,7 @@ class RegistrationService:
 
     @rpc
     def administrative_units(self, **request: Any) -> dict[str, Any]:
+        """The provinces, or the communes of ``parent``."""
         asked = schemas.load(schemas.AdministrativeUnits, request)
         with self.db.transaction() as tx:
             found = Storage(tx).administrative_units(parent=asked["parent"] or None)
@@ -190,31 +204,37 @@ class RegistrationService:
 
     @on_event(identity_events.CHECKED)
     def note_check(self, tx: Any, event: Any) -> None:
+        """The case is open; the register's answer may have come later than step 2."""
         data = event.data
         use_cases.note_check(Storage(tx), data["registration_id"], outcome=data["outcome"], at=data["at"])
 
     @on_event(identity_events.SUPPLEMENT_REQUESTED)
     def ask_supplement(self, tx: Any, event: Any) -> None:
+        """The officer needs something more."""
         data = event.data
         text = data["note"] or ", ".join(data["items"]) or None
         use_cases.note_supplement(Storage(tx), data["registration_id"], text=text, at=event.time)
 
     @on_event(identity_events.VERIFIED)
     def note_verified(self, tx: Any, event: Any) -> None:
+        """The identity is verified."""
         use_cases.note_verified(Storage(tx), event.data["registration_id"], at=event.data["at"])
 
     @on_event(identity_events.REJECTED)
     def note_rejected(self, tx: Any, event: Any) -> None:
+        """Rejected: phone and code are free again."""
         data = event.data
         use_cases.note_rejected(Storage(tx), data["registration_id"], reason=data["reason"], at=event.time)
 
     @on_event(identity_events.CLOSED)
     def note_closed(self, tx: Any, event: Any) -> None:
+        """Cancelled or expired: phone and code are free again."""
         data = event.data
         use_cases.note_closed(Storage(tx), data["registration_id"], reason=data["reason"], at=event.time)
 
     @on_event(credentials_events.ISSUED)
     def note_issued(self, tx: Any, event: Any) -> None:
+        """The account has its first password. Reissues belong to no registration."""
         if event.data["registration_id"] is not None:
             use_cases.note_issued(Storage(tx), event.data["registration_id"], at=event.time)
 
@@ -231,19 +251,23 @@ class RegistrationService:
 
     @job(use_cases.EXPIRY_JOB, lease_seconds=30)
     def pass_deadline(self, due: Any) -> Any:
+        """The deadline of the visit has come."""
         return lambda tx: use_cases.pass_deadline(Storage(tx), UUID(due.key), now=now())
 
     @job(use_cases.REMINDER_JOB, lease_seconds=30)
     def remind(self, due: Any) -> Any:
+        """The deadline is near."""
         return lambda tx: use_cases.remind(Storage(tx), UUID(due.key.split()[0]), now=now())
 
     # -- parties outside --
 
     @property
     def sealer(self) -> Sealer:
+        """The keys of this process."""
         return sealer_of(self.config.settings)
 
     def key(self, asked: dict[str, Any]) -> Key:
+        """What the caller shows to hold a registration."""
         return Key(asked["registration_id"], hash_of(self.opened(asked["sealed_resume_token"])))
 
     def opened(self, sealed: str) -> str:
@@ -287,10 +311,12 @@ class RegistrationService:
 
 
 def now() -> datetime:
+    """The time, in UTC."""
     return datetime.now(UTC)
 
 
 def hash_of(token: str) -> bytes:
+    """What is kept of a resume token, which is random and long: plain SHA-256."""
     return hashlib.sha256(token.encode()).digest()
 
 

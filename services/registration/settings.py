@@ -9,6 +9,13 @@ from shared.settings import CommonSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(CommonSettings):
+    """Registration seals to the gateway and to notification, and opens what the gateway sealed to it."""
+
+    seal_private: str = field(
+        metadata={"help": "Own private key (X25519, base64). E-mail codes are hashed with it, too."}
+    )
+    seal_public_gateway: str = field(metadata={"help": "Public key of the gateway (base64)."})
+    seal_public_notification: str = field(metadata={"help": "Public key of notification (base64)."})
     database_url: str = field(metadata={"help": "The own database: postgresql://…"})
     redis_url: str = field(metadata={"help": "Counters of how many codes were asked for: redis://…"})
     objects_dir: str = field(metadata={"help": "The object folder shared with the gateway and identity."})

@@ -13,6 +13,7 @@ from services.registration.service import RegistrationService
 from services.registration.settings import Settings
 from services.registration.tests.examples import declared
 from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, ServiceUnknown
+from shared.settings import SettingsInvalid, load
 from shared.testing.processes import free_port
 
 
@@ -23,6 +24,9 @@ def service() -> Any:
         database_url="postgresql://127.0.0.1",
         redis_url=f"redis://127.0.0.1:{free_port()}/0",
         objects_dir="/nowhere",
+        seal_private="k",
+        seal_public_gateway="k",
+        seal_public_notification="k",
     )
     made: Any = RegistrationService()
     made.config = SimpleNamespace(settings=settings)
@@ -56,3 +60,10 @@ def test_a_register_check_that_fails_is_unavailable_never_a_mismatch(failure: Ex
     assert made.ask_register(uuid4(), declared()).outcome == "unavailable"
     assert asked["deadline_seconds"] == 2.0
     assert asked["personal_number"] == "001190123456"
+
+
+def test_a_missing_key_is_named_at_start() -> None:
+    with pytest.raises(SettingsInvalid) as refusal:
+        load(Settings, {})
+    missing = {problem.variable for problem in refusal.value.problems}
+    assert {"SEAL_PRIVATE", "SEAL_PUBLIC_GATEWAY", "SEAL_PUBLIC_NOTIFICATION", "OBJECTS_DIR"} <= missing
