@@ -1,1 +1,1 @@
-"""The services, each its own process and database. They never import each other: they meet in ``shared.events``."""
+"""The services, each its own process and database; they never import each other, only ``shared.events``."""

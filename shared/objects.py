@@ -10,15 +10,15 @@ import hashlib
 import io
 import os
 import re
-import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 from uuid import UUID
 
 import uuid_utils
+
+from shared.off_hub import off_hub
 
 Answer = TypeVar("Answer")
 
@@ -67,7 +67,7 @@ class FolderObjects:
         if not PREFIX.fullmatch(prefix):
             raise ValueError("a prefix is lower-case letters, digits and dashes")
         stream = io.BytesIO(content) if isinstance(content, bytes) else content
-        return _off_the_hub(lambda: self._put(stream, prefix, max_bytes))
+        return off_hub(lambda: self._put(stream, prefix, max_bytes))
 
     def open(self, ref: str) -> BinaryIO:
         """The object's bytes as a stream, to be closed. Raises ``ObjectUnknown``."""
@@ -83,7 +83,7 @@ class FolderObjects:
             with self.open(ref) as stream:
                 return stream.read()
 
-        return _off_the_hub(read)
+        return off_hub(read)
 
     def delete(self, ref: str) -> None:
         """Remove it; one that is gone already is no error. A malformed ``ref`` is ``ObjectUnknown``."""
@@ -141,13 +141,3 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _off_the_hub(function: Callable[[], Answer]) -> Answer:
-    """Disk work in a native thread when this process runs on eventlet, else directly."""
-    eventlet: Any = sys.modules.get("eventlet")
-    if eventlet is None or not eventlet.patcher.is_monkey_patched("socket"):
-        return function()
-    from eventlet import tpool
-
-    return tpool.execute(function)  # type: ignore[no-any-return]

@@ -6,6 +6,7 @@ Sets what must be set before anything else is imported: green threads, and a psy
 import os
 
 os.environ["PSYCOPG_WAIT_FUNC"] = "wait_select"
+os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # the system resolver, in a thread: no second one to be imported
 import eventlet
 import eventlet.debug
 

@@ -36,7 +36,7 @@ class Circuit:
             self._let_probe_pass()
         try:
             yield
-        except BaseException:       # also a time-out or a killed green thread: a probe must be given back
+        except BaseException:  # also a time-out or a killed green thread: a probe must be given back
             self._note_failure(probe)
             raise
         finally:

@@ -52,8 +52,8 @@ class Question:
 
     request_id: UUID
     full_name: str
-    birth_value: str            # yyyy-mm-dd, yyyy-mm or yyyy
-    document_kind: str          # cccd, cmnd or passport
+    birth_value: str  # yyyy-mm-dd, yyyy-mm or yyyy
+    document_kind: str  # cccd, cmnd or passport
     document_number: str
     personal_number: str | None = None
 
@@ -240,7 +240,7 @@ class Credential:
     account_id: UUID
     state: CredentialState
     password_hash: str = field(repr=False)
-    valid_until: datetime | None = None     # of an issued one
+    valid_until: datetime | None = None  # of an issued one
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from services.identity.settings import Settings
 from services.identity.throttle import Throttle
 from services.identity.tokens import Tokens
 from shared.cache import Limiter
-from shared.messaging.off_hub import off_hub
+from shared.off_hub import off_hub
 from shared.sealed import SealBroken, Sealer
 
 

@@ -93,7 +93,7 @@ class PopulationRegister:
                 status, content = response.status_code, _read(response)
         except (httpx.HTTPError, eventlet.Timeout) as error:
             failure = type(error).__name__
-        if failure:     # raised outside, so that no trace carries the request
+        if failure:  # raised outside, so that no trace carries the request
             raise RegisterAway(failure)
         if status in REFUSALS:
             return RegisterAnswer(REFUSALS[status])

@@ -99,7 +99,7 @@ class CasePhoto(OneCase):
 
 
 class Confirmation(OneCase):
-    papers_checked = fields.Raw(load_default=False, allow_none=True)    # only a plain true counts
+    papers_checked = fields.Raw(load_default=False, allow_none=True)  # only a plain true counts
 
 
 class Rejection(OneCase):

@@ -58,7 +58,7 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
             fresh = use_cases.change_password(
                 Storage(tx), session, used, chosen, session_id=new_id(), now=now()
             )
-    except domain.TokenInvalid:     # another change came first: perhaps this very request, sent twice
+    except domain.TokenInvalid:  # another change came first: perhaps this very request, sent twice
         with db.transaction() as tx:
             repeated = use_cases.find_repeated_change(Storage(tx), claims)
         if repeated is None:
@@ -67,9 +67,7 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
     return _session_reply(parts, fresh)
 
 
-def _answer_again(
-    db: Database, parts: Parts, account: Account, credential: Credential, *, new: str
-) -> Reply:
+def _answer_again(db: Database, parts: Parts, account: Account, credential: Credential, *, new: str) -> Reply:
     """Whoever knows the password that was set may have a session, as by logging in."""
     if not parts.passwords.is_right(credential.password_hash, new):
         raise domain.TokenInvalid

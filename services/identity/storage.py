@@ -177,9 +177,7 @@ class Storage:
 
     def add_close_request(self, registration_id: UUID, reason: str, at: datetime) -> None:
         """The first request counts."""
-        self.tx.run(
-            self.ADD_CLOSE_REQUEST, {"registration_id": registration_id, "reason": reason, "at": at}
-        )
+        self.tx.run(self.ADD_CLOSE_REQUEST, {"registration_id": registration_id, "reason": reason, "at": at})
 
     CLOSE_REQUEST = "SELECT reason FROM close_requests WHERE registration_id = %(registration_id)s"
 

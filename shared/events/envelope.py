@@ -64,8 +64,12 @@ class EventType:
     ``EventType("identity.verified.v1", {"person_id": Id(), "at": Moment()})``
     """
 
-    def __init__(self, name: str, data_fields: Mapping[str, fields.Field[Any]]) -> None:
+    def __init__(
+        self, name: str, data_fields: Mapping[str, fields.Field[Any]], *, listened: bool = True
+    ) -> None:
         self.name = name
+        self.listened = listened
+        """Whether some listener must hear it: then it stays in the outbox while no queue is bound for it."""
         self.publisher: str = name.split(".")[0]
         self.schema: Schema = schema_of(name, data_fields)
         REGISTRY[name] = self

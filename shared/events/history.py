@@ -14,4 +14,5 @@ IMPORTED = EventType(
         "rows": Count(),
         "as_of": Moment(),
     },
+    listened=False,
 )

@@ -49,7 +49,7 @@ class Link:
         self._setups: list[Setup] = []
         self._when_down: list[Callable[[], None]] = []
         self._writes: queue.SimpleQueue[tuple[int, Write] | None] = queue.SimpleQueue()
-        self._connection: amqp.Connection | None = None
+        self._connection: Any = None
         self._stopping = threading.Event()
         self._up = threading.Event()
         self.generation = 0
@@ -109,17 +109,8 @@ class Link:
             pause = RECONNECT_SECONDS[0]
             self._read_until_lost(connection)
 
-    def _connect(self) -> amqp.Connection:
-        parts = parse_url(self._url)
-        connection = amqp.Connection(
-            host=f"{parts['hostname']}:{parts['port'] or 5672}",
-            userid=parts["userid"] or "guest",
-            password=parts["password"] or "guest",
-            virtual_host=parts["virtual_host"] or "/",
-            heartbeat=HEARTBEAT_SECONDS,
-            connect_timeout=CONNECT_SECONDS,
-            client_properties={"connection_name": self._name},
-        )
+    def _connect(self) -> Any:
+        connection = _connection(self._url, self._name, heartbeat=HEARTBEAT_SECONDS)
         self.generation += 1
         try:
             connection.connect()
@@ -137,7 +128,7 @@ class Link:
         log.info("broker connected", link=self._name, generation=self.generation)
         return connection
 
-    def _read_until_lost(self, connection: amqp.Connection) -> None:
+    def _read_until_lost(self, connection: Any) -> None:
         try:
             while self._connection is connection:
                 connection.drain_events()
@@ -147,7 +138,7 @@ class Link:
         finally:
             self._discard(connection)
 
-    def _write_until_lost(self, connection: amqp.Connection, generation: int) -> None:
+    def _write_until_lost(self, connection: Any, generation: int) -> None:
         try:
             while self._connection is connection:
                 try:
@@ -195,6 +186,33 @@ def send_together(connection: amqp.Connection) -> Iterator[None]:
         transport._write = send
     if frames:
         send(b"".join(frames))
+
+
+@contextlib.contextmanager
+def channel(url: str) -> Iterator[amqp.Channel]:
+    """A channel of a connection of its own, for deployment and operators: publishing waits for its confirm.
+
+    Closing it puts back what was taken and not acknowledged.
+    """
+    connection = _connection(url, "tool", heartbeat=0, confirm_publish=True)
+    connection.connect()
+    try:
+        yield connection.channel()
+    finally:
+        connection.close()
+
+
+def _connection(url: str, name: str, **options: Any) -> amqp.Connection:
+    parts = parse_url(url)
+    return amqp.Connection(
+        host=f"{parts['hostname']}:{parts['port'] or 5672}",
+        userid=parts["userid"] or "guest",
+        password=parts["password"] or "guest",
+        virtual_host=parts["virtual_host"] or "/",
+        connect_timeout=CONNECT_SECONDS,
+        client_properties={"connection_name": name},
+        **options,
+    )
 
 
 def publish_frames(

@@ -8,47 +8,24 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import amqp
-from kombu.utils.url import parse_url
-
 from shared.messaging import topology
-from shared.messaging.connection import message
+from shared.messaging.connection import channel, message
 from shared.messaging.listener import ATTEMPT, ERROR_ID, FAILED_AT, REASON
-
-
-@contextmanager
-def _channel(url: str) -> Iterator[amqp.Channel]:
-    parts = parse_url(url)
-    connection = amqp.Connection(
-        host=f"{parts['hostname']}:{parts['port'] or 5672}",
-        userid=parts["userid"],
-        password=parts["password"],
-        virtual_host=parts["virtual_host"] or "/",
-        connect_timeout=10,
-        confirm_publish=True,
-    )
-    connection.connect()
-    try:
-        yield connection.channel()
-    finally:
-        connection.close()
 
 
 def counts(url: str, listeners: list[str]) -> dict[str, int]:
     """How many dead letters each listener has."""
-    with _channel(url) as channel:
-        return {name: channel.queue_declare(f"{name}.dead", passive=True).message_count for name in listeners}
+    with channel(url) as asking:
+        return {name: asking.queue_declare(f"{name}.dead", passive=True).message_count for name in listeners}
 
 
 def show(url: str, listener: str, limit: int = 100) -> list[dict[str, Any]]:
     """The dead letters of a listener: event id, type, reason, attempts, error id. Never the body."""
-    found = []
-    with _channel(url) as channel:
-        while len(found) < limit and (letter := channel.basic_get(f"{listener}.dead")) is not None:
+    found: list[dict[str, Any]] = []
+    with channel(url) as asking:
+        while len(found) < limit and (letter := asking.basic_get(f"{listener}.dead")) is not None:
             headers = letter.properties.get("application_headers") or {}
             found.append(
                 {
@@ -70,12 +47,12 @@ def replay(url: str, listener: str, limit: int = 10_000) -> int:
     by a crash in between is dropped by the inbox.
     """
     replayed = 0
-    with _channel(url) as channel:
-        while replayed < limit and (letter := channel.basic_get(f"{listener}.dead")) is not None:
+    with channel(url) as asking:
+        while replayed < limit and (letter := asking.basic_get(f"{listener}.dead")) is not None:
             headers = letter.properties.get("application_headers") or {}
             kept = {k: v for k, v in headers.items() if not k.startswith("x-")}
             body = letter.body if isinstance(letter.body, bytes) else letter.body.encode()
-            channel.basic_publish(
+            asking.basic_publish(
                 message(
                     body,
                     {
@@ -90,7 +67,7 @@ def replay(url: str, listener: str, limit: int = 10_000) -> int:
                 mandatory=True,
                 timeout=10,
             )
-            channel.basic_ack(letter.delivery_tag)
+            asking.basic_ack(letter.delivery_tag)
             replayed += 1
     return replayed
 

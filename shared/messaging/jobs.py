@@ -124,15 +124,16 @@ class Jobs(Entrypoint):  # type: ignore[misc]
                     self,
                     (functools.partial(self._in_hand, due),),
                     {},
-                    handle_result=lambda _ctx, result, exc_info: (self._one_less() or result, exc_info),
+                    handle_result=self._one_less,
                 )
             if not claimed or self._running >= self.workers:
                 self._wake.wait(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
                 self._wake.clear()
 
-    def _one_less(self) -> None:
+    def _one_less(self, _ctx: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
         self._running -= 1
         self._wake.set()
+        return result, exc_info
 
     def _claim(self, limit: int) -> list[Claimed]:
         try:

@@ -148,7 +148,11 @@ class Listener(Entrypoint):  # type: ignore[misc]
         """Handle, then acknowledge the batch at once. When that is not possible the broker delivers again."""
         current = self.runtime.consuming.generation
         deliveries = [d for d in deliveries if d.generation == current]
-        if not deliveries or not self._handled(deliveries):
+        if not deliveries:
+            return
+        if not self._handled(deliveries):
+            if not self._stopping.wait(AWAY_SECONDS[0]) and current == self.runtime.consuming.generation:
+                self.runtime.consuming.reset()  # so that what was not acknowledged is delivered again
             return
         channel, last = self._channel, deliveries[-1]
         if channel is None or last.generation != self.runtime.consuming.generation:
@@ -163,63 +167,51 @@ class Listener(Entrypoint):  # type: ignore[misc]
     def _handled(self, deliveries: Sequence[Delivery]) -> bool:
         """Bring each delivery to an end: effects committed, put off, or dead-lettered. False when the
         process stops, or the connection is lost, before that."""
-        work, events = [], []
+        readable: list[tuple[Delivery, Event]] = []
         for delivery in deliveries:
             try:
-                events.append(from_amqp(delivery.headers, delivery.body))
-                work.append(delivery)
-            except EventInvalid as error:
-                if not self._put_aside(delivery, error, permanent=True):
+                readable.append((delivery, from_amqp(delivery.headers, delivery.body)))
+            except EventInvalid as invalid:
+                if not self._put_aside(delivery, invalid, permanent=True):
                     return False
-        error = self._attempt(events)
-        if error is None:
+        try:
+            self._attempt([event for _, event in readable])
             return True
-        if isinstance(error, _Abandoned):
+        except _Abandoned:
             return False
-        if len(events) == 1:
-            return self._put_aside(work[0], error, permanent=isinstance(error, Refused))
-        for delivery, event in zip(work, events, strict=True):
-            error = self._attempt([event])
-            if isinstance(error, _Abandoned):
-                return False
-            if error is not None and not self._put_aside(
-                delivery, error, permanent=isinstance(error, Refused)
-            ):
-                return False
-        return True
+        except Exception as failure:
+            if len(readable) > 1:
+                return all(self._handled([delivery]) for delivery, _ in readable)
+            return self._put_aside(readable[0][0], failure, permanent=isinstance(failure, Refused))
 
-    def _attempt(self, events: list[Event]) -> BaseException | None:
+    def _attempt(self, events: list[Event]) -> None:
         """Handle the events in one transaction, as often as conflicts and absences make necessary.
-        Returns the handler's error, or ``_Abandoned``."""
+        Raises the handler's error, or ``_Abandoned``."""
         if not events:
-            return None
+            return
         pause = AWAY_SECONDS[0]
         generation = self.runtime.consuming.generation
-        while True:
-            started = time.perf_counter()
-            error = self._run_worker(events)
-            if error is None:
-                metrics.event_handler_seconds.labels(self.queue).observe(time.perf_counter() - started)
-                metrics.event_batch_size.labels(self.queue).observe(len(events))
-                metrics.events_handled_total.labels(self.queue, "handled").inc(len(events))
-                return None
+        started = time.perf_counter()
+        while (error := self._run_worker(events)) is not None:
             if is_conflict(error):
                 time.sleep(random.uniform(0.0, 0.05))  # noqa: S311 - jitter
             elif is_away(error):
                 log.warning("database away; listening stops", listener=self.queue, error=type(error).__name__)
-                if self._stopping.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
-                    return _Abandoned()
+                self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 pause = min(pause * 2, AWAY_SECONDS[1])
             else:
-                return error
-            if generation != self.runtime.consuming.generation or self._stopping.is_set():
-                return _Abandoned()
+                raise error
+            if self._stopping.is_set() or generation != self.runtime.consuming.generation:
+                raise _Abandoned
+        metrics.event_handler_seconds.labels(self.queue).observe(time.perf_counter() - started)
+        metrics.event_batch_size.labels(self.queue).observe(len(events))
+        metrics.events_handled_total.labels(self.queue, "handled").inc(len(events))
 
-    def _run_worker(self, events: list[Event]) -> BaseException | None:
+    def _run_worker(self, events: list[Event]) -> Exception | None:
         """One Nameko worker for the batch; never raises."""
         database: Database = self.runtime.database
         ended: threading.Event = threading.Event()
-        result: list[BaseException | None] = [None]
+        result: list[Exception | None] = [None]
 
         def work(handler: Callable[[Transaction, Event], None]) -> None:
             try:
@@ -237,7 +229,7 @@ class Listener(Entrypoint):  # type: ignore[misc]
 
     # -- putting aside -----------------------------------------------------------------------------------
 
-    def _put_aside(self, delivery: Delivery, error: BaseException, *, permanent: bool) -> bool:
+    def _put_aside(self, delivery: Delivery, error: Exception, *, permanent: bool) -> bool:
         """Send it to a wait queue, or to the dead letters when trying again is useless or was enough.
         False when the broker did not confirm, so that it must not be acknowledged."""
         attempt = delivery.attempt + 1

@@ -131,5 +131,5 @@ def outgoing(event: Written) -> Outgoing:
         body=event.body,
         headers=event.headers,
         message_id=event.id,
-        mandatory=getattr(known, "listened", True),
+        mandatory=known is None or known.listened,
     )

@@ -27,6 +27,8 @@ import httpx
 import stamina
 from kombu.utils.url import parse_url
 
+from shared.messaging.connection import channel
+
 EVENTS = "vssid.events"
 RETRY = "vssid.retry"
 RETURN = "vssid.return"
@@ -124,27 +126,15 @@ def declare(url: str, wanted: Iterable[Queue]) -> None:
 
     Raises ``amqp.exceptions.PreconditionFailed`` when a queue of that name has another shape.
     """
-    parts = parse_url(url)
-    connection = amqp.Connection(
-        host=f"{parts['hostname']}:{parts['port'] or 5672}",
-        userid=parts["userid"],
-        password=parts["password"],
-        virtual_host=parts["virtual_host"] or "/",
-        connect_timeout=10,
-    )
-    connection.connect()
-    try:
-        channel = connection.channel()
+    with channel(url) as declaring:
         for name, kind in EXCHANGES.items():
-            channel.exchange_declare(name, kind, durable=True, auto_delete=False)
+            declaring.exchange_declare(name, kind, durable=True, auto_delete=False)
         for queue in wanted:
-            channel.queue_declare(
+            declaring.queue_declare(
                 queue.name, durable=True, auto_delete=False, exclusive=False, arguments=queue.arguments
             )
             for exchange, key in queue.bindings:
-                channel.queue_bind(queue.name, exchange, key)
-    finally:
-        connection.close()
+                declaring.queue_bind(queue.name, exchange, key)
 
 
 def set_limits(url: str, management_url: str) -> None:

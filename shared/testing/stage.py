@@ -19,13 +19,14 @@ from shared.database import written
 from shared.events.envelope import REGISTRY
 from shared.messaging import topology
 from shared.messaging.calls import CallFailed, RpcClient
-from shared.messaging.connection import Link
+from shared.messaging.connection import Link, channel
 from shared.messaging.publisher import Outcome, Publisher
 from shared.messaging.relay import outgoing
 from shared.testing.processes import ROOT, ServiceProcess, until
 
 MODULE = "shared.tests.integration.stages.services"
 KIT = ROOT / "shared/messaging/migrations"
+WAITING = "SELECT FROM outbox UNION ALL SELECT FROM jobs WHERE failed_at IS NULL LIMIT 1"
 
 
 class Stage:
@@ -41,11 +42,12 @@ class Stage:
         self.processes: dict[str, ServiceProcess] = {}
         self.environments: dict[str, dict[str, str]] = {}
         """More environment for a service's processes; set before ``up``."""
+        self._services = importlib.import_module(MODULE)
         self.client = RpcClient(self.vhost.amqp_url, f"test-{name}")
 
     def up(self) -> None:
         """Declare, migrate, start."""
-        services = importlib.import_module(MODULE)
+        services = self._services
         for dsn in self.databases.values():
             with psycopg.connect(dsn, autocommit=True) as connection:
                 for migration in sorted(KIT.glob("*.sql")):
@@ -129,7 +131,7 @@ class Stage:
             connection.execute(sql.encode(), params)
 
     def effects(self, what: str, prefix: str = "") -> list[str]:
-        """The items that had an effect, as often as they had it. ``counted`` stands at first, else at second."""
+        """The items that had an effect, as often as they had it; ``counted`` is an effect at ``first``."""
         service = "first" if what == "counted" else "second"
         rows = self.rows(
             service,
@@ -138,19 +140,40 @@ class Stage:
         )
         return sorted(row["item"] for row in rows)
 
-    def until_effects(self, what: str, items: list[str], prefix: str, within_seconds: float = 20.0) -> None:
-        """Wait until exactly these items had the effect, once each; then look once more, a second later.
+    def until_effects(self, what: str, items: list[str], prefix: str, within_seconds: float = 60.0) -> None:
+        """Wait until exactly these items had the effect, once each, and nothing is under way any more.
 
-        Raises ``AssertionError`` that says how many were lost, doubled or unasked.
+        Raises ``AssertionError`` that says how many were lost, doubled or unasked, once that is certain.
         """
-        wanted = sorted(items)
-        until(
-            lambda: self.effects(what, prefix) == wanted,
-            within_seconds,
-            lambda: f"{what}: {self.difference(what, items, prefix)}",
-        )
-        time.sleep(1.0)
-        assert self.effects(what, prefix) == wanted, f"{what}: {self.difference(what, items, prefix)}"
+        wanted = Counter(items)
+
+        def decided() -> bool:
+            found = Counter(self.effects(what, prefix))
+            return bool(found - wanted) or (self._at_rest() and Counter(self.effects(what, prefix)) == found)
+
+        until(decided, within_seconds, lambda: f"{what}, under way: {self.difference(what, items, prefix)}")
+        assert Counter(self.effects(what, prefix)) == wanted, self.difference(what, items, prefix)
+
+    def until_rest(self, within_seconds: float = 60.0) -> None:
+        """Wait until nothing is under way."""
+        until(self._at_rest, within_seconds, "the stage does not come to rest")
+
+    def _at_rest(self) -> bool:
+        """Nothing waits in outboxes, jobs or queues, and that for two seconds."""
+        for pause in (0.0, 1.0, 1.0):
+            time.sleep(pause)
+            if any(self.rows(service, WAITING) for service in self.databases) or self._queued():
+                return False
+        return True
+
+    def _queued(self) -> bool:
+        queues = topology.queues([self._services.FirstService, self._services.SecondService])
+        with channel(self.vhost.amqp_url) as asking:
+            return any(
+                asking.queue_declare(queue.name, passive=True).message_count
+                for queue in queues
+                if not queue.name.endswith(".dead")
+            )
 
     def difference(self, what: str, items: list[str], prefix: str) -> str:
         """Lost, doubled and unasked effects, counted."""

@@ -82,15 +82,6 @@ def _forget_failed() -> None:
     Listener._put_aside = lambda self, delivery, error, permanent: True  # type: ignore[method-assign]
 
 
-def _poison_spoils_its_batch() -> None:
-    def spoiled(self: Listener, deliveries: Any) -> bool:
-        events = [listener.from_amqp(d.headers, d.body) for d in deliveries]
-        error = self._attempt(events)
-        return error is None or all(self._put_aside(d, error, permanent=False) for d in deliveries)
-
-    Listener._handled = spoiled  # type: ignore[method-assign]
-
-
 def _no_idempotency() -> None:
     rpc.once = lambda tx, method, key, kwargs, handler: handler(tx=tx, **kwargs)
 
@@ -105,7 +96,6 @@ DEFECTS: dict[str, Callable[[], None]] = {
     "no outbox": _no_outbox,
     "acknowledged before commit": _acknowledge_before_commit,
     "failed events forgotten": _forget_failed,
-    "poison spoils its batch": _poison_spoils_its_batch,
     "no idempotency": _no_idempotency,
 }
 

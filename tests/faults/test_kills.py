@@ -52,7 +52,7 @@ def test_services_killed_at_random_lose_and_double_nothing(make_stage: StageMake
     accepted = killed_at_random(stage, KILLS, SEED)
     assert len(accepted) > 10 * KILLS
     for what in ("count", "follow", "counted"):
-        stage.until_effects(what, accepted, "kill-", within_seconds=60.0)
+        stage.until_effects(what, accepted, "kill-")
 
 
 @pytest.mark.planted("F1")
@@ -60,7 +60,7 @@ def test_an_acknowledgement_before_the_commit_is_seen_as_loss(make_stage: StageM
     stage = make_stage(defect="acknowledged before commit")
     accepted = killed_at_random(stage, KILLS, SEED)
     with pytest.raises(AssertionError, match=r"lost [1-9]"):
-        stage.until_effects("counted", accepted, "kill-", within_seconds=20.0)
+        stage.until_effects("counted", accepted, "kill-")
 
 
 def crashed_once(stage: Stage, service: str, mark: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_crash_at_the_worst_point_has_one_effect(
     stage = make_stage(crash_at=point, crashing=service)
     crashed_once(stage, service, tmp_path / "mark")
     for what in ("count", "follow", "counted"):
-        stage.until_effects(what, ["crash-1"], "crash-", within_seconds=60.0)
+        stage.until_effects(what, ["crash-1"], "crash-")
 
 
 @pytest.mark.planted("F2")
@@ -108,4 +108,4 @@ def test_a_missing_outbox_or_inbox_is_seen_after_a_crash(
     stage = make_stage(defect=defect, crash_at=point, crashing=service)
     crashed_once(stage, service, tmp_path / "mark")
     with pytest.raises(AssertionError, match=seen):
-        stage.until_effects("count", ["crash-1"], "crash-", within_seconds=25.0)
+        stage.until_effects("count", ["crash-1"], "crash-")

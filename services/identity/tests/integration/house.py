@@ -212,9 +212,7 @@ class House:
         return [data for kind, data in self._heard if kind == event_type and data.get(name) == wanted]
 
     def until_told(self, event_type: str, registration_id: object, count: int = 1) -> list[Any]:
-        self.until(
-            lambda: len(self.told(event_type, registration_id)) >= count, f"{event_type} was not told"
-        )
+        self.until(lambda: len(self.told(event_type, registration_id)) >= count, f"{event_type} was not told")
         return self.told(event_type, registration_id)
 
     def _take(self) -> None:

@@ -114,7 +114,7 @@ def test_while_the_register_drips_its_answer_other_calls_go_on(house: House) -> 
         house.call("public_keys")
         assert not slow.done()
         assert slow.result() == {"outcome": "unavailable"}
-    assert time.monotonic() - started < 3.5     # the drip takes 4 s; ours is 2 s from first to last byte
+    assert time.monotonic() - started < 3.5  # the drip takes 4 s; ours is 2 s from first to last byte
 
 
 def test_a_register_that_is_down_is_left_alone_then_probed_and_used_again(house: House) -> None:

@@ -41,9 +41,7 @@ def opened(storage: FakeStorage, outcome: Outcome = Outcome.MATCHED, **changes: 
 
 
 def confirmed(storage: FakeStorage, case: Case) -> Case:
-    return use_cases.confirm_case(
-        storage, OFFICER, case.id, papers_checked=True, person_id=uuid4(), now=NOW
-    )
+    return use_cases.confirm_case(storage, OFFICER, case.id, papers_checked=True, person_id=uuid4(), now=NOW)
 
 
 def outcomes_told(storage: FakeStorage) -> list[str]:
@@ -91,9 +89,7 @@ def test_a_check_made_for_another_registration_is_not_believed(storage: FakeStor
 def late(storage: FakeStorage, case: Case, answer: RegisterAnswer, tries: int = 1) -> None:
     check = RegisterCheck(uuid4(), case.registration_id, "late_check", "identity.check_register", NOW)
     use_cases.begin_register_check(storage, check)
-    use_cases.record_register_answer(
-        storage, case, check, answer, tries=tries, retry_seconds=60, now=NOW
-    )
+    use_cases.record_register_answer(storage, case, check, answer, tries=tries, retry_seconds=60, now=NOW)
 
 
 def test_a_late_answer_stands_on_the_case_and_is_told(storage: FakeStorage) -> None:
