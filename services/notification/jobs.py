@@ -1,4 +1,4 @@
-"""What runs on leases: sending one message, settling one that was never answered; and recording receipts."""
+"""What runs on leases: sending a message, settling one that was never answered; and recording receipts."""
 
 from __future__ import annotations
 
@@ -151,8 +151,13 @@ def _speak(outside: Outside, message: Message, begin: Callable[[], None]) -> Out
 
 
 def settle_unknown(storage_of: StorageOf, due: Due) -> Record:
-    """Settle the message ``due.key`` whose answer never came."""
+    """Settle the message ``due.key``, whose answer never came, by a receipt."""
     return lambda tx: use_cases.settle_unknown(storage_of(tx), UUID(due.key), now())
+
+
+def report_unknown(storage_of: StorageOf, due: Due) -> Record:
+    """The message ``due.key`` has had its time: settle it, or report that there was no answer."""
+    return lambda tx: use_cases.report_unknown(storage_of(tx), UUID(due.key), now())
 
 
 def record_receipts(

@@ -102,10 +102,15 @@ class NotificationService:
         """Send one message, once."""
         return jobs.send_message(self.db, MessageStorage, self.outside, due)
 
-    @job("settle_unknown", lease_seconds=30, workers=1)
+    @job("settle_unknown", lease_seconds=10, workers=1)
     def settle_unknown(self, due: jobs.Due) -> jobs.Record:
-        """Settle a message that was never answered."""
+        """A receipt may be about a message that was never answered."""
         return jobs.settle_unknown(MessageStorage, due)
+
+    @job("report_unknown", lease_seconds=10, workers=1)
+    def report_unknown(self, due: jobs.Due) -> jobs.Record:
+        """A message was not answered in time."""
+        return jobs.report_unknown(MessageStorage, due)
 
     @rpc
     def messages(self, **request: Any) -> dict[str, Any]:

@@ -224,7 +224,9 @@ def record(
             storage.add_parts(message_id, provider_ids)
             storage.set_state(message_id, State.UNKNOWN, reason, now)
             storage.erase_secret(message_id)
-            _look_again(storage, message_id, now, receipt_wait_seconds)
+            _due(storage, "report_unknown", message_id, now, receipt_wait_seconds)
+            if _strays(storage, message):
+                _due(storage, "settle_unknown", message_id, now, IN_FLIGHT_SECONDS)
 
 
 # ---- settling: what receipts say -----------------------------------------------------------------------
@@ -244,30 +246,44 @@ def note_receipts(storage: Storage, receipts: Sequence[Receipt], now: datetime) 
         elif kept.is_new:
             for message in storage.open_messages(receipt.phone):
                 if message.state is State.UNKNOWN:
-                    _look_again(storage, message.id, now, IN_FLIGHT_SECONDS)
+                    _due(storage, "settle_unknown", message.id, now, IN_FLIGHT_SECONDS)
 
 
 def settle_unknown(storage: Storage, message_id: UUID, now: datetime) -> None:
-    """Settle a message whose answer never came by a receipt for its phone that belongs to no other message;
-    without one report it failed, so that whoever caused it can act (a credential is replaced, never resent).
+    """Settle a message whose answer never came by a receipt for its phone that belongs to no other message.
+    Where two such messages to one phone are open, a receipt could be either's and settles neither."""
+    _settle(storage, message_id, now, again="settle_unknown")
 
-    It stays ``unknown``: a still later receipt is heard. Where two such messages to one phone are open, a
-    receipt could be either's and settles neither.
-    """
-    message = storage.message(message_id)
-    if message is None or message.state is not State.UNKNOWN:
+
+def report_unknown(storage: Storage, message_id: UUID, now: datetime) -> None:
+    """Report a message failed of which no receipt came in time, so that whoever caused it can act: a
+    credential is replaced, never resent. It stays ``unknown``: a still later receipt is heard."""
+    if _settle(storage, message_id, now, again="report_unknown"):
         return
-    strays = _strays(storage, message)
-    rivals = [m for m in storage.open_messages(message.recipient) if m.id != message_id] if strays else []
-    if strays and not rivals:
-        storage.add_parts(message_id, [receipt.provider_id for receipt in strays])
-        _send_off(storage, message, now)
-        _join_receipts(storage, message_id, now)
-    elif any(rival.state is State.SENDING for rival in rivals):
-        _look_again(storage, message_id, now, IN_FLIGHT_SECONDS)
-    elif message.reason != NO_ANSWER:
+    message = storage.message(message_id)
+    if message is not None and message.reason != NO_ANSWER:
         storage.set_state(message_id, State.UNKNOWN, NO_ANSWER, now)
         _publish(storage, FAILED, message, NO_ANSWER, now)
+
+
+def _settle(storage: Storage, message_id: UUID, now: datetime, *, again: str) -> bool:
+    """Whether it is settled, or will be looked at ``again`` once another message to the phone has its answer."""
+    message = storage.message(message_id)
+    if message is None or message.state is not State.UNKNOWN:
+        return True
+    strays = _strays(storage, message)
+    if not strays:
+        return False
+    rivals = [rival for rival in storage.open_messages(message.recipient) if rival.id != message_id]
+    if any(rival.state is State.SENDING for rival in rivals):
+        _due(storage, again, message_id, now, IN_FLIGHT_SECONDS)
+        return True
+    if rivals:
+        return False
+    storage.add_parts(message_id, [receipt.provider_id for receipt in strays])
+    _send_off(storage, message, now)
+    _join_receipts(storage, message_id, now)
+    return True
 
 
 def _strays(storage: Storage, message: Message) -> list[Receipt]:
@@ -277,9 +293,8 @@ def _strays(storage: Storage, message: Message) -> list[Receipt]:
     return storage.stray_receipts(message.recipient, begun_at)
 
 
-def _look_again(storage: Storage, message_id: UUID, now: datetime, seconds: float) -> None:
-    at = now + timedelta(seconds=seconds)
-    outbox.add(storage.tx, outbox.Due("settle_unknown", key=str(message_id), at=at))
+def _due(storage: Storage, kind: str, message_id: UUID, now: datetime, seconds: float) -> None:
+    outbox.add(storage.tx, outbox.Due(kind, key=str(message_id), at=now + timedelta(seconds=seconds)))
 
 
 def _join_receipts(storage: Storage, message_id: UUID, now: datetime) -> None:

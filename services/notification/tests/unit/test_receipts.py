@@ -92,8 +92,11 @@ def test_without_a_receipt_an_unanswered_message_is_reported_failed_and_still_he
 ) -> None:
     message_id = begun(storage)
     record(storage, message_id, Unknown("connection_lost"))
-    use_cases.settle_unknown(storage, message_id, LATER)
-    use_cases.settle_unknown(storage, message_id, LATER)
+    (due,) = storage.tx.due("report_unknown")
+    assert due.at == LATER
+    use_cases.settle_unknown(storage, message_id, LATER)        # without a receipt this says nothing
+    use_cases.report_unknown(storage, message_id, LATER)
+    use_cases.report_unknown(storage, message_id, LATER)
     assert storage.held[message_id].state is State.UNKNOWN
     assert published(storage) == ["failed"]
     assert storage.tx.events("notification.failed.v1")[0].data["reason"] == "no_answer"
@@ -109,7 +112,7 @@ def test_without_a_receipt_an_unanswered_message_is_reported_failed_and_still_he
 def test_a_failure_reported_for_want_of_an_answer_is_not_reported_twice(storage: FakeMessages) -> None:
     message_id = begun(storage)
     record(storage, message_id, Unknown("connection_lost"))
-    use_cases.settle_unknown(storage, message_id, LATER)
+    use_cases.report_unknown(storage, message_id, LATER)
     use_cases.note_receipts(storage, [receipt("never-told", delivered=False)], LATER)
     use_cases.settle_unknown(storage, message_id, LATER)
     assert storage.held[message_id].state is State.FAILED
@@ -132,9 +135,10 @@ def test_a_receipt_waits_while_a_message_to_the_phone_is_on_its_way(storage: Fak
     record(storage, first, Unknown("response_timeout"))
     second = begun(storage)
     use_cases.note_receipts(storage, [receipt("p2")], NOW)
-    use_cases.settle_unknown(storage, first, LATER)
+    use_cases.report_unknown(storage, first, LATER)
     assert storage.held[first].state is State.UNKNOWN
     assert published(storage) == []
+    assert storage.tx.due("report_unknown")[-1].at == LATER + timedelta(seconds=2)
     record(storage, second, Sent(("p2",)))
     assert storage.held[second].state is State.DELIVERED
 
@@ -147,6 +151,20 @@ def test_a_receipt_that_could_be_of_either_of_two_messages_settles_neither(stora
     use_cases.settle_unknown(storage, first, LATER)
     assert storage.held[first].state is State.UNKNOWN
     assert storage.held[second].state is State.UNKNOWN
+    use_cases.report_unknown(storage, first, LATER)
+    assert published(storage) == ["failed"]
+
+
+def test_a_receipt_that_came_before_its_message_was_given_up_settles_it_soon(storage: FakeMessages) -> None:
+    message_id = begun(storage)
+    use_cases.note_receipts(storage, [receipt("never-told")], NOW)
+    record(storage, message_id, Unknown("interrupted"))
+    (due,) = storage.tx.due("settle_unknown")
+    assert due.at == NOW + timedelta(seconds=2)
+    use_cases.settle_unknown(storage, message_id, due.at)
+    assert storage.held[message_id].state is State.DELIVERED
+    use_cases.report_unknown(storage, message_id, LATER)
+    assert published(storage) == ["sent", "delivered"]
 
 
 def test_a_receipt_older_than_the_attempt_says_nothing_about_it(storage: FakeMessages) -> None:

@@ -112,7 +112,7 @@ def test_a_worker_killed_after_it_began_leaves_a_message_that_is_not_resent(
     assert stage.message(message_id).state is State.UNKNOWN
     assert stage.message(message_id).sealed_secret is None
     assert stage.channel.texts == []
-    (due,) = stage.storage.tx.due("settle_unknown")
+    (due,) = stage.storage.tx.due("report_unknown")
     assert due.at == examples.NOW + timedelta(seconds=15)
 
 
