@@ -22,14 +22,18 @@ from shared import health, logs
 from shared.messaging.calls import RpcClient
 from shared.objects import FolderObjects
 from shared.sealed import Sealer
-from shared.settings import load
+from shared.settings import SettingsInvalid, load
 
 PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
-    """Read the settings, then serve until told to stop."""
-    settings = load(Settings)
+    """Serve until told to stop; 2 when the settings are wrong, 1 when the worker died."""
+    try:
+        settings = load(Settings)
+    except SettingsInvalid as error:
+        print(error, file=sys.stderr)
+        return 2
     logs.configure("gateway", settings.log_level)
     server = Granian(
         target="services.gateway",

@@ -10,12 +10,13 @@ from typing import Any
 from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
+from prometheus_client import Histogram
 
 from services.gateway import problems
 from services.gateway.resources import account, places, registrations, staff
 from services.gateway.rpc import Services
 from services.gateway.shapes import ProblemShape
-from shared import logs, tracing
+from shared import logs, metrics, tracing
 
 log = logs.get(__name__)
 JSON_MAX_BYTES = 64 * 1024
@@ -28,6 +29,13 @@ HEADERS = {
     "Strict-Transport-Security": "max-age=31536000",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+http_seconds = Histogram(
+    "vssid_http_seconds",
+    "Time to answer a request, by the route's template",
+    ["method", "route", "status"],
+    buckets=metrics.SECONDS,
+    registry=metrics.REGISTRY,
+)
 Start = Callable[..., Any]
 
 
@@ -145,12 +153,9 @@ def _finish(response: Response) -> Response:
     context = tracing.current()
     if context:
         response.headers["X-Request-Id"] = context.trace_id
-    elapsed = time.monotonic() - g.get("started", time.monotonic())
-    log.info(
-        "request",
-        method=request.method,
-        route=request.url_rule.rule if request.url_rule else "-",
-        status=response.status_code,
-        ms=round(elapsed * 1000, 1),
-    )
+    seconds = time.monotonic() - g.get("started", time.monotonic())
+    route = request.url_rule.rule if request.url_rule else "-"
+    status = response.status_code
+    http_seconds.labels(request.method if route != "-" else "-", route, status).observe(seconds)
+    log.info("request", method=request.method, route=route, status=status, ms=round(seconds * 1000, 1))
     return response

@@ -12,12 +12,13 @@ def test_the_openapi_document_is_served(gateway):
     assert "/v1/registrations/{registration_id}/submission" in document["paths"]
 
 
-def test_the_gateway_is_alive_and_ready(product):
+def test_the_gateway_is_alive_ready_and_measured(product, gateway):
     ops = product.endpoints()["ops"]["gateway"]
 
     assert httpx.get(f"{ops}/healthz").status_code == 200
     assert httpx.get(f"{ops}/readyz").status_code == 200
-    assert "vssid_" in httpx.get(f"{ops}/metrics").text
+    httpx.get(f"{gateway}/v1/agencies")
+    assert 'route="/v1/agencies"' in httpx.get(f"{ops}/metrics").text
 
 
 def test_a_trace_of_the_caller_is_kept_in_the_answer(gateway):

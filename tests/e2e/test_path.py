@@ -146,6 +146,7 @@ def test_the_timeline_is_sent_again_only_when_it_changed(client, new_citizen, of
     assert changed.json()["next"]["step"] == "log_in"
 
 
+@pytest.mark.proves("G9")
 def test_a_draft_can_be_left_resumed_and_stepped_back_in(client, new_client, new_citizen):
     citizen = new_citizen()
     client.start()
