@@ -56,7 +56,9 @@ class Process:
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Process]:
     running = Process(tmp_path)
-    until(lambda: answers(running.ops + "/healthz") and answers(running.http + "/x"), START_SECONDS)
+    until(
+        lambda: answers(running.ops + "/healthz") and answers(running.http + "/x"), START_SECONDS, "no start"
+    )
     yield running
     running.process.terminate()
     try:
@@ -81,8 +83,8 @@ def test_without_a_broker_it_lives_is_not_ready_and_answers_503_by_its_deadline(
 def test_killed_it_leaves_no_worker_behind(gateway):
     gateway.process.send_signal(signal.SIGKILL)
 
-    until(lambda: not answers(gateway.http + "/x"), 10)
-    until(lambda: not answers(gateway.ops + "/healthz"), 10)
+    until(lambda: not answers(gateway.http + "/x"), 10, "the worker still answers")
+    until(lambda: not answers(gateway.ops + "/healthz"), 10, "the ops port still answers")
 
 
 def test_told_to_stop_it_ends_without_complaint(gateway):
