@@ -267,7 +267,7 @@ def report_unknown(storage: Storage, message_id: UUID, now: datetime) -> None:
 
 
 def _settle(storage: Storage, message_id: UUID, now: datetime, *, again: str) -> bool:
-    """Whether it is settled, or will be looked at ``again`` once another message to the phone has its answer."""
+    """Whether it is settled, or will be looked at ``again`` once a rival for the receipt has its answer."""
     message = storage.message(message_id)
     if message is None or message.state is not State.UNKNOWN:
         return True

@@ -270,5 +270,8 @@ def test_killed_again_and_again_while_sending_no_message_is_sent_twice_and_none_
         sms, mail = texts[to(event, "sms").lstrip("+")], mails[to(event, "email")]
         assert sms == (1 if states["sms"] == "delivered" else 0), (states, sms)
         assert mail == 1 if states["email"] == "sent" else mail <= 1, (states, mail)
+    log = stage.process.log.read_text()
+    private = [word for event in events for word in (to(event, "sms")[3:], to(event, "email"), password_of(event))]
+    assert not [word for word in private if word in log]
     unknown = [state for event in events for state in stage.states(event).values() if state == "unknown"]
     assert len(unknown) <= KILLS * IN_FLIGHT
