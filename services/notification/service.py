@@ -97,9 +97,16 @@ class NotificationService:
         """Something happened to an account."""
         use_cases.tell_account(MessageStorage(tx), event)
 
-    @job("send_message", lease_seconds=20, workers=8, attempts=30)
-    def send_message(self, due: jobs.Due) -> jobs.Record | None:
-        """Send one message, once."""
+    # A kind of job for each channel: where one is away, the other is not held up.
+
+    @job("send_sms", lease_seconds=20, workers=8, attempts=30)
+    def send_sms(self, due: jobs.Due) -> jobs.Record | None:
+        """Send one SMS, once."""
+        return jobs.send_message(self.db, MessageStorage, self.outside, due)
+
+    @job("send_email", lease_seconds=20, workers=8, attempts=30)
+    def send_email(self, due: jobs.Due) -> jobs.Record | None:
+        """Send one e-mail, once."""
         return jobs.send_message(self.db, MessageStorage, self.outside, due)
 
     @job("settle_unknown", lease_seconds=10, workers=1)

@@ -153,7 +153,7 @@ def _write(
             account_id=event.data.get("account_id"),
         )
         if storage.add_message(message, event.time):
-            outbox.add(storage.tx, outbox.Due("send_message", key=str(message.id), at=event.time))
+            outbox.add(storage.tx, outbox.Due(f"send_{channel}", key=str(message.id), at=event.time))
 
 
 # ---- sending: what the job does around the channel -----------------------------------------------------

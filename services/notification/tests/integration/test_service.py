@@ -34,8 +34,8 @@ KEYS = generate_keypair()
 SEALER = Sealer({"notification": KEYS.public})
 SECONDS = 20.0
 KILLS = 3
-IN_FLIGHT = 8
-"""Messages that one process has on their way at once: the workers of the job."""
+IN_FLIGHT = 16
+"""Messages that one process has on their way at once: the workers of both jobs."""
 
 SETTLED = """
 SELECT count(*) AS rows FROM message
@@ -235,6 +235,18 @@ def test_a_lost_mail_connection_after_the_dot_is_not_sent_again(stage: Stage) ->
     assert len(stage.mail.messages(to=to(event, "email"))) == 1
 
 
+def test_an_smsc_that_does_not_answer_holds_up_no_email(stage: Stage) -> None:
+    stage.smsc.control(withhold_responses=True)
+    events = [credentials(number) for number in range(30)]
+    stage.publish(*events)
+    out = "SELECT count(*) AS rows FROM message WHERE cause_event_id = ANY(%(causes)s) AND state = 'sent'"
+    causes = [event.id for event in events]
+    until(lambda: stage.rows(out, causes=causes)[0]["rows"] == 30, SECONDS, "e-mails wait for the SMSC")
+    assert stage.rows(SETTLED, causes=causes)[0]["rows"] < 60      # the SMS do still wait
+    stage.smsc.control(withhold_responses=False)
+    until(lambda: stage.rows(SETTLED, causes=causes)[0]["rows"] == 60, 40.0, stage.process.tail)
+
+
 def test_messages_tells_states_only(stage: Stage) -> None:
     event = credentials()
     stage.publish(event)
@@ -271,7 +283,7 @@ def test_killed_again_and_again_while_sending_no_message_is_sent_twice_and_none_
         assert sms == (1 if states["sms"] == "delivered" else 0), (states, sms)
         assert mail == 1 if states["email"] == "sent" else mail <= 1, (states, mail)
     log = stage.process.log.read_text()
-    private = [word for event in events for word in (to(event, "sms")[3:], to(event, "email"), password_of(event))]
-    assert not [word for word in private if word in log]
+    private = [(to(event, "sms")[3:], to(event, "email"), password_of(event)) for event in events]
+    assert not [word for words in private for word in words if word in log]
     unknown = [state for event in events for state in stage.states(event).values() if state == "unknown"]
     assert len(unknown) <= KILLS * IN_FLIGHT
