@@ -85,8 +85,8 @@ class Link:
 
     def write(self, work: Write, generation: int | None = None) -> None:
         """Queue ``work``, which sends frames, for the writer. It is dropped when the connection it was meant
-        for (``generation``) is gone. Raises ``LinkDown`` when there is none."""
-        if not self._up.is_set():
+        for (``generation``) is gone. Without ``generation`` it raises ``LinkDown`` when there is none."""
+        if generation is None and not self._up.is_set():
             raise LinkDown(self._name)
         self._writes.put((self.generation if generation is None else generation, work))
 

@@ -25,7 +25,6 @@ from shared import logs, metrics, tracing
 from shared.database import Database, Transaction, is_away, is_conflict
 from shared.events.envelope import Event, EventInvalid, EventType, from_amqp
 from shared.messaging import topology
-from shared.messaging.connection import LinkDown
 from shared.messaging.publisher import Outcome, Outgoing
 from shared.messaging.runtime import Runtime
 from shared.refusals import Refused
@@ -157,10 +156,7 @@ class Listener(Entrypoint):  # type: ignore[misc]
         channel, last = self._channel, deliveries[-1]
         if channel is None or last.generation != self.runtime.consuming.generation:
             return
-        try:
-            self.runtime.consuming.write(lambda: channel.basic_ack(last.tag, multiple=True), last.generation)
-        except LinkDown:
-            log.info("acknowledged nothing: the broker is gone", listener=self.queue)
+        self.runtime.consuming.write(lambda: channel.basic_ack(last.tag, multiple=True), last.generation)
 
     # -- handling ----------------------------------------------------------------------------------------
 

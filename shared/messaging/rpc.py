@@ -157,10 +157,7 @@ class RpcServer(SharedExtension):  # type: ignore[misc]
         """Tell the broker that the call is over."""
         channel = self._consumer
         if channel is not None and call.generation == self.runtime.consuming.generation:
-            try:
-                self.runtime.consuming.write(lambda: channel.basic_ack(call.tag), call.generation)
-            except LinkDown:
-                log.info("a call is not acknowledged: the broker is gone", method=call.method)
+            self.runtime.consuming.write(lambda: channel.basic_ack(call.tag), call.generation)
 
     def _open_replies(self, connection: amqp.Connection) -> None:
         self._replies = connection.channel()
@@ -366,10 +363,12 @@ def once(tx: Transaction, method: str, key: str, kwargs: Mapping[str, Any], hand
     """Execute under an idempotency key: the first call executes and leaves its reply, in the same
     transaction; a later one gets that reply; one at the same time waits for the first.
 
-    Raises ``IdempotencyKeyReused`` when the request differs. Sealed fields do not count: a sealed box is
-    different each time it is made.
+    Raises ``IdempotencyKeyReused`` when the request differs. Sealed fields do not count, a sealed box being
+    different each time it is made; nor does ``client``, from where the request came.
     """
-    plain = {name: value for name, value in kwargs.items() if not name.startswith("sealed_")}
+    plain = {
+        name: value for name, value in kwargs.items() if name != "client" and not name.startswith("sealed_")
+    }
     request_hash = hashlib.sha256(json.dumps(plain, sort_keys=True, default=_plain).encode()).digest()
     if tx.run(CLAIM_KEY, {"method": method, "key": key, "hash": request_hash}):
         result = handler(tx=tx, **kwargs)

@@ -58,7 +58,7 @@ def test_services_killed_at_random_lose_and_double_nothing(make_stage: StageMake
 @pytest.mark.planted("F1")
 def test_an_acknowledgement_before_the_commit_is_seen_as_loss(make_stage: StageMaker) -> None:
     stage = make_stage(defect="acknowledged before commit")
-    accepted = killed_at_random(stage, KILLS, SEED)
+    accepted = killed_at_random(stage, KILLS // 2, SEED)
     with pytest.raises(AssertionError, match=r"lost [1-9]"):
         stage.until_effects("counted", accepted, "kill-")
 
