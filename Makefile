@@ -98,6 +98,9 @@ docs: setup ## Generate the API documents in docs/
 	$(PY) -c "from services.gateway.app import create; \
 	    print(create(None, None).test_client().get('/openapi.json').text, end='')" > docs/openapi.json.new
 	mv docs/openapi.json.new docs/openapi.json
+	$(PY) -m shared.settings > docs/settings.md.new
+	mv docs/settings.md.new docs/settings.md
+	$(PY) -m tests.promises write
 
 clean: ## Stop every installation under .run, and remove its data and all caches
 	@if [ -x $(PY) ]; then for ports in $$(find .run -maxdepth 2 -name ports.json 2>/dev/null); do \
