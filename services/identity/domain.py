@@ -243,6 +243,19 @@ class Credential:
     valid_until: datetime | None = None  # of an issued one
 
 
+def registration_of(cause: str) -> UUID:
+    """The registration for which a first password was made."""
+    return UUID(cause.partition(" ")[0])
+
+
+def cause_of_replacement(cause: str, at_most: int) -> str | None:
+    """What a first password is made for: a registration, and, when it replaces one that did not arrive, the
+    how-manieth replacement it is (``<registration>``, ``<registration> 1``, …). None after ``at_most``."""
+    registration_id, _, number = cause.partition(" ")
+    following = int(number or 0) + 1
+    return f"{registration_id} {following}" if following <= at_most else None
+
+
 @dataclass(frozen=True)
 class Session:
     """One log-in. ``ended_at`` is set when the password it began with was replaced."""

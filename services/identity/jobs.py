@@ -67,7 +67,7 @@ def issue_credential(parts: Parts, due: Due) -> Record:
         use_cases.issue_credential(
             Storage(tx),
             UUID(due.payload["account_id"]),
-            UUID(due.payload["registration_id"]),
+            due.key,
             made,
             now=issued_at,
             valid_hours=parts.settings.first_password_hours,

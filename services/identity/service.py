@@ -20,8 +20,8 @@ from shared.messaging.rpc import rpc
 
 DELIVERY_STATES = {
     notification_events.SENT.name: "sent",
-    notification_events.DELIVERED.name: "delivered",
-    notification_events.FAILED.name: "failed",
+    notification_events.DELIVERED.name: use_cases.DELIVERED,
+    notification_events.FAILED.name: use_cases.FAILED,
 }
 
 
@@ -158,8 +158,14 @@ class IdentityService:
 
     @on_event(notification_events.SENT, notification_events.DELIVERED, notification_events.FAILED)
     def note_message(self, tx: Any, event: Event) -> None:
-        """How far the SMS with a password came."""
-        use_cases.note_delivery(Storage(tx), event.data, DELIVERY_STATES[event.type])
+        """How far the SMS with a password came; one that did not arrive is replaced."""
+        use_cases.note_delivery(
+            Storage(tx),
+            event.data,
+            DELIVERY_STATES[event.type],
+            replacements=self.parts.settings.first_password_replacements,
+            now=now(),
+        )
 
     # -- logging in -------------------------------------------------------------------------------
 

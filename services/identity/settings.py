@@ -49,6 +49,10 @@ class Settings(CommonSettings):
     first_password_hours: int = field(
         default=72, metadata={"help": "How long a first password may wait for its first use.", "least": 1}
     )
+    first_password_replacements: int = field(
+        default=3,
+        metadata={"help": "How often a first password whose SMS did not arrive is replaced.", "least": 0},
+    )
     hashes_at_once: int = field(
         default=2, metadata={"help": "Password hashes computed at once; not more than cores.", "least": 1}
     )

@@ -287,13 +287,21 @@ class Storage:
         row = self.tx.one(self.CREDENTIAL_FOR, {"account_id": account_id, "cause": cause})
         return _credential(row) if row else None
 
+    CAUSE_OF = "SELECT account_id, cause FROM credentials WHERE id = %(id)s"
+
+    def cause_of(self, credential_id: UUID) -> tuple[UUID, str] | None:
+        """Whose credential it is, and what it was made for."""
+        row = self.tx.one(self.CAUSE_OF, {"id": credential_id})
+        return (row["account_id"], row["cause"]) if row else None
+
     ADD_CREDENTIAL = """
         INSERT INTO credentials (id, account_id, cause, state, password_hash, made_at, valid_until)
         VALUES (%(id)s, %(account_id)s, %(cause)s, %(state)s, %(password_hash)s, %(at)s, %(valid_until)s)
     """
 
     def add_credential(self, credential: Credential, cause: str, at: datetime) -> None:
-        """A new one. ``cause``: the registration it is for, or the session in which it was set."""
+        """A new one. ``cause``: the registration it is for (``domain.cause_of_replacement``), or the session
+        in which it was set."""
         row = {**asdict(credential), "state": credential.state.value, "cause": cause, "at": at}
         self.tx.run(self.ADD_CREDENTIAL, row)
 
@@ -311,9 +319,9 @@ class Storage:
         WHERE id = %(id)s AND (delivery IS NULL OR delivery = 'sent')
     """
 
-    def note_delivery(self, credential_id: UUID, state: str) -> None:
-        """``sent`` gives way to ``delivered`` or ``failed``, which stay."""
-        self.tx.run(self.NOTE_DELIVERY, {"id": credential_id, "state": state})
+    def note_delivery(self, credential_id: UUID, state: str) -> bool:
+        """``sent`` gives way to ``delivered`` or ``failed``, which stay. False when nothing was written."""
+        return self.tx.run(self.NOTE_DELIVERY, {"id": credential_id, "state": state}) == 1
 
     START_SESSION = """
         INSERT INTO sessions (id, account_id, scope, started_at)

@@ -43,6 +43,7 @@ Position = tuple[datetime, UUID]
 PAGE_SIZE = 50
 CHECK_REGISTER = "check_register"
 ISSUE_CREDENTIAL = "issue_credential"
+DELIVERED, FAILED = "delivered", "failed"
 LONGEST_BACK_OFF = 16
 """The wait before the register is asked again doubles up to this many times the setting."""
 
@@ -81,9 +82,10 @@ class Storage(Protocol):
 
     def live_credentials(self, account_id: UUID) -> list[Credential]: ...
     def credential_for(self, account_id: UUID, cause: str) -> Credential | None: ...
+    def cause_of(self, credential_id: UUID) -> tuple[UUID, str] | None: ...
     def add_credential(self, credential: Credential, cause: str, at: datetime) -> None: ...
     def end_credentials(self, credential_ids: Sequence[UUID], at: datetime) -> int: ...
-    def note_delivery(self, credential_id: UUID, state: str) -> None: ...
+    def note_delivery(self, credential_id: UUID, state: str) -> bool: ...
 
     def start_session(self, session: Session, credential_id: UUID) -> bool: ...
     def session(self, session_id: UUID) -> Session | None: ...
@@ -430,8 +432,11 @@ def open_account(storage: Storage, verified: Mapping[str, Any], *, account_id: U
         ),
         now,
     )
-    payload = {"account_id": str(account.id), "registration_id": str(case.registration_id)}
-    outbox.add(storage.tx, outbox.Due(ISSUE_CREDENTIAL, str(case.registration_id), now, payload))
+    _issue_soon(storage, account.id, str(case.registration_id), now)
+
+
+def _issue_soon(storage: Storage, account_id: UUID, cause: str, now: datetime) -> None:
+    outbox.add(storage.tx, outbox.Due(ISSUE_CREDENTIAL, cause, now, {"account_id": str(account_id)}))
 
 
 @dataclass(frozen=True)
@@ -446,27 +451,29 @@ class FirstPassword:
 def issue_credential(
     storage: Storage,
     account_id: UUID,
-    registration_id: UUID,
+    cause: str,
     made: FirstPassword,
     *,
     now: datetime,
     valid_hours: int,
 ) -> None:
     """The first password exists from here on. One that was issued earlier and never used ends; the one in
-    use lives until the new one is first used. A registration has one, however often this runs."""
+    use lives until the new one is first used. A cause (``domain.cause_of_replacement``) has one, however
+    often this runs."""
     storage.lock_account(account_id)
     account = storage.account(account_id)
     if account is None:
         raise LookupError("a credential for an account that does not exist")
-    if storage.credential_for(account_id, str(registration_id)) is not None:
+    if storage.credential_for(account_id, cause) is not None:
         return
+    registration_id = domain.registration_of(cause)
     unused = [c.id for c in storage.live_credentials(account_id) if c.state is CredentialState.ISSUED]
     storage.end_credentials(unused, now)
     valid_until = now + timedelta(hours=valid_hours)
     issued = Credential(
         made.credential_id, account_id, CredentialState.ISSUED, made.password_hash, valid_until
     )
-    storage.add_credential(issued, str(registration_id), now)
+    storage.add_credential(issued, cause, now)
     data = {
         "credential_id": issued.id,
         "account_id": account.id,
@@ -486,10 +493,26 @@ def issue_credential(
     )
 
 
-def note_delivery(storage: Storage, message: Mapping[str, Any], state: str) -> None:
-    """Keep how far the SMS with a password came. Late or early, a final state is never undone."""
-    if message["credential_id"] is not None and message["channel"] == "sms":
-        storage.note_delivery(message["credential_id"], state)
+def note_delivery(
+    storage: Storage, message: Mapping[str, Any], state: str, *, replacements: int, now: datetime
+) -> None:
+    """Keep how far the SMS with a password came. Late or early, a final state is never undone. A password
+    that did not arrive, or of which nobody knows, is replaced by a new one, ``replacements`` times at most."""
+    credential_id = message["credential_id"]
+    if credential_id is None or message["channel"] != "sms":
+        return
+    if storage.note_delivery(credential_id, state) and state == FAILED:
+        _replace(storage, credential_id, replacements, now)
+
+
+def _replace(storage: Storage, credential_id: UUID, at_most: int, now: datetime) -> None:
+    found = storage.cause_of(credential_id)
+    if found is None:
+        return
+    account_id, cause = found
+    again = domain.cause_of_replacement(cause, at_most)
+    if again is not None and storage.end_credentials([credential_id], now):
+        _issue_soon(storage, account_id, again, now)
 
 
 # --- log-in and change of password ---------------------------------------------------------------
@@ -514,9 +537,12 @@ def find_account(storage: Storage, user: str) -> Candidate | None:
 def log_in(
     storage: Storage, account: Account, credential: Credential, *, session_id: UUID, now: datetime
 ) -> Session:
-    """A session, for a password that was right. Raises ``FirstPasswordExpired``, and ``LogInFailed`` when
-    the password was replaced in the meantime."""
+    """A session, for a password that was right. Whoever has a first password must have received it,
+    whatever is said of the SMS later. Raises ``FirstPasswordExpired``, and ``LogInFailed`` when the password
+    was replaced in the meantime."""
     session = Session(session_id, account, domain.scope_of(credential, now), now)
+    if credential.state is CredentialState.ISSUED:
+        storage.note_delivery(credential.id, DELIVERED)
     if not storage.start_session(session, credential.id):
         raise domain.LogInFailed
     return session

@@ -161,6 +161,10 @@ class FakeStorage:
         credential_id = self.causes.get((account_id, cause))
         return self.credentials[credential_id] if credential_id else None
 
+    def cause_of(self, credential_id: UUID) -> tuple[UUID, str] | None:
+        keys = (key for key, known in self.causes.items() if known == credential_id)
+        return next(keys, None)
+
     def add_credential(self, credential: Credential, cause: str, at: datetime) -> None:
         self.credentials[credential.id] = credential
         self.causes[credential.account_id, cause] = credential.id
@@ -172,9 +176,11 @@ class FakeStorage:
             self.credentials[credential_id] = ended
         return len(live)
 
-    def note_delivery(self, credential_id: UUID, state: str) -> None:
-        if credential_id in self.credentials and self.deliveries.get(credential_id) in (None, "sent"):
-            self.deliveries[credential_id] = state
+    def note_delivery(self, credential_id: UUID, state: str) -> bool:
+        if credential_id not in self.credentials or self.deliveries.get(credential_id) not in (None, "sent"):
+            return False
+        self.deliveries[credential_id] = state
+        return True
 
     def delivery(self, credential_id: UUID) -> str | None:
         """For tests: how far the message came."""
