@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from uuid import UUID
 
 import uuid_utils
@@ -17,6 +16,7 @@ from services.identity.settings import Settings
 from services.identity.throttle import Throttle
 from services.identity.tokens import Tokens
 from shared.cache import Limiter
+from shared.database import Database
 from shared.off_hub import off_hub
 from shared.sealed import SealBroken, Sealer
 
@@ -41,9 +41,8 @@ class Parts:
         raise RequestInvalid
 
 
-@lru_cache(maxsize=1)
-def parts_of(settings: Settings) -> Parts:
-    """The one set of parts of a process."""
+def parts_of(settings: Settings, _database: Database) -> Parts:
+    """The parts of a process. Raises ``SealKeyInvalid`` or ``ValueError`` for keys that are none."""
     circuit = Circuit(
         failures_to_open=settings.register_failures_to_open, open_seconds=settings.register_open_seconds
     )

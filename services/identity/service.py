@@ -6,14 +6,14 @@ from typing import Any
 
 from services.identity import jobs, schemas, sign_in, use_cases
 from services.identity.domain import Claims, Officer, Question, RegisterCheck
-from services.identity.parts import Parts, new_id, now, parts_of
+from services.identity.parts import new_id, now, parts_of
 from services.identity.storage import Storage
 from services.identity.tokens import staff_token_hash
 from shared.events import identity as identity_events
 from shared.events import notification as notification_events
 from shared.events import registration as registration_events
 from shared.events.envelope import Event
-from shared.messaging.dependencies import Config, Database
+from shared.messaging.dependencies import Database, Parts
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import rpc
@@ -31,12 +31,7 @@ class IdentityService:
     name = "identity"
 
     db = Database()
-    config = Config()
-
-    @property
-    def parts(self) -> Parts:
-        """The outside parties of this process."""
-        return parts_of(self.config.settings)
+    parts = Parts(parts_of)
 
     # -- the register -----------------------------------------------------------------------------
 

@@ -497,7 +497,7 @@ def note_delivery(
     storage: Storage, message: Mapping[str, Any], state: str, *, replacements: int, now: datetime
 ) -> None:
     """Keep how far the SMS with a password came. Late or early, a final state is never undone. A password
-    that did not arrive, or of which nobody knows, is replaced by a new one, ``replacements`` times at most."""
+    that did not arrive, or of which nobody knows, is replaced, ``replacements`` times at the most."""
     credential_id = message["credential_id"]
     if credential_id is None or message["channel"] != "sms":
         return

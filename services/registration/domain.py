@@ -303,9 +303,11 @@ class Registration:
         return known.entry_once("credentials_issued", at) if known.status is Status.VERIFIED else known
 
     def password_sent(self, at: datetime) -> Self:
-        """The SMS with the password went out: the application is completed, whatever else is late."""
+        """The SMS with the password went out: the application is completed, whatever else is late. After one
+        that failed it is told again: another password went out in its place."""
         known = self.issued(at)
-        if known.status is not Status.VERIFIED:
+        again = known.status is Status.COMPLETED and known.timeline[-1].step == "credentials_failed"
+        if not again and known.status is not Status.VERIFIED:
             return known
         return replace(known, status=Status.COMPLETED).entry("credentials_sent", at)
 

@@ -18,6 +18,7 @@ from services.identity.tests.register_server import reply, with_result
 from services.identity.tests.unit import samples
 from shared.events import notification as notification_events
 from shared.events import registration as registration_events
+from shared.events.envelope import EventType
 from shared.messaging.calls import CallRefused
 
 OWN_PASSWORD = "một con vịt xoè ra hai cái cánh"
@@ -295,27 +296,61 @@ def test_a_kill_between_confirmation_and_password_loses_and_doubles_nothing(
         assert [str(row["id"]) for row in live] == [told[0]["credential_id"]]
 
 
+def tell(house: House, kind: EventType, credential_id: str, channel: str = "sms") -> None:
+    """Notification tells of a message with or about a password, three times the same."""
+    message = {
+        "message_id": uuid.uuid4(),
+        "cause_event_id": uuid.uuid4(),
+        "purpose": "credentials",
+        "channel": channel,
+        "credential_id": uuid.UUID(credential_id),
+        "at": datetime.now(UTC),
+    }
+    event = kind.event(subject="message", correlation_id="message", at=datetime.now(UTC), data=message)
+    house.publish(event, times=3)
+
+
+def until_noted(house: House, credential_id: str, delivery: str) -> None:
+    noted = "SELECT FROM credentials WHERE id = %(id)s AND delivery = %(delivery)s"
+    house.until(lambda: house.rows(noted, id=credential_id, delivery=delivery), f"{delivery} was not noted")
+
+
 def test_what_notification_tells_of_the_sms_is_kept_with_the_password(house: House, officer: str) -> None:
     data = verified(house, officer)
     credential_id = data["issued"]["credential_id"]
-    for kind, channel in [
-        (notification_events.FAILED, "email"),
-        (notification_events.DELIVERED, "sms"),
-        (notification_events.SENT, "sms"),
-    ]:
-        message = {
-            "message_id": uuid.uuid4(),
-            "cause_event_id": uuid.uuid4(),
-            "purpose": "credentials",
-            "channel": channel,
-            "credential_id": uuid.UUID(credential_id),
-            "at": datetime.now(UTC),
-        }
-        house.publish(
-            kind.event(subject="message", correlation_id="message", at=datetime.now(UTC), data=message)
-        )
-    noted = "SELECT FROM credentials WHERE id = %(id)s AND delivery = 'delivered'"
-    house.until(lambda: house.rows(noted, id=credential_id), "the delivery was not noted")
+    tell(house, notification_events.FAILED, credential_id, channel="email")
+    tell(house, notification_events.DELIVERED, credential_id)
+    tell(house, notification_events.SENT, credential_id)
+    until_noted(house, credential_id, "delivered")
+
+
+def test_a_password_whose_sms_did_not_arrive_is_replaced_and_opens_nothing_any_more(
+    house: House, officer: str
+) -> None:
+    data = verified(house, officer)
+    user = data["person"]["code"]
+    tell(house, notification_events.FAILED, data["issued"]["credential_id"])
+    lost, issued = house.until_told("credentials.issued.v1", data["registration_id"], count=2)
+    assert lost["credential_id"] == data["issued"]["credential_id"]
+    assert issued["channels"] == lost["channels"]
+    password = house.notification.open(issued["sealed_secret"])
+    assert password != data["password"]
+    told = refused(house, "log_in", user=user, sealed_password=house.seal(data["password"]))
+    assert told.name == "LogInFailed"
+    assert house.log_in(user, password)["must_change_password"]
+
+
+def test_a_password_that_was_used_is_not_replaced_though_its_sms_is_said_to_have_failed(
+    house: House, officer: str
+) -> None:
+    data = verified(house, officer)
+    session = house.log_in(data["person"]["code"], data["password"])
+    tell(house, notification_events.FAILED, data["issued"]["credential_id"])
+    again = verified(house, officer)
+    tell(house, notification_events.FAILED, again["issued"]["credential_id"])
+    house.until_told("credentials.issued.v1", again["registration_id"], count=2)
+    assert len(house.told("credentials.issued.v1", data["registration_id"])) == 1
+    assert house.change_password(session["token"], data["password"], OWN_PASSWORD)["token"]
 
 
 # --- logging in ----------------------------------------------------------------------------------

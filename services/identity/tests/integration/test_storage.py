@@ -224,6 +224,8 @@ def test_live_credentials_come_newest_first_and_ended_ones_not_at_all(storage: A
     assert (kept.id, kept.state) == (own.id, CredentialState.ENDED)
     assert storage.credential_for(holder.id, "another") is None
     assert storage.credential_for(uuid4(), "a session") is None
+    assert storage.cause_of(own.id) == (holder.id, "a session")
+    assert storage.cause_of(uuid4()) is None
 
 
 def test_how_far_a_message_came_never_goes_back(storage: AnyStorage) -> None:
@@ -232,10 +234,9 @@ def test_how_far_a_message_came_never_goes_back(storage: AnyStorage) -> None:
     storage.add_credential(first, "a registration", NOW)
     kept = []
     for state in ("sent", "delivered", "sent", "failed"):
-        storage.note_delivery(first.id, state)
-        kept.append(storage.delivery(first.id))
-    assert kept == ["sent", "delivered", "delivered", "delivered"]
-    storage.note_delivery(uuid4(), "sent")
+        kept.append((storage.note_delivery(first.id, state), storage.delivery(first.id)))
+    assert kept == [(True, "sent"), (True, "delivered"), (False, "delivered"), (False, "delivered")]
+    assert not storage.note_delivery(uuid4(), "sent")
 
 
 def test_a_session_begins_with_a_live_credential_of_its_own_account_only(storage: AnyStorage) -> None:

@@ -27,7 +27,7 @@ def test_defaults_are_those_of_the_rules() -> None:
     settings = load(Settings, GOOD)
     assert settings.register_timeout_seconds == 2.0
     assert (settings.access_token_minutes, settings.staff_token_hours) == (15, 8)
-    assert settings.first_password_hours == 72
+    assert (settings.first_password_hours, settings.first_password_replacements) == (72, 3)
 
 
 def test_everything_that_is_missing_is_named_at_once() -> None:

@@ -345,10 +345,21 @@ def test_a_staff_token_opens_only_while_it_lasts(storage: FakeStorage) -> None:
 # --- first passwords -----------------------------------------------------------------------------
 
 
-def issue(storage: FakeStorage, account_id: UUID, registration_id: UUID) -> UUID:
+def issue(storage: FakeStorage, account_id: UUID, cause: object) -> UUID:
     made = use_cases.FirstPassword(uuid4(), "hash", "sealed")
-    use_cases.issue_credential(storage, account_id, registration_id, made, now=NOW, valid_hours=72)
+    use_cases.issue_credential(storage, account_id, str(cause), made, now=NOW, valid_hours=72)
     return made.credential_id
+
+
+def hear(storage: FakeStorage, credential_id: UUID | None, state: str, channel: str = "sms") -> None:
+    """What notification tells of a message."""
+    message = {"credential_id": credential_id, "channel": channel}
+    use_cases.note_delivery(storage, message, state, replacements=3, now=NOW)
+
+
+def replacements_due(storage: FakeStorage) -> list[str]:
+    """The causes of the passwords that are to be made, after the first."""
+    return [due.key for due in storage.tx.due("issue_credential") if " " in due.key]
 
 
 @pytest.mark.proves("G12")
@@ -358,7 +369,7 @@ def test_a_verified_person_gets_an_account_and_a_first_password_by_sms_with_inst
     account = with_account(storage, opened(storage))
     (due,) = storage.tx.due("issue_credential")
     assert due.payload["account_id"] == str(account.id)
-    issue(storage, account.id, UUID(due.payload["registration_id"]))
+    issue(storage, account.id, due.key)
     (told,) = storage.tx.events("credentials.issued.v1")
     assert told.data["channels"] == [
         {"kind": "sms", "to": "+84912345678"},
@@ -397,11 +408,83 @@ def test_how_far_the_sms_came_is_kept_in_whatever_order_it_is_told(
 ) -> None:
     account = with_account(storage, opened(storage))
     credential_id = issue(storage, account.id, uuid4())
-    use_cases.note_delivery(storage, {"credential_id": credential_id, "channel": "email"}, "failed")
-    use_cases.note_delivery(storage, {"credential_id": None, "channel": "sms"}, "failed")
+    hear(storage, credential_id, "failed", channel="email")
+    hear(storage, None, "failed")
+    hear(storage, uuid4(), "failed")
     for state in states:
-        use_cases.note_delivery(storage, {"credential_id": credential_id, "channel": "sms"}, state)
+        hear(storage, credential_id, state)
     assert storage.delivery(credential_id) == kept
+
+
+# --- first passwords that did not arrive ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("states", [["failed"], ["sent", "failed"], ["failed", "failed"], ["failed", "sent"]])
+def test_a_password_that_did_not_arrive_ends_and_another_falls_due_for_the_same_registration(
+    storage: FakeStorage, states: list[str]
+) -> None:
+    account = with_account(storage, opened(storage))
+    registration_id = uuid4()
+    lost = issue(storage, account.id, registration_id)
+    for state in states:
+        hear(storage, lost, state)
+    assert storage.live_credentials(account.id) == []
+    assert replacements_due(storage) == [f"{registration_id} 1"]
+    another = issue(storage, account.id, f"{registration_id} 1")
+    assert issue(storage, account.id, f"{registration_id} 1") not in storage.credentials
+    assert [credential.id for credential in storage.live_credentials(account.id)] == [another]
+    told = storage.tx.events("credentials.issued.v1")
+    assert [event.data["credential_id"] for event in told] == [lost, another]
+    assert {event.data["registration_id"] for event in told} == {registration_id}
+
+
+def test_replacing_ends_after_a_while_and_leaves_the_last_password(storage: FakeStorage) -> None:
+    account = with_account(storage, opened(storage))
+    registration_id = uuid4()
+    causes = [f"{registration_id}", *(f"{registration_id} {number}" for number in (1, 2, 3))]
+    for cause in causes:
+        last = issue(storage, account.id, cause)
+        hear(storage, last, "failed")
+    assert replacements_due(storage) == causes[1:]
+    assert [credential.id for credential in storage.live_credentials(account.id)] == [last]
+
+
+def test_a_password_that_arrived_is_not_replaced_whatever_is_said_later(storage: FakeStorage) -> None:
+    account = with_account(storage, opened(storage))
+    arrived = issue(storage, account.id, uuid4())
+    hear(storage, arrived, "delivered")
+    hear(storage, arrived, "failed")
+    assert [credential.id for credential in storage.live_credentials(account.id)] == [arrived]
+    assert replacements_due(storage) == []
+
+
+def test_a_password_with_which_somebody_logged_in_has_arrived(storage: FakeStorage) -> None:
+    account = with_account(storage, opened(storage))
+    used = issue(storage, account.id, uuid4())
+    session = logged_in(storage, account)
+    hear(storage, used, "failed")
+    assert replacements_due(storage) == []
+    assert changed(storage, session).scope == "citizen"
+
+
+def test_a_password_that_was_changed_or_followed_by_another_is_not_replaced(storage: FakeStorage) -> None:
+    account = with_account(storage, opened(storage))
+    own = samples.active(account.id)
+    storage.add_credential(own, "session", NOW)
+    followed = issue(storage, account.id, uuid4())
+    newest = issue(storage, account.id, uuid4())
+    hear(storage, followed, "failed")
+    assert {credential.id for credential in storage.live_credentials(account.id)} == {own.id, newest}
+    assert replacements_due(storage) == []
+
+
+def test_the_password_in_use_outlives_the_replacing_of_another(storage: FakeStorage) -> None:
+    account = with_account(storage, opened(storage))
+    own = samples.active(account.id)
+    storage.add_credential(own, "session", NOW)
+    hear(storage, issue(storage, account.id, uuid4()), "failed")
+    assert storage.live_credentials(account.id) == [own]
+    assert len(replacements_due(storage)) == 1
 
 
 # --- logging in and changing the password --------------------------------------------------------

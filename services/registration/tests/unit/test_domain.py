@@ -216,6 +216,14 @@ def test_a_password_that_could_not_be_sent_is_told_and_completes_nothing() -> No
     assert failed.password_sent(LATER).status is Status.COMPLETED
 
 
+def test_a_password_sent_in_place_of_one_that_failed_is_told() -> None:
+    failed = submitted().verified(NOW).issued(NOW).password_sent(NOW).password_failed(LATER)
+    assert failed.status is Status.COMPLETED
+    replaced = failed.issued(LATER).password_sent(LATER).password_sent(LATER).password_delivered(LATER)
+    assert replaced.status is Status.COMPLETED
+    assert steps_of(replaced)[-3:] == ["credentials_failed", "credentials_sent", "credentials_delivered"]
+
+
 def test_the_first_ending_stays() -> None:
     rejected = submitted().ended(Status.REJECTED, LATER, "Giấy tờ không khớp")
     for late in (
