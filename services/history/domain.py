@@ -226,7 +226,7 @@ def _is_text(value: Any) -> bool:
     if not isinstance(value, str) or "\0" in value:
         return False
     try:
-        value.encode()      # half a surrogate pair is no text
+        value.encode()  # half a surrogate pair is no text
     except UnicodeEncodeError:
         return False
     return 0 < len(value.strip()) <= LONGEST_TEXT

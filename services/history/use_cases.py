@@ -71,9 +71,7 @@ def _read_request(request: Mapping[str, Any], read: Callable[[str], Claims]) -> 
         return refused
 
 
-def participation(
-    storage: Storage, questions: Sequence[Lookup | Refused]
-) -> list[dict[str, Any] | Refused]:
+def participation(storage: Storage, questions: Sequence[Lookup | Refused]) -> list[dict[str, Any] | Refused]:
     """The answers to all questions, in order; the store is asked once. Refused ones stay refused."""
     lookups = [question for question in questions if isinstance(question, Lookup)]
     found = iter(storage.look_up(lookups) if lookups else [])

@@ -24,13 +24,13 @@ class Purpose(StrEnum):
 
     EMAIL_OTP = "email_otp"
     RESET_OTP = "reset_otp"
-    CREDENTIALS = "credentials"         # the password: by SMS only
-    INSTRUCTIONS = "instructions"       # how to use it: by e-mail, without the password
+    CREDENTIALS = "credentials"  # the password: by SMS only
+    INSTRUCTIONS = "instructions"  # how to use it: by e-mail, without the password
     REJECTED = "rejected"
     CLOSED = "closed"
     SUPPLEMENT = "supplement"
     REMINDER = "reminder"
-    PASSWORD_CHANGED = "password_changed"     # noqa: S105 - a name
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name
     REISSUED = "reissued"
     NEW_DEVICE = "new_device"
     CONTACT_CHANGED = "contact_changed"

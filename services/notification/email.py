@@ -106,7 +106,7 @@ class EmailChannel:
         try:
             connection.send(content)
         except (OSError, smtplib.SMTPException):
-            return Declined("connection_lost")      # without the final dot the server throws it away
+            return Declined("connection_lost")  # without the final dot the server throws it away
         try:
             connection.send(b".\r\n")
             code, _ = connection.getreply()

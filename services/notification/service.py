@@ -1,58 +1,20 @@
-"""Notification's entrypoints, and the channels to the outside that live as long as the process."""
+"""Notification's entrypoints."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from nameko.extensions import DependencyProvider
-
 from services.notification import jobs, use_cases
-from services.notification.domain import Receipt
-from services.notification.email import EmailChannel, MailServer
+from services.notification.parts import parts_of
 from services.notification.schemas import MessagesRequest, MessageView
-from services.notification.settings import Settings
-from services.notification.smpp_link import Smsc
-from services.notification.sms import SmsChannel
 from services.notification.storage import MessageStorage
-from services.notification.texts import Texts
-from shared.database import Transaction, is_away
+from shared.database import Transaction
 from shared.events import account, credentials, identity, registration
 from shared.events.envelope import Event
-from shared.messaging.dependencies import Database
+from shared.messaging.dependencies import Database, Parts
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import rpc
-from shared.messaging.runtime import Runtime
-from shared.sealed import Sealer
-
-
-class Channels(DependencyProvider):  # type: ignore[misc]
-    """The session with the SMSC, the mail server, the templates and the own key."""
-
-    runtime = Runtime()
-
-    def setup(self) -> None:
-        settings: Settings = self.runtime.settings
-        self._sms = SmsChannel(smsc_of(settings), self._record_receipts)
-        self._outside = jobs.Outside(
-            sms=self._sms,
-            email=EmailChannel(mail_server_of(settings)),
-            words=texts_of(settings),
-            sealer=Sealer.from_settings(settings),
-            receipt_wait_seconds=settings.receipt_wait_seconds,
-        )
-
-    def start(self) -> None:
-        self._sms.start()
-
-    def stop(self) -> None:
-        self._sms.stop()
-
-    def get_dependency(self, _worker_ctx: Any) -> jobs.Outside:
-        return self._outside
-
-    def _record_receipts(self, receipts: list[Receipt]) -> None:
-        jobs.record_receipts(self.runtime.database, MessageStorage, is_away, receipts)
 
 
 class NotificationService:
@@ -60,7 +22,7 @@ class NotificationService:
 
     name = "notification"
     db = Database()
-    outside = Channels()
+    parts = Parts(parts_of)
 
     @on_event(registration.EMAIL_OTP_REQUESTED, account.RESET_REQUESTED)
     def send_otp(self, tx: Transaction, event: Event) -> None:
@@ -102,12 +64,12 @@ class NotificationService:
     @job("send_sms", lease_seconds=20, workers=8, attempts=30)
     def send_sms(self, due: jobs.Due) -> jobs.Record | None:
         """Send one SMS, once."""
-        return jobs.send_message(self.db, MessageStorage, self.outside, due)
+        return jobs.send_message(self.db, MessageStorage, self.parts.outside, due)
 
     @job("send_email", lease_seconds=20, workers=8, attempts=30)
     def send_email(self, due: jobs.Due) -> jobs.Record | None:
         """Send one e-mail, once."""
-        return jobs.send_message(self.db, MessageStorage, self.outside, due)
+        return jobs.send_message(self.db, MessageStorage, self.parts.outside, due)
 
     @job("settle_unknown", lease_seconds=10, workers=1)
     def settle_unknown(self, due: jobs.Due) -> jobs.Record:
@@ -126,42 +88,3 @@ class NotificationService:
         with self.db.transaction() as tx:
             found = use_cases.messages(MessageStorage(tx), asked["registration_id"])
         return {"items": MessageView(many=True).dump(found)}
-
-
-def smsc_of(settings: Settings) -> Smsc:
-    """The SMSC of these settings."""
-    return Smsc(
-        host=settings.smpp_host,
-        port=settings.smpp_port,
-        system_id=settings.smpp_system_id,
-        password=settings.smpp_password,
-        sender=settings.smpp_sender,
-        response_seconds=settings.smpp_response_seconds,
-        enquire_seconds=settings.smpp_enquire_seconds,
-    )
-
-
-def mail_server_of(settings: Settings) -> MailServer:
-    """The mail server of these settings."""
-    return MailServer(
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-        sender=settings.mail_from,
-        seconds=settings.smtp_seconds,
-        starttls=settings.smtp_starttls,
-        user=settings.smtp_user,
-        password=settings.smtp_password,
-        dkim_selector=settings.dkim_selector,
-        dkim_domain=settings.dkim_domain,
-        dkim_private_key=settings.dkim_private_key,
-    )
-
-
-def texts_of(settings: Settings) -> Texts:
-    """The templates with the places of these settings."""
-    places = {
-        "hotline": settings.hotline,
-        "app_store_url": settings.app_store_url,
-        "google_play_url": settings.google_play_url,
-    }
-    return Texts(places, settings.utc_offset_hours)

@@ -137,7 +137,7 @@ class Link:
             self._answers[pdu.sequence] = answer
             try:
                 self._client.send_pdu(pdu)
-            except Exception as error:      # some of it may have left: the answer stays open and unknown
+            except Exception as error:  # some of it may have left: the answer stays open and unknown
                 self._open = False
                 answer.arrive(None)
                 log.warning("writing to the SMSC failed", error=type(error).__name__)
@@ -194,7 +194,7 @@ class Link:
     def close(self) -> None:
         """Drop the connection; submissions without an answer stay unknown."""
         self._open = False
-        self._client.state = consts.SMPP_CLIENT_STATE_OPEN      # disconnect() warns about a bound one
+        self._client.state = consts.SMPP_CLIENT_STATE_OPEN  # disconnect() warns about a bound one
         self._client.disconnect()
         while self._answers:
             self._answers.popitem()[1].arrive(None)

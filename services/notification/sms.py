@@ -131,5 +131,5 @@ class SmsChannel:
         for link, sequence, _ in some:
             try:
                 link.acknowledge(sequence, status)
-            except Exception as error:      # the SMSC will deliver it again, to another session
+            except Exception as error:  # the SMSC will deliver it again, to another session
                 log.info("a receipt was not acknowledged", error=type(error).__name__)

@@ -317,7 +317,7 @@ def _send_off(storage: Storage, message: Message, now: datetime) -> None:
 def _end(storage: Storage, message: Message, state: State, reason: str | None, now: datetime) -> None:
     storage.set_state(message.id, state, reason, now)
     storage.erase_secret(message.id)
-    if state is not State.FAILED or message.reason != NO_ANSWER:     # a failure is reported once
+    if state is not State.FAILED or message.reason != NO_ANSWER:  # a failure is reported once
         _publish(storage, ENDINGS[state], message, reason, now)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -15,22 +14,19 @@ from services.registration import email_otp, schemas, use_cases
 from services.registration.contacts import email_address, phone_range_known
 from services.registration.declaration import Declaration, warnings_of
 from services.registration.domain import Check, EmailOtp, Registration
-from services.registration.photos import Inspection
+from services.registration.parts import parts_of
 from services.registration.refusals import OtpTooMany, OtpUnavailable
-from services.registration.settings import Settings
 from services.registration.storage import Storage
 from services.registration.use_cases import Key
-from shared.cache import CacheUnavailable, Limiter
+from shared.cache import CacheUnavailable
 from shared.events import credentials as credentials_events
 from shared.events import identity as identity_events
 from shared.events import notification as notification_events
-from shared.messaging.dependencies import Config, Database
+from shared.messaging.dependencies import Database, Parts
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import CallFailed, CallRefused, CallTimeout, Client, ServiceUnknown, rpc
-from shared.objects import FolderObjects
 from shared.refusals import Refused
-from shared.sealed import SealBroken, Sealer
 
 RESUME_TOKEN_BYTES = 32
 
@@ -41,7 +37,7 @@ class RegistrationService:
     name = "registration"
 
     db = Database()
-    config = Config()
+    parts = Parts(parts_of)
     identity = Client("identity")
 
     # -- the steps --
@@ -59,7 +55,7 @@ class RegistrationService:
             language="en" if asked["language"] == "en" else "vi",
             now=now(),
         )
-        return {**shown(storage, draft), "sealed_resume_token": self.sealer.seal("gateway", token)}
+        return {**shown(storage, draft), "sealed_resume_token": self.parts.sealer.seal("gateway", token)}
 
     @rpc
     def get(self, **request: Any) -> dict[str, Any]:
@@ -89,7 +85,7 @@ class RegistrationService:
     def attach_photo(self, **request: Any) -> dict[str, Any]:
         """Step 3. Inspects the upload between two transactions. A caller without the key deletes nothing."""
         asked = schemas.load(schemas.AttachPhoto, request)
-        key, inspection = self.key(asked), inspection_of(self.config.settings)
+        key, inspection = self.key(asked), self.parts.inspection
         with self.db.transaction() as tx:
             use_cases.hold(Storage(tx), key).ready_for_photo(asked["kind"])
         photo = inspection.take_in(asked["kind"], asked["ref"], asked["sha256"])
@@ -120,7 +116,7 @@ class RegistrationService:
     @rpc
     def request_email_otp(self, **request: Any) -> dict[str, Any]:
         """Step 4, a code to the e-mail. Counted outside any transaction."""
-        key, settings = self.key(schemas.load(schemas.Held, request)), self.config.settings
+        key, settings = self.key(schemas.load(schemas.Held, request)), self.parts.settings
         with self.db.transaction() as tx:
             draft = use_cases.hold(Storage(tx), key).ready_for_otp()
         email = draft.email or ""
@@ -133,7 +129,7 @@ class RegistrationService:
             tries_left=use_cases.EMAIL_OTP_TRIES,
         )
         with self.db.transaction() as tx:
-            sealed = self.sealer.seal("notification", code)
+            sealed = self.parts.sealer.seal("notification", code)
             use_cases.request_email_otp(Storage(tx), key, otp=otp, sealed_otp=sealed, now=at)
         return {"valid_until": otp.valid_until.isoformat(), "tries_left": otp.tries_left}
 
@@ -141,11 +137,11 @@ class RegistrationService:
     def confirm_email_otp(self, **request: Any) -> dict[str, Any]:
         """Step 4, the code tried. A failed try is committed before it is refused."""
         asked = schemas.load(schemas.ConfirmEmailOtp, request)
-        key, code = self.key(asked), self.opened(asked["sealed_otp"])
+        key, code = self.key(asked), self.parts.opened(asked["sealed_otp"])
         with self.db.transaction() as tx:
             storage = Storage(tx)
             held = use_cases.hold(storage, key)
-            tried = email_otp.keyed_hash(self.config.settings.seal_private, held.id, held.email or "", code)
+            tried = email_otp.keyed_hash(self.parts.settings.seal_private, held.id, held.email or "", code)
             draft, refusal = use_cases.confirm_email_otp(storage, key, keyed_hash=tried, now=now())
             answer = shown(storage, draft)
         if refusal is not None:
@@ -155,7 +151,7 @@ class RegistrationService:
     @rpc(writes=True)
     def submit(self, tx: Any, **request: Any) -> dict[str, Any]:
         """Submit the declaration; again, the same answer."""
-        asked, settings = schemas.load(schemas.Submit, request), self.config.settings
+        asked, settings = schemas.load(schemas.Submit, request), self.parts.settings
         application = use_cases.submit(
             Storage(tx),
             self.key(asked),
@@ -261,28 +257,16 @@ class RegistrationService:
 
     # -- parties outside --
 
-    @property
-    def sealer(self) -> Sealer:
-        """The keys of this process."""
-        return sealer_of(self.config.settings)
-
     def key(self, asked: dict[str, Any]) -> Key:
         """What the caller shows to hold a registration."""
-        return Key(asked["registration_id"], hash_of(self.opened(asked["sealed_resume_token"])))
-
-    def opened(self, sealed: str) -> str:
-        """What was sealed to registration; nothing, where that cannot be opened."""
-        try:
-            return self.sealer.open(sealed)
-        except SealBroken:
-            return ""
+        return Key(asked["registration_id"], hash_of(self.parts.opened(asked["sealed_resume_token"])))
 
     def ask_register(self, registration_id: UUID, declaration: Declaration) -> Check:
         """Ask identity, outside any transaction. No answer in time is ``unavailable``: never a mismatch."""
         request_id = UUID(bytes=uuid_utils.uuid7().bytes)
         try:
             answer = self.identity.check_citizen(
-                deadline_seconds=self.config.settings.check_seconds,
+                deadline_seconds=self.parts.settings.check_seconds,
                 request_id=str(request_id),
                 registration_id=str(registration_id),
                 purpose="registration",
@@ -297,7 +281,7 @@ class RegistrationService:
 
     def count_otp(self, registration_id: UUID, email: str) -> None:
         """Raises ``OtpTooMany``, and ``OtpUnavailable`` when nobody can count."""
-        settings, limiter = self.config.settings, limiter_of(self.config.settings)
+        settings, limiter = self.parts.settings, self.parts.limiter
         counted = (
             ("email_otp", str(registration_id), settings.email_otp_limit),
             ("email_otp_address", email.lower(), settings.email_otp_address_limit),
@@ -324,22 +308,3 @@ def shown(storage: Storage, registration: Registration) -> dict[str, Any]:
     """The view, with the chosen agency."""
     agency = storage.agency(registration.agency_code) if registration.agency_code else None
     return schemas.view(registration, agency)
-
-
-@functools.cache
-def sealer_of(settings: Settings) -> Sealer:
-    return Sealer.from_settings(settings)
-
-
-@functools.cache
-def limiter_of(settings: Settings) -> Limiter:
-    return Limiter(settings.redis_url)
-
-
-@functools.cache
-def inspection_of(settings: Settings) -> Inspection:
-    return Inspection(
-        FolderObjects(settings.objects_dir),
-        max_bytes=settings.photo_max_bytes,
-        at_once=settings.photo_inspectors,
-    )

@@ -1,7 +1,8 @@
-"""What a service class declares to get its database and settings."""
+"""What a service class declares to get its database, and what else it is composed of."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from nameko.extensions import DependencyProvider
@@ -19,15 +20,29 @@ class Database(DependencyProvider):  # type: ignore[misc]
         return self.runtime.database
 
 
-class _Settings:
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
+class Parts(DependencyProvider):  # type: ignore[misc]
+    """``parts = Parts(make)``; then ``self.parts`` is what ``make(settings, database)`` returned.
 
-
-class Config(DependencyProvider):  # type: ignore[misc]
-    """``config = Config()``; then ``self.config.settings``, an instance of the service's ``Settings``."""
+    It is made once a process, before any work: outside parties, keys, settings. Where it has ``start`` and
+    ``stop``, they are called with the process's.
+    """
 
     runtime = Runtime()
 
-    def get_dependency(self, _worker_ctx: Any) -> _Settings:
-        return _Settings(self.runtime.settings)
+    def __init__(self, make: Callable[[Any, Pool], Any], **kwargs: Any) -> None:
+        self._make = make
+        super().__init__(**kwargs)
+
+    def setup(self) -> None:
+        self._made = self._make(self.runtime.settings, self.runtime.database)
+
+    def start(self) -> None:
+        if hasattr(self._made, "start"):
+            self._made.start()
+
+    def stop(self) -> None:
+        if hasattr(self._made, "stop"):
+            self._made.stop()
+
+    def get_dependency(self, _worker_ctx: Any) -> Any:
+        return self._made

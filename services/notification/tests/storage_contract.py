@@ -65,7 +65,7 @@ class StorageContract:
         written = self.kept(opened)
         with opened() as storage:
             assert storage.last_attempt_at(written) is None
-            storage.end_attempt(written, "declined", "unreachable", NOW)    # none was begun: nothing to end
+            storage.end_attempt(written, "declined", "unreachable", NOW)  # none was begun: nothing to end
             storage.begin_attempt(written, 1, NOW)
             storage.end_attempt(written, "declined", "throttled", NOW)
             storage.begin_attempt(written, 2, NOW + timedelta(seconds=5))

@@ -220,4 +220,4 @@ def test_a_token_is_refused_once_its_sessions_were_ended(stage: Stage) -> None:
         return False
 
     until(refused, 10.0, "the old token is still accepted")
-    assert stage.look_up("5550006666", sub=account_id)["items"] == []       # a new one is
+    assert stage.look_up("5550006666", sub=account_id)["items"] == []  # a new one is

@@ -135,7 +135,7 @@ def test_nothing_is_looked_up_when_every_question_is_refused(storage: FakeHistor
 
 def test_a_token_older_than_the_end_of_its_sessions_is_refused(storage: FakeHistory) -> None:
     use_cases.end_sessions(storage, ACCOUNT, NOW + timedelta(seconds=1))
-    use_cases.end_sessions(storage, ACCOUNT, NOW - timedelta(days=1))      # late: moves nothing back
+    use_cases.end_sessions(storage, ACCOUNT, NOW - timedelta(days=1))  # late: moves nothing back
     (mine, hers) = ask(storage, {"sealed_token": "mine"}, {"sealed_token": "hers"})
     assert isinstance(mine, TokenInvalid)
     assert isinstance(hers, dict)

@@ -76,7 +76,7 @@ def test_a_refusal_is_definite(
 def test_a_connection_lost_after_the_final_dot_is_unknown(post: EmailChannel, mail: Program) -> None:
     mail.control(cut_after_accept=True)
     assert post.send(letter(), Begun()) == Unknown("connection_lost")
-    assert len(mail.messages()) == 1        # it did arrive: sending it again would double it
+    assert len(mail.messages()) == 1  # it did arrive: sending it again would double it
 
 
 def test_no_answer_after_the_final_dot_is_unknown(post: EmailChannel, mail: Program) -> None:

@@ -222,7 +222,7 @@ def test_an_answer_that_never_comes_nor_a_receipt_is_reported_failed(stage: Stag
     assert stage.states(event) == {"sms": "unknown", "email": "sent"}
     assert len(stage.smsc.messages(to=to(event, "sms").lstrip("+"))) == 1
     stage.smsc.control(withhold_responses=False, receipts=True)
-    stage.until_states(event, sms="delivered", email="sent")      # the late receipt is still heard
+    stage.until_states(event, sms="delivered", email="sent")  # the late receipt is still heard
 
 
 def test_a_lost_mail_connection_after_the_dot_is_not_sent_again(stage: Stage) -> None:
@@ -242,7 +242,7 @@ def test_an_smsc_that_does_not_answer_holds_up_no_email(stage: Stage) -> None:
     out = "SELECT count(*) AS rows FROM message WHERE cause_event_id = ANY(%(causes)s) AND state = 'sent'"
     causes = [event.id for event in events]
     until(lambda: stage.rows(out, causes=causes)[0]["rows"] == 30, SECONDS, "e-mails wait for the SMSC")
-    assert stage.rows(SETTLED, causes=causes)[0]["rows"] < 60      # the SMS do still wait
+    assert stage.rows(SETTLED, causes=causes)[0]["rows"] < 60  # the SMS do still wait
     stage.smsc.control(withhold_responses=False)
     until(lambda: stage.rows(SETTLED, causes=causes)[0]["rows"] == 60, 40.0, stage.process.tail)
 

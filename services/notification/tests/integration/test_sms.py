@@ -30,7 +30,7 @@ def test_a_text_arrives_and_its_receipt_returns(phone: Phone, smsc: Program, eve
     assert message["id"] == outcome.provider_ids[0]
     eventually(lambda: Receipt(outcome.provider_ids[0], TO, True, None) in phone.receipts)
     assert phone.begun == 1
-    eventually(lambda: smsc.messages(to="84912000111")[0]["receipt"] == "DELIVRD")      # acknowledged
+    eventually(lambda: smsc.messages(to="84912000111")[0]["receipt"] == "DELIVRD")  # acknowledged
 
 
 def test_a_long_vietnamese_text_arrives_whole_in_parts(phone: Phone, smsc: Program) -> None:
@@ -141,7 +141,7 @@ def test_an_undelivered_message_says_why(phone: Phone, smsc: Program, eventually
 def test_a_silent_line_is_probed_and_kept(phone: Phone, smsc: Program, eventually: Eventually) -> None:
     assert isinstance(phone.channel.send(TO, "x", phone.begin), Sent)
     link = phone.channel._link
-    threading.Event().wait(2.0)         # three probing intervals
+    threading.Event().wait(2.0)  # three probing intervals
     assert phone.channel._link is link
     assert isinstance(phone.channel.send(TO, "y", phone.begin), Sent)
 

@@ -59,7 +59,7 @@ def test_a_record_and_its_receipt_at_the_same_moment_find_each_other(opened: Ope
     with opened() as storage:
         use_cases.record(storage, written.id, Sent(("p1",)), receipt_wait_seconds=15.0, now=NOW)
         thread.start()
-        assert not noted.wait(0.3)      # it waits for this transaction
+        assert not noted.wait(0.3)  # it waits for this transaction
     thread.join(10)
     with opened() as storage:
         found = storage.message(written.id)

@@ -73,9 +73,7 @@ class FakeMessages:
         found = [
             m
             for m in self.held.values()
-            if m.recipient == phone
-            and m.channel is Channel.SMS
-            and m.state in (State.SENDING, State.UNKNOWN)
+            if m.recipient == phone and m.channel is Channel.SMS and m.state in (State.SENDING, State.UNKNOWN)
         ]
         return sorted(found, key=lambda m: m.id)
 

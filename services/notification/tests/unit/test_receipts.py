@@ -94,7 +94,7 @@ def test_without_a_receipt_an_unanswered_message_is_reported_failed_and_still_he
     record(storage, message_id, Unknown("connection_lost"))
     (due,) = storage.tx.due("report_unknown")
     assert due.at == LATER
-    use_cases.settle_unknown(storage, message_id, LATER)        # without a receipt this says nothing
+    use_cases.settle_unknown(storage, message_id, LATER)  # without a receipt this says nothing
     use_cases.report_unknown(storage, message_id, LATER)
     use_cases.report_unknown(storage, message_id, LATER)
     assert storage.held[message_id].state is State.UNKNOWN
@@ -183,7 +183,7 @@ def test_an_answer_that_comes_after_all_settles_an_unknown_message(storage: Fake
     other = begun(storage)
     record(storage, other, Unknown("interrupted"))
     record(storage, other, Declined("smsc_status_88"))
-    assert storage.held[other].state is State.FAILED    # its secret is gone: it cannot be tried again
+    assert storage.held[other].state is State.FAILED  # its secret is gone: it cannot be tried again
 
 
 def test_one_failed_part_fails_the_message() -> None:

@@ -14,7 +14,11 @@ from services.notification.tests.unit import examples
 from services.notification.tests.unit.fakes import FakeChannel, FakeDatabase, FakeMessages, FakeSealer
 from services.notification.texts import Texts
 
-PLACES = {"hotline": "1900 9068", "app_store_url": "https://a.example", "google_play_url": "https://g.example"}
+PLACES = {
+    "hotline": "1900 9068",
+    "app_store_url": "https://a.example",
+    "google_play_url": "https://g.example",
+}
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,7 @@ def test_of_two_workers_with_one_message_only_one_sends(monkeypatch: pytest.Monk
         def send(self, *args: object) -> Outcome:
             if not first_has_looked[0]:
                 first_has_looked[0] = True
-                stage.run(message_id)       # the lease ran out; another worker takes it and sends
+                stage.run(message_id)  # the lease ran out; another worker takes it and sends
             return super().send(*args)
 
     slow = SlowFirst([Sent(("p1",))])

@@ -14,7 +14,7 @@ def joined(parts: SmsParts) -> str:
     """What the phone shows."""
     bodies = [body[6:] if parts.esm_class == UDHI else body for body in parts.bodies]
     if parts.data_coding == UCS2_CODING:
-        return "".join(body.decode("utf-16-be") for body in bodies)     # each part on its own
+        return "".join(body.decode("utf-16-be") for body in bodies)  # each part on its own
     shown, at = "", 0
     for body in bodies:
         at = 0

@@ -94,7 +94,7 @@ def test_the_password_sms_is_one_part_without_diacritics(code: str, language: st
     parts = split(text)
     assert (parts.data_coding, len(parts.bodies)) == (GSM_CODING, 1)
     assert code in text
-    assert "W" * 16 + " " in text       # nothing sticks to the password
+    assert "W" * 16 + " " in text  # nothing sticks to the password
     if language == "vi":
         assert f"Tai khoan: {code} / Mat khau: {'W' * 16} " in text
 
@@ -120,7 +120,7 @@ def test_what_people_wrote_cannot_become_html() -> None:
 
 def test_times_are_told_in_vietnam_time() -> None:
     sms = next(m for m in written(examples.issued()) if m.channel is Channel.SMS)
-    assert "10:00 18/01/2026" in WORDS.sms(sms, "x")     # 03:00 UTC, 72 hours later
+    assert "10:00 18/01/2026" in WORDS.sms(sms, "x")  # 03:00 UTC, 72 hours later
 
 
 def test_vietnamese_loses_its_diacritics_and_nothing_else() -> None:

@@ -12,6 +12,7 @@ from services.registration.refusals import OtpUnavailable
 from services.registration.service import RegistrationService
 from services.registration.settings import Settings
 from services.registration.tests.examples import declared
+from shared.cache import Limiter
 from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, ServiceUnknown
 from shared.settings import SettingsInvalid, load
 from shared.testing.processes import free_port
@@ -29,7 +30,7 @@ def service() -> Any:
         seal_public_notification="k",
     )
     made: Any = RegistrationService()
-    made.config = SimpleNamespace(settings=settings)
+    made.parts = SimpleNamespace(settings=settings, limiter=Limiter(settings.redis_url))
     return made
 
 

@@ -12,7 +12,7 @@ from marshmallow import fields
 
 from shared.events.envelope import EventType
 from shared.messaging import outbox
-from shared.messaging.dependencies import Config, Database
+from shared.messaging.dependencies import Database
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import Client, rpc
@@ -39,7 +39,6 @@ class ItemRefused(Refused):
 class FirstService:
     name = "first"
     db = Database()
-    config = Config()
     second = Client("second")
 
     @rpc(writes=True)

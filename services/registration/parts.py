@@ -1,0 +1,43 @@
+"""What registration is composed of besides its tables: made once a process from the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.registration.photos import Inspection
+from services.registration.settings import Settings
+from shared.cache import Limiter
+from shared.database import Database
+from shared.objects import FolderObjects
+from shared.sealed import SealBroken, Sealer
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The keys, the counters and the photo inspection, ready for any number of workers at once."""
+
+    settings: Settings
+    sealer: Sealer
+    limiter: Limiter
+    inspection: Inspection
+
+    def opened(self, sealed: str) -> str:
+        """What was sealed to registration; nothing, where that cannot be opened."""
+        try:
+            return self.sealer.open(sealed)
+        except SealBroken:
+            return ""
+
+
+def parts_of(settings: Settings, _database: Database) -> Parts:
+    """The parts of a process. Raises ``SealKeyInvalid`` for keys that are none."""
+    return Parts(
+        settings=settings,
+        sealer=Sealer.from_settings(settings),
+        limiter=Limiter(settings.redis_url),
+        inspection=Inspection(
+            FolderObjects(settings.objects_dir),
+            max_bytes=settings.photo_max_bytes,
+            at_once=settings.photo_inspectors,
+        ),
+    )
