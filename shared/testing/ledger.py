@@ -31,7 +31,7 @@ SELECT id::text, status, declaration_number FROM registrations WHERE id = ANY(%(
 CASES = "SELECT registration_id::text, status FROM cases WHERE registration_id = ANY(%(ids)s::uuid[])"
 ACCOUNTS = "SELECT id::text, code, phone FROM accounts WHERE code = ANY(%(codes)s) OR phone = ANY(%(phones)s)"
 CREDENTIALS = """
-SELECT account_id::text, cause, state, valid_until IS NOT NULL AS issued
+SELECT account_id::text, cause, state, valid_until IS NOT NULL AS issued, delivery
   FROM credentials WHERE account_id = ANY(%(accounts)s::uuid[])
 """
 MESSAGES = """
@@ -192,13 +192,14 @@ class Found:
         """Accounts that bear the code or the phone."""
         return [a for a in self.accounts if a["code"] == promise.code or a["phone"] == promise.phone]
 
-    def issued_to(self, promise: Promise) -> int:
-        """How many passwords were issued: one, or one more for each that may have been lost on its way."""
-        return sum(
-            credential["issued"] and credential["cause"].startswith(promise.registration_id)
+    def issued_to(self, promise: Promise) -> list[Row]:
+        """The passwords that were issued: one, or one more for each that may have been lost on its way."""
+        return [
+            credential
             for account in self.accounts_of(promise)
             for credential in self.credentials.get(account["id"], [])
-        )
+            if credential["issued"] and credential["cause"].startswith(promise.registration_id)
+        ]
 
 
 def judge(promises: list[Promise], drafts: set[str], found: Found) -> Report:
@@ -246,8 +247,12 @@ def _check_account(promise: Promise, found: Found, report: Report) -> None:
         report.lost.append(f"{who}: no credential")
     if len(live) > 1:
         report.duplicates.append(f"{who}: {len(live)} passwords that open the account")
-    if not found.issued_to(promise):
+    issued = found.issued_to(promise)
+    if not issued:
         report.lost.append(f"{who}: no password was issued")
+    arrived = [credential for credential in issued if credential["delivery"] != "failed"]
+    if len(arrived) > 1:
+        report.duplicates.append(f"{who}: {len(arrived)} passwords, none of which was lost on its way")
 
 
 def _check_received(promises: list[Promise], found: Found, report: Report) -> None:
@@ -263,7 +268,7 @@ def _check_received(promises: list[Promise], found: Found, report: Report) -> No
     least: Counter[tuple[str, str]] = Counter()
     most: Counter[tuple[str, str]] = Counter()
     for promise in promises:
-        for key, few, many in _due(promise, found.issued_to(promise)):
+        for key, few, many in _due(promise, len(found.issued_to(promise))):
             least[key] += few
             most[key] += many
     unknown = Counter(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import httpx
 import pytest
 
 from shared.testing import client as module
-from shared.testing.client import ProblemSeen, Session
+from shared.testing.client import CitizenClient, Draft, NotInTime, ProblemSeen, Session
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -80,3 +81,59 @@ def test_the_token_is_not_in_what_is_printed_of_a_client():
     client.headers["Authorization"] = "Bearer secret"
 
     assert "secret" not in repr(client)
+
+
+class OtpGateway:
+    """Takes the last of the codes that it sent; every code asked for has its own."""
+
+    def __init__(self) -> None:
+        self.codes = 0
+        self.tried: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/confirmation"):
+            self.tried.append(json.loads(request.content)["otp"])
+            if self.tried[-1] != str(self.codes):
+                return httpx.Response(422, json={"type": "https://vssid.example/problems/otp-wrong"})
+        elif request.method == "POST":
+            self.codes += 1
+        return httpx.Response(200, json={"email_verified": False})
+
+
+def otp_client(gateway: OtpGateway) -> CitizenClient:
+    client = CitizenClient("http://gateway", transport=httpx.MockTransport(gateway))
+    client.draft = Draft("r", "token")
+    return client
+
+
+def test_a_code_that_never_comes_is_asked_for_again():
+    gateway = OtpGateway()
+
+    def read_otp(_address: str) -> str:
+        if gateway.codes < 3:
+            raise NotInTime
+        return "3"
+
+    otp_client(gateway).prove_email("an@example.org", read_otp)
+
+    assert (gateway.codes, gateway.tried) == (3, ["3"])
+
+
+def test_a_code_that_was_refused_is_not_tried_again_until_the_newest_arrives():
+    gateway = OtpGateway()
+    gateway.codes = 1  # of a request whose answer was lost
+    arriving = iter(["1", "1", "1", "2"])
+
+    otp_client(gateway).prove_email("an@example.org", lambda _address: next(arriving))
+
+    assert gateway.tried == ["1", "2"]
+
+
+def test_codes_are_not_asked_for_for_ever():
+    def read_otp(_address: str) -> str:
+        raise NotInTime
+
+    gateway = OtpGateway()
+    with pytest.raises(NotInTime):
+        otp_client(gateway).prove_email("an@example.org", read_otp)
+    assert gateway.codes == 3

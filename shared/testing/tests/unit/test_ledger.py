@@ -26,8 +26,14 @@ def found() -> Found:
         accounts=[{"id": "a", "code": "0123456789", "phone": PHONE}],
         credentials={
             "a": [
-                {"account_id": "a", "cause": ID, "state": "ended", "issued": True},
-                {"account_id": "a", "cause": "session", "state": "active", "issued": False},
+                {"account_id": "a", "cause": ID, "state": "ended", "issued": True, "delivery": "sent"},
+                {
+                    "account_id": "a",
+                    "cause": "session",
+                    "state": "active",
+                    "issued": False,
+                    "delivery": None,
+                },
             ]
         },
         messages=[
@@ -90,13 +96,24 @@ def test_two_passwords_that_open_the_account_are_a_duplicate(promise, found):
     assert problems(promise, found) == ["duplicates"]
 
 
-def test_a_password_that_replaced_one_lost_on_its_way_may_be_sent(promise, found):
-    found.credentials["a"].append(
-        {"account_id": "a", "cause": f"{ID} again", "state": "ended", "issued": True}
-    )
+def replace_password(found: Found) -> None:
+    """A second password for the same registration, and its SMS."""
+    again = {"account_id": "a", "cause": f"{ID} 1", "state": "ended", "issued": True, "delivery": "sent"}
+    found.credentials["a"].append(again)
     found.sms.append({"to": PHONE, "text": "Mat khau: y"})
 
+
+def test_a_password_that_replaced_one_lost_on_its_way_may_be_sent(promise, found):
+    replace_password(found)
+    found.credentials["a"][0]["delivery"] = "failed"
+
     assert problems(promise, found) == []
+
+
+def test_a_password_that_replaced_one_that_was_not_lost_is_a_duplicate(promise, found):
+    replace_password(found)
+
+    assert problems(promise, found) == ["duplicates"]
 
 
 def test_an_e_mail_that_may_or_may_not_have_gone_out_is_unknown_an_sms_is_lost(promise, found):
