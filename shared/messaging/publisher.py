@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import takewhile
 from typing import Any
 
 import amqp
@@ -62,6 +63,11 @@ class Publisher:
         self._by_id: dict[str, tuple[_Batch, int]] = {}
         link.on_connect(self._setup, self._give_up)
 
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a broker to publish to."""
+        return self._link.is_up
+
     def publish(self, messages: Sequence[Outgoing], timeout_seconds: float) -> list[Outcome]:
         """Publish all and wait for the broker's word on each, ``timeout_seconds`` at the most.
 
@@ -110,8 +116,8 @@ class Publisher:
             )
 
     def _said(self, tag: int, multiple: bool, outcome: Outcome) -> None:
-        tags = [t for t in self._open if t <= tag] if multiple else [tag]
-        for said in tags:
+        tags = takewhile(lambda open_tag: open_tag <= tag, self._open) if multiple else (tag,)
+        for said in list(tags):
             waiting = self._open.pop(said, None)
             if waiting is not None:
                 waiting[0].settle(waiting[1], outcome)

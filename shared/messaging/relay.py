@@ -26,7 +26,7 @@ MEMORY = 5_000
 CONFIRM_SECONDS = 4.0
 DIRECT_SECONDS = PUBLISH_DEADLINE_SECONDS - CONFIRM_SECONDS - 1.0
 """Older than this in memory, an event is left to the sweeper."""
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = 15.0
 SWEEP_SECONDS = 1.0
 
 CLAIM = """
@@ -84,7 +84,7 @@ class Relay:
     def _sweep(self) -> None:
         while not self._stopping.wait(SWEEP_SECONDS):
             try:
-                while not self._stopping.is_set() and self._sweep_once() == BATCH:
+                while self._publisher.is_up and not self._stopping.is_set() and self._sweep_once() == BATCH:
                     pass
             except Exception as error:
                 log.warning("sweeping failed", error=type(error).__name__, away=is_away(error))
