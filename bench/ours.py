@@ -1,0 +1,77 @@
+"""Our contestant: two small services on the kit, started as every service is.
+
+``python -m shared.run bench.ours:Batch200`` or ``bench.ours:Lookup``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import fields
+
+from bench import work
+from shared.events.envelope import Event, EventType
+from shared.messaging import outbox
+from shared.messaging.dependencies import Database
+from shared.messaging.listener import on_event
+from shared.messaging.rpc import rpc
+from shared.settings import CommonSettings
+
+ASKED = EventType(
+    work.ASKED, {"item": fields.Integer(required=True), "note": fields.String(required=True)}
+)
+DONE = EventType(
+    work.DONE, {"item": fields.Integer(required=True), "outcome": fields.String(required=True)}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(CommonSettings):
+    database_url: str = field(metadata={"help": "PostgreSQL of the bench."})
+
+
+class Stage:
+    name = "ours"
+    db = Database()
+
+
+def handle(self: Any, tx: Any, event: Event) -> None:
+    """One business row and one event; the kit adds inbox, commit, confirmed publish and acknowledgement."""
+    item = event.data["item"]
+    tx.run(work.INSERT_EFFECT, {"item": item, "note": event.data["note"]})
+    outbox.add(
+        tx, DONE.event(subject=item, correlation_id=item, at=event.time, data=work.done(item))
+    )
+
+
+class Batch50(Stage):
+    handle = on_event(ASKED, batch=50)(handle)
+
+
+class Batch100(Stage):
+    handle = on_event(ASKED, batch=100)(handle)
+
+
+class Batch200(Stage):
+    handle = on_event(ASKED, batch=200)(handle)
+
+
+class Batch400(Stage):
+    handle = on_event(ASKED, batch=400)(handle)
+
+
+class Lookup:
+    name = "ours"
+    db = Database()
+
+    @rpc(together=True)
+    def periods(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Ten rows a person, for all calls in flight by one statement."""
+        with self.db.transaction() as tx:
+            rows = tx.all(work.SELECT_PERIODS, {"people": [request["person"] for request in requests]})
+        by_person = defaultdict(list)
+        for row in rows:
+            by_person[row["person"]].append(row)
+        return [{"items": by_person[request["person"]]} for request in requests]
