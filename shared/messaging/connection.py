@@ -140,16 +140,13 @@ class Link:
 
     def _write_until_lost(self, connection: Any, generation: int) -> None:
         try:
+            looked_at = time.monotonic()
             while self._connection is connection:
-                try:
-                    works = [self._writes.get(timeout=HEARTBEAT_SECONDS / 4)]
-                except queue.Empty:
-                    connection.heartbeat_tick()
-                    continue
-                with contextlib.suppress(queue.Empty):
-                    while len(works) < 1000:
-                        works.append(self._writes.get_nowait())
+                works = self._gathered(HEARTBEAT_SECONDS / 4)
                 with send_together(connection):
+                    if time.monotonic() - looked_at > HEARTBEAT_SECONDS / 4:  # also while there is much to do
+                        looked_at = time.monotonic()
+                        connection.heartbeat_tick()
                     for work in works:
                         if work is not None and work[0] == generation:
                             work[1]()
@@ -158,6 +155,15 @@ class Link:
                 log.warning("broker lost while writing", link=self._name, error=type(error).__name__)
         finally:
             self._discard(connection)
+
+    def _gathered(self, patience_seconds: float) -> list[tuple[int, Write] | None]:
+        """What has gathered to be written; waits for something, ``patience_seconds`` at the most."""
+        works = []
+        with contextlib.suppress(queue.Empty):
+            works.append(self._writes.get(timeout=patience_seconds))
+            while len(works) < 1000:
+                works.append(self._writes.get_nowait())
+        return works
 
     def _discard(self, connection: amqp.Connection | None = None) -> None:
         current = self._connection
@@ -177,7 +183,9 @@ def send_together(connection: amqp.Connection) -> Iterator[None]:
 
     py-amqp sends each publish on its own, which is the dearest part of a batch.
     """
-    transport = connection.transport
+    transport = connection._transport
+    if transport is None:
+        raise LinkDown("closed meanwhile")
     send, frames = transport._write, []
     transport._write = lambda frame: frames.append(bytes(frame))
     try:
@@ -230,7 +238,8 @@ def message(body: bytes, properties: dict[str, Any]) -> amqp.Message:
 
 def _close_socket(connection: amqp.Connection) -> None:
     """Close without the goodbye that a broken or blocked peer would never answer."""
+    transport = connection._transport  # the property of that name would connect again
     with contextlib.suppress(Exception):
-        connection.transport.sock.shutdown(socket.SHUT_RDWR)
+        transport.sock.shutdown(socket.SHUT_RDWR)
     with contextlib.suppress(Exception):
-        connection.transport.sock.close()
+        transport.sock.close()

@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 from deploy.native.instance import Instance
 from shared.database import written
 from shared.events.envelope import REGISTRY
-from shared.messaging import topology
+from shared.messaging import dead_letters, topology
 from shared.messaging.calls import CallFailed, RpcClient
 from shared.messaging.connection import Link, channel
 from shared.messaging.publisher import Outcome, Publisher
@@ -26,6 +26,15 @@ from shared.testing.processes import ROOT, ServiceProcess, until
 
 MODULE = "shared.tests.integration.stages.services"
 KIT = ROOT / "shared/messaging/migrations"
+ROW = "SELECT item FROM accepted WHERE starts_with(item, %(prefix)s)"
+EFFECT = "SELECT item FROM effects WHERE what = %(what)s AND starts_with(item, %(prefix)s)"
+EFFECTS = {
+    "accepted": ("first", ROW),
+    "count": ("second", EFFECT),
+    "follow": ("second", EFFECT),
+    "counted": ("first", EFFECT),
+}
+"""What an accepted item leads to, and where: its row, the listener's, the job's, that of who hears of it."""
 WAITING = "SELECT FROM outbox UNION ALL SELECT FROM jobs WHERE failed_at IS NULL LIMIT 1"
 
 
@@ -131,14 +140,20 @@ class Stage:
             connection.execute(sql.encode(), params)
 
     def effects(self, what: str, prefix: str = "") -> list[str]:
-        """The items that had an effect, as often as they had it; ``counted`` is an effect at ``first``."""
-        service = "first" if what == "counted" else "second"
-        rows = self.rows(
-            service,
-            "SELECT item FROM effects WHERE what = %(what)s AND starts_with(item, %(prefix)s)",
-            {"what": what, "prefix": prefix},
-        )
+        """The items that had an effect, as often as they had it; ``what`` is one of ``EFFECTS``."""
+        service, found = EFFECTS[what]
+        rows = self.rows(service, found, {"what": what, "prefix": prefix})
         return sorted(row["item"] for row in rows)
+
+    def until_all_effects(self, items: list[str], prefix: str, within_seconds: float = 60.0) -> None:
+        """Wait until exactly these items had every effect, once each; raises as ``until_effects`` does."""
+        self.until_effects("counted", items, prefix, within_seconds)
+        for what in EFFECTS:
+            assert Counter(self.effects(what, prefix)) == Counter(items), self.difference(what, items, prefix)
+
+    def dead_letters(self) -> int:
+        """How many dead letters all listeners have."""
+        return sum(dead_letters.counts(self.vhost.amqp_url, ["first.note_counted", "second.count"]).values())
 
     def until_effects(self, what: str, items: list[str], prefix: str, within_seconds: float = 60.0) -> None:
         """Wait until exactly these items had the effect, once each, and nothing is under way any more.
@@ -151,7 +166,7 @@ class Stage:
             found = Counter(self.effects(what, prefix))
             return bool(found - wanted) or (self._at_rest() and Counter(self.effects(what, prefix)) == found)
 
-        until(decided, within_seconds, lambda: f"{what}, under way: {self.difference(what, items, prefix)}")
+        until(decided, within_seconds, lambda: f"under way: {self.difference(what, items, prefix)}")
         assert Counter(self.effects(what, prefix)) == wanted, self.difference(what, items, prefix)
 
     def until_rest(self, within_seconds: float = 60.0) -> None:
@@ -180,4 +195,4 @@ class Stage:
         wanted, found = Counter(items), Counter(self.effects(what, prefix))
         lost, more = wanted - found, found - wanted
         doubled = sum(count for item, count in more.items() if item in wanted)
-        return f"lost {lost.total()}, doubled {doubled}, unasked {more.total() - doubled}"
+        return f"{what}: lost {lost.total()}, doubled {doubled}, unasked {more.total() - doubled}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -259,6 +260,7 @@ async def main(host: str, port: int) -> None:
         order = json.loads(line)
         command: Callable[..., Any] = getattr(server, f"do_{order.pop('do')}")
         print(json.dumps(await command(**order) or {}), flush=True)
+    os._exit(0)  # and every connection with it, at once
 
 
 if __name__ == "__main__":
