@@ -8,6 +8,7 @@ the gateway, green ones in a service (``shared/run.py`` patches them before anyt
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
 import random
 import socket
@@ -212,7 +213,7 @@ def channel(url: str) -> Iterator[amqp.Channel]:
 
 def _connection(url: str, name: str, **options: Any) -> amqp.Connection:
     parts = parse_url(url)
-    return amqp.Connection(
+    connection = amqp.Connection(
         host=f"{parts['hostname']}:{parts['port'] or 5672}",
         userid=parts["userid"] or "guest",
         password=parts["password"] or "guest",
@@ -221,6 +222,9 @@ def _connection(url: str, name: str, **options: Any) -> amqp.Connection:
         client_properties={"connection_name": name},
         **options,
     )
+    # Bodies stay bytes: py-amqp would decode them in whatever encoding the sender names.
+    connection.Channel = functools.partial(amqp.Channel, auto_decode=False)
+    return connection
 
 
 def publish_frames(

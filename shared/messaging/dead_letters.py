@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.messaging import topology
 from shared.messaging.connection import channel, message
-from shared.messaging.listener import ATTEMPT, ERROR_ID, FAILED_AT, REASON
+from shared.messaging.listener import ATTEMPT, ERROR_ID, FAILED_AT, REASON, TOO_LARGE
 
 
 def counts(url: str, listeners: list[str]) -> dict[str, int]:
@@ -31,13 +31,19 @@ def show(url: str, listener: str, limit: int = 100) -> list[dict[str, Any]]:
                 {
                     "event_id": headers.get("cloudEvents_id"),
                     "type": headers.get("cloudEvents_type"),
-                    "reason": headers.get(REASON) or "delivery-limit",
+                    "reason": headers.get(REASON) or _brokers_reason(headers),
                     "attempts": headers.get(ATTEMPT, 0),
                     "error_id": headers.get(ERROR_ID),
                     "failed_at_ms": headers.get(FAILED_AT),
                 }
             )
     return found  # closing without acknowledging puts them back
+
+
+def _brokers_reason(headers: dict[str, Any]) -> str:
+    """Why the broker put it here by itself: listeners reject only what is too large."""
+    deaths = headers.get("x-death") or [{}]
+    return TOO_LARGE if deaths[0].get("reason") == "rejected" else "delivery-limit"
 
 
 def replay(url: str, listener: str, limit: int = 10_000) -> int:

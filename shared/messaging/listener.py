@@ -23,7 +23,7 @@ from nameko.extensions import Entrypoint, register_entrypoint
 
 from shared import logs, metrics, tracing
 from shared.database import Database, Transaction, is_away, is_conflict
-from shared.events.envelope import Event, EventInvalid, EventType, from_amqp
+from shared.events.envelope import LARGEST_BODY_BYTES, Event, EventInvalid, EventType, from_amqp
 from shared.messaging import topology
 from shared.messaging.publisher import Outcome, Outgoing
 from shared.messaging.runtime import Runtime
@@ -40,6 +40,7 @@ ATTEMPT = "x-vssid-attempt"
 REASON = "x-vssid-reason"
 ERROR_ID = "x-vssid-error-id"
 FAILED_AT = "x-vssid-failed-at"
+TOO_LARGE = "body is larger than 1 MiB"
 
 INSERT_INBOX = """
 INSERT INTO inbox (listener, event_id)
@@ -84,7 +85,7 @@ class Delivery:
     def attempt(self) -> int:
         """How many times the handler has failed on it."""
         value = self.headers.get(ATTEMPT, 0)
-        return value if isinstance(value, int) else 0
+        return max(0, value) if isinstance(value, int) else 0
 
 
 class Listener(Entrypoint):  # type: ignore[misc]
@@ -125,6 +126,9 @@ class Listener(Entrypoint):  # type: ignore[misc]
         def arrived(message: amqp.Message) -> None:
             headers = message.properties.get("application_headers") or {}
             body = message.body if isinstance(message.body, bytes) else message.body.encode()
+            if len(body) > LARGEST_BODY_BYTES:
+                self._refuse(channel, message.delivery_tag, generation)
+                return
             if message.properties.get("content_type") and "content-type" not in headers:
                 headers = {**headers, "content-type": message.properties["content_type"]}
             self._arrived.append(Delivery(message.delivery_tag, generation, headers, body))
@@ -224,6 +228,12 @@ class Listener(Entrypoint):  # type: ignore[misc]
         return result[0]
 
     # -- putting aside -----------------------------------------------------------------------------------
+
+    def _refuse(self, channel: amqp.Channel, tag: int, generation: int) -> None:
+        """Have the broker itself put it among the dead letters, so that large ones do not gather here."""
+        log.error("event dead-lettered", listener=self.queue, reason=TOO_LARGE)
+        self.runtime.consuming.write(lambda: channel.basic_reject(tag, requeue=False), generation)
+        metrics.events_handled_total.labels(self.queue, "dead_lettered").inc()
 
     def _put_aside(self, delivery: Delivery, error: Exception, *, permanent: bool) -> bool:
         """Send it to a wait queue, or to the dead letters when trying again is useless or was enough.

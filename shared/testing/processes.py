@@ -64,6 +64,14 @@ class ServiceProcess:
         return httpx.get(f"http://127.0.0.1:{self.ops_port}/metrics", timeout=5.0).text
 
     @property
+    def peak_memory_bytes(self) -> int:
+        """The most memory that it has held at a time."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(peak) * 1024
+
+    @property
     def running(self) -> bool:
         """Whether the process lives."""
         return self._process is not None and self._process.poll() is None

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,20 @@ def _no_idempotency() -> None:
     rpc.once = lambda tx, method, key, kwargs, handler: handler(tx=tx, **kwargs)
 
 
+def _load_bodies_of_any_kind() -> None:
+    def loading(original: Callable[..., Any]) -> Callable[..., Any]:
+        def load(*arguments: Any) -> Any:
+            body = arguments[-1]
+            if body[:1] == b"\x80":
+                pickle.loads(body)  # noqa: S301 - this is the defect
+            return original(*arguments)
+
+        return load
+
+    listener.from_amqp = loading(listener.from_amqp)
+    rpc._keyword_arguments = loading(rpc._keyword_arguments)
+
+
 CRASHES: dict[str, Callable[[], None]] = {
     "between commit and publish": lambda: _crash_before(Relay, "_publish"),
     "between confirm and forgetting": lambda: _crash_before(Relay, "_forget"),
@@ -97,6 +112,7 @@ DEFECTS: dict[str, Callable[[], None]] = {
     "acknowledged before commit": _acknowledge_before_commit,
     "failed events forgotten": _forget_failed,
     "no idempotency": _no_idempotency,
+    "bodies of any kind are loaded": _load_bodies_of_any_kind,
 }
 
 topology.RETRY_SECONDS = (1, 1)
