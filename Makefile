@@ -81,6 +81,18 @@ promises: setup ## Print which test proves which promise
 prove: setup ## Prove promises with their planted twins: ROWS="G6 F9"
 	@$(PY) -m tests.promises prove $(ROWS)
 
+# Measuring
+
+.PHONY: bench bench-quick
+
+bench: setup ## Measure against stock Nameko and FastStream, about an hour on a quiet machine
+	@sh bench/environment.sh $(VENV)
+	@$(PY) -W ignore -m bench
+
+bench-quick: setup ## The same in small, three minutes, for development
+	@sh bench/environment.sh $(VENV)
+	@$(PY) -W ignore -m bench --quick
+
 # Looking after the source
 
 format: setup ## Format the source

@@ -171,7 +171,9 @@ class Books:
             if lost or more:
                 raise Broken(f"{what}: {lost} lost, {doubled} doubled, {unasked} unasked")
         if self.handled != wanted.total() or self.left:
-            raise Broken(f"inbox holds {self.handled} of {wanted.total()}; {self.left} left in outbox or queue")
+            raise Broken(
+                f"inbox holds {self.handled} of {wanted.total()}; {self.left} left in outbox or queue"
+            )
 
 
 def books(arena: Arena) -> Books:

@@ -83,7 +83,10 @@ class Caller:
         person, sent_at = call
         self.seconds.append(time.perf_counter() - sent_at)
         answer = json.loads(reply.body)
-        if answer["error"] or [row["person"] for row in answer["result"]["items"]] != [person] * work.ROWS_EACH:
+        if (
+            answer["error"]
+            or [row["person"] for row in answer["result"]["items"]] != [person] * work.ROWS_EACH
+        ):
             raise Broken(f"a wrong answer: {str(answer)[:200]}")
         self.answered += 1
         if self._going_on:

@@ -16,7 +16,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 Setting = Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contestant:
     """``arguments`` follow ``python -m`` and may name values of a setting; ``queue`` is where its events
     wait, ``rpc`` the service its callers name. ``sweep`` are the settings to try."""
@@ -26,6 +26,7 @@ class Contestant:
     queue: str = ""
     rpc: str = ""
     sweep: tuple[Setting, ...] = ({},)
+    """The first is taken where there is no sweep."""
 
     def command(self, setting: Setting) -> list[str]:
         return self.arguments.format_map(setting).split()
@@ -105,13 +106,13 @@ def _settings(**values: tuple[int | str, ...]) -> Iterator[Setting]:
 
 WORKERS: tuple[Setting, ...] = tuple(
     {"WORKERS": str(workers), "PREFETCH": str(prefetch)}
-    for workers, prefetch in ((5, 10), (10, 10), (10, 20), (20, 20), (20, 40), (40, 80))
+    for workers, prefetch in ((10, 20), (5, 10), (10, 10), (20, 20), (20, 40), (40, 80))
 )
 """Nameko's defaults are 10 and 10."""
 LOOPS: tuple[Setting, ...] = tuple(
     {"WORKERS": str(workers), "PREFETCH": str(prefetch), "LOOP": loop}
     for workers, prefetch, loop in (
-        (5, 10, "uvloop"), (10, 10, "asyncio"), (10, 10, "uvloop"), (20, 20, "uvloop"), (20, 40, "uvloop"),
+        (10, 10, "uvloop"), (10, 10, "asyncio"), (5, 10, "uvloop"), (20, 20, "uvloop"), (20, 40, "uvloop"),
         (20, 100, "uvloop"),
     )
 )  # fmt: skip
@@ -121,7 +122,7 @@ STAGE = (
         "ours",
         "shared.run bench.ours:Batch{BATCH}",
         queue="ours.handle",
-        sweep=tuple(_settings(BATCH=(50, 100, 200, 400))),
+        sweep=tuple(_settings(BATCH=(200, 50, 100, 400))),
     ),
     Contestant(
         "stock_nameko",

@@ -55,7 +55,9 @@ def run(servers: Instance, contestant: Contestant, setting: Setting, events: int
                     if told != [str(item)]:
                         raise Broken(f"{contestant.name}: after event {item} it told of {told}")
                     time.sleep(PAUSE_SECONDS)
-            until(lambda: place.one("SELECT NOT EXISTS (SELECT FROM outbox)")[0], 20.0, "the outbox stays full")
+            until(
+                lambda: place.one("SELECT NOT EXISTS (SELECT FROM outbox)")[0], 20.0, "the outbox stays full"
+            )
             time.sleep(0.2)  # for the last acknowledgement
         finally:
             process.stop()

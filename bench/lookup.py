@@ -15,7 +15,7 @@ from shared.messaging.connection import channel
 
 @dataclass(frozen=True)
 class LookupRun:
-    """One run: calls answered, calls a second, CPU of the server's process for each, median time of a call."""
+    """One run: calls answered, calls a second, CPU of the server's process for each, median time of each."""
 
     calls: int
     per_second: float
@@ -24,7 +24,12 @@ class LookupRun:
 
 
 def run(
-    servers: Instance, contestant: Contestant, setting: Setting, in_flight: int, seconds: float, warm_up: float
+    servers: Instance,
+    contestant: Contestant,
+    setting: Setting,
+    in_flight: int,
+    seconds: float,
+    warm_up: float,
 ) -> LookupRun:
     """Keep ``in_flight`` calls in flight for ``seconds`` after ``warm_up`` seconds."""
     with arena(servers, contestant) as place:

@@ -19,12 +19,8 @@ from shared.messaging.listener import on_event
 from shared.messaging.rpc import rpc
 from shared.settings import CommonSettings
 
-ASKED = EventType(
-    work.ASKED, {"item": fields.Integer(required=True), "note": fields.String(required=True)}
-)
-DONE = EventType(
-    work.DONE, {"item": fields.Integer(required=True), "outcome": fields.String(required=True)}
-)
+ASKED = EventType(work.ASKED, {"item": fields.Integer(required=True), "note": fields.String(required=True)})
+DONE = EventType(work.DONE, {"item": fields.Integer(required=True), "outcome": fields.String(required=True)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +37,7 @@ def handle(self: Any, tx: Any, event: Event) -> None:
     """One business row and one event; the kit adds inbox, commit, confirmed publish and acknowledgement."""
     item = event.data["item"]
     tx.run(work.INSERT_EFFECT, {"item": item, "note": event.data["note"]})
-    outbox.add(
-        tx, DONE.event(subject=item, correlation_id=item, at=event.time, data=work.done(item))
-    )
+    outbox.add(tx, DONE.event(subject=item, correlation_id=item, at=event.time, data=work.done(item)))
 
 
 class Batch50(Stage):

@@ -57,7 +57,7 @@ NOWHERE = (Frame("between green threads", "greenlet"),)
 
 @dataclass(frozen=True)
 class Profile:
-    """Samples by stack (outermost first), and the CPU they stand for in microseconds for each unit of work."""
+    """Samples by stack (outermost first), and the CPU they stand for: microseconds for each unit of work."""
 
     stacks: Counter[tuple[Frame, ...]]
     cpu_us: float
@@ -135,12 +135,15 @@ def _frames(text: str) -> Iterator[Frame]:
 def stage(servers: Instance, seconds: float, batch: int) -> Profile:
     """Our listener on a full queue."""
     setting = {"BATCH": str(batch)}
-    with _running(servers, STAGE[0], setting, events=int(seconds * 3_000) + 3_000) as (process, place):
-        with closing(Counting(place)) as counting:
-            while counting.count() < 1_000:
-                process.check_alive()
-                time.sleep(0.01)
-            return _sample(process, counting.count, seconds)
+    events = int(seconds * 3_000) + 3_000
+    with (
+        _running(servers, STAGE[0], setting, events) as (process, place),
+        closing(Counting(place)) as counting,
+    ):
+        while counting.count() < 1_000:
+            process.check_alive()
+            time.sleep(0.01)
+        return _sample(process, counting.count, seconds)
 
 
 def lookup(servers: Instance, seconds: float, in_flight: int) -> Profile:
@@ -180,7 +183,7 @@ def _sample(
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw"
         first, cpu_started = count(), process.cpu_seconds()
-        spy = subprocess.Popen(
+        spy = subprocess.Popen(  # noqa: S603 - our own command
             [
                 str(Path(sysconfig.get_path("scripts")) / "py-spy"), "record", "--pid", str(process.pid),
                 "--duration", str(int(seconds)), "--rate", str(RATE), "--format", "raw", "--function",
@@ -215,7 +218,10 @@ def main(what: str, run: str, seconds: float, batch: int, in_flight: int, write:
     servers.up("servers")
     profile = stage(servers, seconds, batch) if what == "stage" else lookup(servers, seconds, in_flight)
     unit = {"stage": "event", "lookup": "call"}[what]
-    title = f"{profile.cpu_us:.0f} µs of CPU for each {unit} ({profile.units} of them, {profile.stacks.total()} samples)"
+    title = (
+        f"{profile.cpu_us:.0f} µs of CPU for each {unit} "
+        f"({profile.units} of them, {profile.stacks.total()} samples)"
+    )
     console = Console(width=150)
     steps = Table("step", "µs", "below it, µs", title=title)
     for step, cost, below in profile.steps():

@@ -25,9 +25,7 @@ class StageRun:
     memory_mib: float
 
 
-def run(
-    servers: Instance, contestant: Contestant, setting: Setting, events: int, warm_up: int
-) -> StageRun:
+def run(servers: Instance, contestant: Contestant, setting: Setting, events: int, warm_up: int) -> StageRun:
     """Fill the queue, start the contestant, count from when ``warm_up`` events are done to when all are.
 
     Raises ``Broken`` when something was lost or doubled.

@@ -27,7 +27,7 @@ INSERT INTO periods
 SELECT person, number, '2015-01', '2015-12', 'Employer ' || number, 'Worker', 4000000 + 1000 * number
 FROM generate_series(1, {PEOPLE}) AS person, generate_series(1, {ROWS_EACH}) AS number;
 ANALYZE periods;
-"""
+"""  # noqa: S608 - numbers of ours
 TELL_EFFECTS = """
 CREATE FUNCTION tell_effect() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN PERFORM pg_notify('effects', NEW.item::text); RETURN NULL; END $$;
@@ -63,7 +63,7 @@ def done(item: int) -> dict[str, Any]:
     return {"item": item, "outcome": "done"}
 
 
-def done_headers(event_id: str, item: int, at: str) -> dict[str, str]:
+def done_headers(event_id: str, item: int, at: str) -> dict[str, Any]:
     """Its CloudEvents attributes, as the kit writes them."""
     return {
         "ce-specversion": "1.0",
