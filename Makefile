@@ -12,6 +12,7 @@ export PYTHONPATH := $(CURDIR)
 
 # Unit tests need nothing; the others start private servers under .run/test by themselves.
 INTEGRATION := $(wildcard shared/tests/integration services/*/tests/integration deploy/*/tests/integration)
+FAULTS_IN_SHORT := $(addprefix tests/faults/test_,kills.py poison.py same_request.py product_same_request.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down restart status logs endpoints demo test test-unit test-integration test-contracts \
@@ -51,8 +52,9 @@ demo: setup ## Run CITIZENS=20 synthetic citizens through the whole path
 
 # Testing
 
-test: lint test-unit ## Everything below; the parts that need servers share them
-	$(PY) -m pytest $(INTEGRATION) tests
+test: lint test-unit ## What has to pass before a change goes in: all below, of the faults a short form
+	$(PY) -m pytest -n 3 --dist loadfile $(INTEGRATION) tests/contracts tests/e2e
+	KILLS=5 $(PY) -m pytest $(FAULTS_IN_SHORT)
 
 lint: setup ## Style, types, and the directions of imports
 	$(VENV)/bin/ruff check .
@@ -61,10 +63,10 @@ lint: setup ## Style, types, and the directions of imports
 	$(VENV)/bin/lint-imports
 
 test-unit: setup ## Tests that need no server
-	$(PY) -m pytest shared services deploy --ignore-glob='*/tests/integration'
+	$(PY) -m pytest -n 2 shared services deploy --ignore-glob='*/tests/integration'
 
 test-integration: setup ## Tests on private servers
-	$(PY) -m pytest $(INTEGRATION)
+	$(PY) -m pytest -n 3 --dist loadfile $(INTEGRATION)
 
 test-contracts: setup ## Events, queues, and the rules of the house
 	$(PY) -m pytest tests/contracts
@@ -72,7 +74,7 @@ test-contracts: setup ## Events, queues, and the rules of the house
 test-e2e: setup ## The whole path, over HTTP
 	$(PY) -m pytest tests/e2e
 
-test-faults: setup ## The whole path while parts of it are killed
+test-faults: setup ## All faults in full: kit and product killed, cut, starved (about 15 minutes)
 	$(PY) -m pytest tests/faults
 
 promises: setup ## Print which test proves which promise
