@@ -32,11 +32,14 @@ class Load:
         callers: int = 4,
         pause_seconds: float = 0.05,
         deadline_seconds: float = 2.0,
+        slow_seconds: float = 0.0,
     ) -> None:
+        """``slow_seconds``: how long each call is inside the service before it is committed."""
         self.accepted: list[str] = []
         self.failures = 0
         self.longest_seconds = 0.0
         self.deadline_seconds = deadline_seconds
+        self._slow_seconds = slow_seconds
         self._stage = stage
         self._prefix = prefix
         self._pause_seconds = pause_seconds
@@ -82,7 +85,8 @@ class Load:
     def _called(self, item: str, key: str) -> bool:
         started = time.monotonic()
         try:
-            self._stage.client.call("first", "accept_new", {"item": item}, self.deadline_seconds, key)
+            arguments = {"item": item, "seconds": self._slow_seconds}
+            self._stage.client.call("first", "accept_slowly", arguments, self.deadline_seconds, key)
             return True
         except CallFailed:
             self.failures += 1

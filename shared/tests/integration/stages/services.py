@@ -54,6 +54,11 @@ class FirstService:
     def accept_new(self, tx: Any, item: str) -> dict[str, str]:
         return self.accept.handler(self, tx, str(uuid4()), item)
 
+    @rpc(writes=True)
+    def accept_slowly(self, tx: Any, item: str, seconds: float) -> dict[str, str]:
+        time.sleep(seconds)
+        return self.accept_new.handler(self, tx, item)
+
     @rpc
     def fail(self, secret: str) -> None:
         raise ValueError(f"never to be told: {secret}")
