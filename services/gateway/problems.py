@@ -53,6 +53,7 @@ KINDS: dict[str, Kind] = {
     "PhotoTooLarge": Kind(413, "Ảnh quá lớn", "The photo is too large"),
     "PhotoNotAnImage": Kind(422, "Tệp không phải là ảnh", "Not an image"),
     "PhotoWrongShape": Kind(422, "Ảnh sai khổ", "The photo has the wrong shape"),
+    "PhotosBusy": Kind(503, "Đang nhận quá nhiều ảnh", "Too many photos at once"),
     "AgencyUnknown": Kind(422, "Không có cơ quan BHXH này", "Unknown agency"),
     "EmailInvalid": Kind(422, "E-mail không đúng", "The e-mail address is not right"),
     "OtpWrong": Kind(422, "Mã xác nhận không đúng", "The code is wrong"),

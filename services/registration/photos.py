@@ -17,6 +17,7 @@ from typing import BinaryIO, Protocol
 from services.registration.domain import Photo
 from services.registration.refusals import (
     PhotoNotAnImage,
+    PhotosBusy,
     PhotoTooLarge,
     PhotoUnknown,
     PhotoWrongShape,
@@ -26,6 +27,8 @@ from shared.refusals import FieldProblem, Refused
 
 INSPECTOR = Path(__file__).with_name("photo_inspector.py")
 WALL_SECONDS = 15
+LONGEST_WAIT_SECONDS = 3.0
+"""Whoever waited longer for a turn would hear the answer too late and come again: the line would grow."""
 QUARANTINE, KEPT = "quarantine/", "photos"
 
 WRONG_SHAPE = {
@@ -78,12 +81,17 @@ class Inspection:
             self.forget(ref)
 
     def inspect(self, upload: bytes, kind: str, sha256: str) -> bytes:
-        """The clean photo out of the bytes of an upload, whose hash has to be ``sha256``."""
+        """The clean photo out of the bytes of an upload, whose hash has to be ``sha256``. Raises also
+        ``PhotosBusy``."""
         shape = "portrait" if kind == "portrait" else "card"
         if len(upload) > self.max_bytes:
             raise self.too_large()
-        with self._turns:
+        if not self._turns.acquire(timeout=LONGEST_WAIT_SECONDS):
+            raise PhotosBusy()
+        try:
             found, clean = run_inspector(upload, shape, self.max_bytes)
+        finally:
+            self._turns.release()
         refused = found.get("refused")
         if refused is not None:
             raise self.refusal(refused, shape)

@@ -76,6 +76,13 @@ class EmailInvalid(Refused):
         )
 
 
+class PhotosBusy(Refused):
+    """More photos at once than can be looked at; nothing is wrong with this one."""
+
+    vi = "Hệ thống đang nhận nhiều ảnh cùng lúc. Vui lòng gửi lại ảnh sau ít giây."
+    en = "Many photos are arriving at once. Please send the photo again in some seconds."
+
+
 class OtpWrong(Refused):
     """``tries_left`` tells how often the code may still be tried."""
 

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from services.registration import photos
 from services.registration.photos import Inspection
 from services.registration.refusals import (
     PhotoNotAnImage,
+    PhotosBusy,
     PhotoTooLarge,
     PhotoUnknown,
     PhotoWrongShape,
@@ -101,6 +103,22 @@ def test_a_portrait_that_is_not_4x6_is_refused_with_advice(
 )
 def test_what_is_not_a_readable_jpeg_or_png_is_refused(inspection: Inspection, content: bytes) -> None:
     assert isinstance(refused(inspection, content), PhotoNotAnImage)
+
+
+def test_whoever_would_wait_too_long_for_a_turn_is_told_to_come_again(
+    objects: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspection = Inspection(objects, max_bytes=MAX_BYTES, at_once=1)
+    content = drawn.portrait("lan")
+
+    def inspector_at_work(*_arguments: object) -> tuple[dict[str, str], bytes]:
+        assert isinstance(refused(inspection, content), PhotosBusy)
+        return {"sha256": hashlib.sha256(content).hexdigest()}, b"clean"
+
+    monkeypatch.setattr(photos, "LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(photos, "run_inspector", inspector_at_work)
+    for _ in range(2):  # and the turn is given back
+        assert inspection.inspect(content, "portrait", hashlib.sha256(content).hexdigest()) == b"clean"
 
 
 def test_too_many_bytes_are_refused_without_being_looked_at(inspection: Inspection) -> None:
