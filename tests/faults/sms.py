@@ -1,11 +1,28 @@
-"""An SMS submitted by the test itself, beside the product: what a blind repetition would look like."""
+"""The SMSC in the hands of a test: told to misbehave, or handed an SMS that the product knows nothing of."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
 from smpplib import consts, gsm
 from smpplib.client import Client
 
 from deploy.native.instance import Instance
+
+
+@contextmanager
+def smsc(product: Instance, **faults: Any) -> Iterator[None]:
+    """The SMSC does these things wrong, until the end of the block."""
+    address = str(product.endpoints()["sms"]).replace("/messages", "/control")
+    before = httpx.get(address).raise_for_status().json()
+    httpx.put(address, json=faults).raise_for_status()
+    try:
+        yield
+    finally:
+        httpx.put(address, json=before).raise_for_status()
 
 
 def submit_sms(product: Instance, to: str, text: str) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from deploy.native.instance import Instance
@@ -16,6 +13,7 @@ from shared.testing.client import CitizenClient, ProblemSeen
 from shared.testing.inbox import password_in
 from shared.testing.processes import ServiceProcess, until
 from tests.faults.crowd import Crowd, new_seed
+from tests.faults.sms import smsc
 
 OWN_PASSWORD = "một mật khẩu mới, đủ dài"
 
@@ -23,18 +21,6 @@ OWN_PASSWORD = "một mật khẩu mới, đủ dài"
 @pytest.fixture
 def crowd(product: Instance) -> Crowd:
     return Crowd(product, 1, new_seed())
-
-
-@contextmanager
-def smsc(product: Instance, **faults: Any) -> Iterator[None]:
-    """The SMSC does these things wrong, until the end of the block."""
-    address = str(product.endpoints()["sms"]).replace("/messages", "/control")
-    before = httpx.get(address).raise_for_status().json()
-    httpx.put(address, json=faults).raise_for_status()
-    try:
-        yield
-    finally:
-        httpx.put(address, json=before).raise_for_status()
 
 
 def killed_in_between(product: Instance, crowd: Crowd, kill: Any) -> tuple[Citizen, CitizenClient, str]:
