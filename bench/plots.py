@@ -75,7 +75,7 @@ def _lookup(found: dict[str, Any]) -> Any:
         panel.set_xticks([place + 0.2 for place in range(len(found))], list(found))
         panel.set_xlabel("calls in flight")
         panel.set_title(title, loc="left", fontsize=9)
-    axes[0].legend(frameon=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
