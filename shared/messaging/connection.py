@@ -19,6 +19,7 @@ from typing import Any
 
 import amqp
 from amqp import spec
+from amqp.transport import TCPTransport
 from kombu.utils.url import parse_url
 
 from shared import logs
@@ -28,6 +29,7 @@ log = logs.get(__name__)
 HEARTBEAT_SECONDS = 10
 CONNECT_SECONDS = 5.0
 RECONNECT_SECONDS = (0.05, 2.0)
+READ_AHEAD_BYTES = 16 * 1024
 
 Setup = Callable[[amqp.Connection], None]
 Write = Callable[[], None]
@@ -115,6 +117,7 @@ class Link:
         self.generation += 1
         try:
             connection.connect()
+            read_ahead(connection)
             with connection.transport.having_timeout(CONNECT_SECONDS):
                 for setup in self._setups:
                     setup(connection)
@@ -138,6 +141,7 @@ class Link:
                 log.warning("broker lost", link=self._name, error=type(error).__name__)
         finally:
             self._discard(connection)
+            _close_socket(connection)
 
     def _write_until_lost(self, connection: Any, generation: int) -> None:
         try:
@@ -173,9 +177,18 @@ class Link:
         self._connection = None
         self._up.clear()
         self._writes.put(None)  # wakes the writer, which sees that its connection is gone
-        _close_socket(current)
+        _hang_up(current)  # wakes the reader, which closes
         for told in self._when_down:
             told()
+
+
+def read_ahead(connection: amqp.Connection) -> None:
+    """Take what has arrived with one system call, up to ``READ_AHEAD_BYTES``; py-amqp asks for each frame's
+    head and body on their own, six times a message."""
+    transport = connection.transport
+    if isinstance(transport, TCPTransport):  # the one of TLS reads ahead already
+        receive = transport._quick_recv
+        transport._quick_recv = lambda size_bytes: receive(max(size_bytes, READ_AHEAD_BYTES))
 
 
 @contextlib.contextmanager
@@ -240,10 +253,14 @@ def message(body: bytes, properties: dict[str, Any]) -> amqp.Message:
     return amqp.Message(body, **properties)
 
 
+def _hang_up(connection: amqp.Connection) -> None:
+    """End without the goodbye that a broken or blocked peer would never answer. Closing at once would, under
+    eventlet, leave whoever reads or writes waiting for ever."""
+    with contextlib.suppress(Exception):
+        connection._transport.sock.shutdown(socket.SHUT_RDWR)  # the property would connect again
+
+
 def _close_socket(connection: amqp.Connection) -> None:
-    """Close without the goodbye that a broken or blocked peer would never answer."""
-    transport = connection._transport  # the property of that name would connect again
+    """Let go of the socket, once nobody waits for it."""
     with contextlib.suppress(Exception):
-        transport.sock.shutdown(socket.SHUT_RDWR)
-    with contextlib.suppress(Exception):
-        transport.sock.close()
+        connection._transport.sock.close()

@@ -1,7 +1,8 @@
 """The stage's services with defects and crash points planted into the kit, chosen by the environment.
 
-``PLANTED`` names a defect. ``CRASH_AT`` names a point at which the process kills itself with signal 9, once:
-``CRASH_MARK`` is a file that is removed by the crash. Nothing of this is in the product.
+``PLANTED`` names a defect, or several with `` + `` between them. ``CRASH_AT`` names a point at which the
+process kills itself with signal 9, once: ``CRASH_MARK`` is a file that is removed by the crash. Nothing of
+this is in the product.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from typing import Any
 from shared import database
 from shared.messaging import listener, rpc, topology
 from shared.messaging.listener import Listener
-from shared.messaging.relay import Relay
+from shared.messaging.publisher import Outcome
+from shared.messaging.relay import Relay, outgoing
 from shared.tests.integration.stages.services import TABLES, FirstService, SecondService
 from shared.tests.integration.stages.settings import Settings
 
@@ -54,8 +57,7 @@ def _crash_between_handling_and_ack() -> None:
 def _no_inbox() -> None:
     def handle_always(db: Any, _listener: str, handler: Any, events: Any) -> None:
         with db.transaction() as tx:
-            for event in events:
-                handler(tx, event)
+            handler(tx, events)
 
     listener.handle_once = handle_always  # type: ignore[assignment]
 
@@ -87,6 +89,30 @@ def _no_idempotency() -> None:
     rpc.once = lambda tx, method, key, kwargs, handler: handler(tx=tx, **kwargs)
 
 
+def _publish_before_commit() -> None:
+    started, write = Relay.start, database.Transaction._write_additions
+    relays: list[Relay] = []
+
+    def start(self: Relay) -> None:
+        relays.append(self)
+        started(self)
+
+    def write_and_publish(self: database.Transaction) -> database.Committed:
+        committed = write(self)
+        messages = [outgoing(event) for event in committed.events]
+        while set(relays[0]._publisher.publish(messages, 5.0)) - {Outcome.CONFIRMED}:
+            time.sleep(0.1)
+        return committed
+
+    Relay.start = start  # type: ignore[method-assign]
+    database.Transaction._write_additions = write_and_publish  # type: ignore[method-assign]
+
+
+def _count_absences_as_failures() -> None:
+    listener.is_away = lambda error: False
+    topology.RETRY_SECONDS = ()
+
+
 def _load_bodies_of_any_kind() -> None:
     def loading(original: Callable[..., Any]) -> Callable[..., Any]:
         def load(*arguments: Any) -> Any:
@@ -112,13 +138,15 @@ DEFECTS: dict[str, Callable[[], None]] = {
     "acknowledged before commit": _acknowledge_before_commit,
     "failed events forgotten": _forget_failed,
     "no idempotency": _no_idempotency,
+    "published before commit": _publish_before_commit,
+    "absence counts as failure": _count_absences_as_failures,
     "bodies of any kind are loaded": _load_bodies_of_any_kind,
 }
 
 topology.RETRY_SECONDS = (1, 1)
 """Dead letters after seconds, not after ten minutes."""
 
-if defect := os.environ.get("PLANTED"):
+for defect in filter(None, os.environ.get("PLANTED", "").split(" + ")):
     DEFECTS[defect]()
 if point := os.environ.get("CRASH_AT"):
     CRASHES[point]()
