@@ -28,17 +28,17 @@ log = logs.get(__name__)
 PUBLISH_DEADLINE_SECONDS = 10.0
 """How long the direct publish may take; after it the sweeper may take the row."""
 
+# Rows travel as one JSON text: psycopg takes 80 µs an event to make the same of arrays of texts.
 INSERT_OUTBOX = """
 INSERT INTO outbox (id, type, headers, body, due_at)
-SELECT id, type, headers, body, now() + make_interval(secs => %(deadline)s)
-FROM unnest(%(ids)s::uuid[], %(types)s::text[], %(headers)s::jsonb[], %(bodies)s::bytea[])
-     AS row (id, type, headers, body)
+SELECT id, type, headers, convert_to(body, 'UTF8'), now() + make_interval(secs => %(deadline)s)
+FROM json_to_recordset(%(rows)s) AS row (id uuid, type text, headers jsonb, body text)
 """
 INSERT_JOBS = """
 INSERT INTO jobs (kind, key, payload, due_at, traceparent)
 SELECT kind, key, payload, due_at, traceparent
-FROM unnest(%(kinds)s::text[], %(keys)s::text[], %(payloads)s::jsonb[], %(dues)s::timestamptz[],
-            %(traceparents)s::text[]) AS row (kind, key, payload, due_at, traceparent)
+FROM json_to_recordset(%(rows)s)
+     AS row (kind text, key text, payload jsonb, due_at timestamptz, traceparent text)
 ON CONFLICT (kind, key) DO NOTHING
 """
 
@@ -92,27 +92,22 @@ class Transaction:
         events = tuple(written(a) for a in self.additions if isinstance(a, Event))
         due = [a for a in self.additions if isinstance(a, Due)]
         if events:
-            self.run(
-                INSERT_OUTBOX,
-                {
-                    "ids": [e.id for e in events],
-                    "types": [e.type for e in events],
-                    "headers": [json.dumps(e.headers) for e in events],
-                    "bodies": [e.body for e in events],
-                    "deadline": PUBLISH_DEADLINE_SECONDS,
-                },
-            )
+            published = [
+                {"id": e.id, "type": e.type, "headers": e.headers, "body": e.body.decode()} for e in events
+            ]
+            self.run(INSERT_OUTBOX, {"rows": json.dumps(published), "deadline": PUBLISH_DEADLINE_SECONDS})
         if due:
-            self.run(
-                INSERT_JOBS,
+            scheduled = [
                 {
-                    "kinds": [d.kind for d in due],
-                    "keys": [d.key for d in due],
-                    "payloads": [json.dumps(d.payload) for d in due],
-                    "dues": [d.at for d in due],
-                    "traceparents": [d.traceparent for d in due],
-                },
-            )
+                    "kind": d.kind,
+                    "key": d.key,
+                    "payload": d.payload,
+                    "due_at": d.at.isoformat(),
+                    "traceparent": d.traceparent,
+                }
+                for d in due
+            ]
+            self.run(INSERT_JOBS, {"rows": json.dumps(scheduled)})
         now = datetime.now(UTC)
         return Committed(events, frozenset(d.kind for d in due if d.at <= now))
 

@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import amqp
 from nameko.extensions import Entrypoint, register_entrypoint
@@ -31,7 +30,7 @@ from shared.refusals import Refused
 
 log = logs.get(__name__)
 
-BATCH = 200
+BATCH = 400
 PREFETCH = 2 * BATCH
 AWAY_SECONDS = (0.2, 5.0)
 CONFIRM_SECONDS = 5.0
@@ -48,11 +47,15 @@ SELECT %(listener)s, id FROM unnest(%(ids)s::uuid[]) AS row (id) ORDER BY id
 ON CONFLICT DO NOTHING RETURNING event_id
 """
 
-Handler = Callable[[Any, Transaction, Event], None]
+Handler = Callable[[Any, Transaction, Any], None]
+HandleAll = Callable[[Transaction, list[Event]], None]
 
 
-def on_event(*types: EventType, batch: int = BATCH) -> Callable[[Handler], Any]:
+def on_event(*types: EventType, batch: int = BATCH, together: bool = False) -> Callable[[Handler], Any]:
     """Have the method ``(self, tx, event)`` handle each event of these types.
+
+    ``together``: the method is ``(self, tx, events)`` and gets those that arrived together, ``batch`` at the
+    most, so that it can write them with one statement.
 
     Its queue is ``<service>.<method>``. It only writes state through ``tx``; what takes time or talks to
     the outside it leaves to a job. It may be called again for an event whose transaction was rolled back.
@@ -61,8 +64,9 @@ def on_event(*types: EventType, batch: int = BATCH) -> Callable[[Handler], Any]:
 
     def register(handler: Handler) -> Any:
         @functools.wraps(handler)
-        def handle(self: Any, work: Callable[[Callable[[Transaction, Event], None]], Any]) -> Any:
-            return work(functools.partial(handler, self))
+        def handle(self: Any, work: Callable[[HandleAll], Any]) -> Any:
+            one_or_all = functools.partial(handler, self)
+            return work(one_or_all if together else functools.partial(handle_each, one_or_all))
 
         handle.on_event_types = types  # type: ignore[attr-defined]
         handle.handler = handler  # type: ignore[attr-defined]
@@ -181,7 +185,9 @@ class Listener(Entrypoint):  # type: ignore[misc]
             return False
         except Exception as failure:
             if len(readable) > 1:
-                return all(self._handled([delivery]) for delivery, _ in readable)
+                middle = len(readable) // 2
+                halves = readable[:middle], readable[middle:]
+                return all(self._handled([delivery for delivery, _ in half]) for half in halves)
             return self._put_aside(readable[0][0], failure, permanent=isinstance(failure, Refused))
 
     def _attempt(self, events: list[Event]) -> None:
@@ -213,7 +219,7 @@ class Listener(Entrypoint):  # type: ignore[misc]
         ended: threading.Event = threading.Event()
         result: list[Exception | None] = [None]
 
-        def work(handler: Callable[[Transaction, Event], None]) -> None:
+        def work(handler: HandleAll) -> None:
             try:
                 handle_once(database, self.queue, handler, events)
             except Exception as error:
@@ -269,16 +275,19 @@ class _Abandoned(Exception):
     """The batch is left to its next delivery."""
 
 
-def handle_once(
-    database: Database, listener: str, handler: Callable[[Transaction, Event], None], events: Sequence[Event]
-) -> None:
-    """Run ``handler(tx, event)`` for those events that this listener has not handled, in one transaction
+def handle_once(database: Database, listener: str, handler: HandleAll, events: Sequence[Event]) -> None:
+    """Run ``handler(tx, events)`` with those events that this listener has not handled, in one transaction
     with their inbox rows. Raises what the handler or the database raises; then nothing was done."""
+    by_id = {event.id: event for event in events}
     with database.transaction() as tx:
-        rows = tx.all(INSERT_INBOX, {"listener": listener, "ids": [event.id for event in events]})
-        fresh: set[UUID] = {row["event_id"] for row in rows}
-        for event in events:
-            if event.id in fresh:
-                fresh.discard(event.id)
-                with tracing.start(event.traceparent), logs.bind(correlation_id=event.correlation_id):
-                    handler(tx, event)
+        rows = tx.all(INSERT_INBOX, {"listener": listener, "ids": list(by_id)})
+        if rows:
+            new = {row["event_id"] for row in rows}
+            handler(tx, [event for event in by_id.values() if event.id in new])
+
+
+def handle_each(handler: Callable[[Transaction, Event], None], tx: Transaction, events: list[Event]) -> None:
+    """Hand over the events one by one, each in its own trace."""
+    for event in events:
+        with tracing.start(event.traceparent, correlation_id=event.correlation_id):
+            handler(tx, event)
