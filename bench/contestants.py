@@ -122,7 +122,7 @@ STAGE = (
         "ours",
         "shared.run bench.ours:Batch{BATCH}",
         queue="ours.handle",
-        sweep=tuple(_settings(BATCH=(200, 50, 100, 400))),
+        sweep=tuple(_settings(BATCH=(400, 100, 200))),
     ),
     Contestant(
         "stock_nameko",
@@ -131,6 +131,7 @@ STAGE = (
         sweep=WORKERS,
     ),
     Contestant("faststream", "bench.fast_stream Stage", queue="faststream.handle", sweep=LOOPS),
+    Contestant("ours_one_by_one", "shared.run bench.ours:Single400", queue="ours.handle"),
 )
 LOOKUP = (
     Contestant("ours", "shared.run bench.ours:Lookup", rpc="ours"),

@@ -1,10 +1,11 @@
 """Our contestant: two small services on the kit, started as every service is.
 
-``python -m shared.run bench.ours:Batch200`` or ``bench.ours:Lookup``.
+``python -m shared.run bench.ours:Batch400``, ``bench.ours:Single400`` or ``bench.ours:Lookup``.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,27 +34,39 @@ class Stage:
     db = Database()
 
 
-def handle(self: Any, tx: Any, event: Event) -> None:
-    """One business row and one event; the kit adds inbox, commit, confirmed publish and acknowledgement."""
+def handle(self: Any, tx: Any, events: list[Event]) -> None:
+    """A business row and an event each; the kit adds inbox, commit, confirmed publish, acknowledgement."""
+    rows = [{"item": event.data["item"], "note": event.data["note"]} for event in events]
+    tx.run(work.INSERT_EFFECTS, {"rows": json.dumps(rows)})
+    for event in events:
+        tell_done(tx, event)
+
+
+def handle_one(self: Any, tx: Any, event: Event) -> None:
+    """The same, one event a call and one statement an event."""
+    tx.run(work.INSERT_EFFECT, {"item": event.data["item"], "note": event.data["note"]})
+    tell_done(tx, event)
+
+
+def tell_done(tx: Any, event: Event) -> None:
     item = event.data["item"]
-    tx.run(work.INSERT_EFFECT, {"item": item, "note": event.data["note"]})
     outbox.add(tx, DONE.event(subject=item, correlation_id=item, at=event.time, data=work.done(item)))
 
 
-class Batch50(Stage):
-    handle = on_event(ASKED, batch=50)(handle)
-
-
 class Batch100(Stage):
-    handle = on_event(ASKED, batch=100)(handle)
+    handle = on_event(ASKED, batch=100, together=True)(handle)
 
 
 class Batch200(Stage):
-    handle = on_event(ASKED, batch=200)(handle)
+    handle = on_event(ASKED, batch=200, together=True)(handle)
 
 
 class Batch400(Stage):
-    handle = on_event(ASKED, batch=400)(handle)
+    handle = on_event(ASKED, batch=400, together=True)(handle)
+
+
+class Single400(Stage):
+    handle = on_event(ASKED, batch=400)(handle_one)
 
 
 class Lookup:

@@ -13,8 +13,18 @@ from matplotlib.ticker import StrMethodFormatter
 
 from bench.records import Records
 
-COLOURS = {"ours": "#1a7f5a", "stock_nameko": "#8a6d3b", "faststream": "#35608f"}
-NAMES = {"ours": "ours", "stock_nameko": "stock Nameko", "faststream": "FastStream"}
+COLOURS = {
+    "ours": "#1a7f5a",
+    "ours_one_by_one": "#7fb8a0",
+    "stock_nameko": "#8a6d3b",
+    "faststream": "#35608f",
+}
+NAMES = {
+    "ours": "ours",
+    "ours_one_by_one": "ours, one by one",
+    "stock_nameko": "stock Nameko",
+    "faststream": "FastStream",
+}
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "bench",
     "font.size": 9,

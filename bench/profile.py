@@ -209,7 +209,7 @@ def _sample(
 @click.argument("what", type=click.Choice(["stage", "lookup"]))
 @click.option("--run", default=".run/bench", show_default=True, help="Folder of the servers.")
 @click.option("--seconds", default=8.0, show_default=True)
-@click.option("--batch", default=200, show_default=True, type=click.Choice([50, 100, 200, 400]))
+@click.option("--batch", default=400, show_default=True, type=click.Choice([100, 200, 400]))
 @click.option("--in-flight", default=100, show_default=True)
 @click.option("--write", is_flag=True, help="Keep it in docs/performance.md.")
 def main(what: str, run: str, seconds: float, batch: int, in_flight: int, write: bool) -> None:

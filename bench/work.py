@@ -35,11 +35,15 @@ CREATE TRIGGER tell AFTER INSERT ON effects FOR EACH ROW EXECUTE FUNCTION tell_e
 """
 """For the latency of one event: the measuring side hears of the commit from PostgreSQL itself."""
 
-# The stage, one event at a time. Ours takes the kit's inbox and outbox statements, which are these for many.
+# The stage, one event at a time. The inbox and outbox statements of the kit are these for many at once.
 INSERT_INBOX = """
 INSERT INTO inbox (listener, event_id) VALUES (%(listener)s, %(id)s) ON CONFLICT DO NOTHING
 """
 INSERT_EFFECT = "INSERT INTO effects (item, note) VALUES (%(item)s, %(note)s)"
+INSERT_EFFECTS = """
+INSERT INTO effects (item, note)
+SELECT item, note FROM json_to_recordset(%(rows)s) AS row (item bigint, note text)
+"""
 INSERT_OUTBOX = """
 INSERT INTO outbox (id, type, headers, body, due_at)
 VALUES (%(id)s, %(type)s, %(headers)s, %(body)s, now() + interval '10 seconds')
