@@ -63,7 +63,7 @@ lint: setup ## Style, types, and the directions of imports
 	$(VENV)/bin/lint-imports
 
 test-unit: setup ## Tests that need no server
-	$(PY) -m pytest -n 2 shared services deploy --ignore-glob='*/tests/integration'
+	$(PY) -m pytest -n 2 shared services deploy bench --ignore-glob='*/tests/integration'
 
 test-integration: setup ## Tests on private servers
 	$(PY) -m pytest -n 3 --dist loadfile $(INTEGRATION)
@@ -97,6 +97,8 @@ bench-quick: setup ## The same in small, three minutes, for development
 
 # Looking after the source
 
+LOCKED := --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
 format: setup ## Format the source
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
@@ -104,7 +106,9 @@ format: setup ## Format the source
 lock: setup ## Resolve the dependencies anew into requirements.lock
 	$(PY) -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
-	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock
+	    $(LOCKED) -o requirements.lock
+	$(VENV)/bin/uv pip compile --quiet --group pyproject.toml:bench --constraints requirements.lock --universal \
+	    --python-version 3.11 $(LOCKED) -o requirements-bench.lock
 
 docs: setup ## Generate the API documents in docs/
 	$(PY) -W ignore -m shared.events.asyncapi > docs/asyncapi.json.new
