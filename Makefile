@@ -4,6 +4,8 @@ RUN     ?= .run
 CITIZENS ?= 20
 SERVICE ?=
 ROWS    ?=
+DURATION ?= 120
+SEED    ?=
 PYTHON  ?= python3
 VENV    := .venv
 PY      := $(VENV)/bin/python
@@ -16,7 +18,7 @@ FAULTS_IN_SHORT := $(addprefix tests/faults/test_,kills.py poison.py same_reques
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down restart status logs endpoints demo test test-unit test-integration test-contracts \
-        test-e2e test-faults lint format promises prove lock docs clean
+        test-e2e test-faults faults faults-long lint format promises prove lock docs clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +78,13 @@ test-e2e: setup ## The whole path, over HTTP
 
 test-faults: setup ## All faults in full: kit and product killed, cut, starved (about 15 minutes)
 	$(PY) -m pytest tests/faults
+
+faults: setup ## Break everything at random for DURATION=120 seconds; SEED=7 walks the same way again
+	@$(PY) -W ignore -m tests.faults.walk --duration $(DURATION) $(if $(SEED),--seed $(SEED))
+
+faults-long: setup ## Test every fault for as long as the promises say
+	BROKER_AWAY_SECONDS="5 60" BROKER_STUCK_SECONDS=90 DATABASE_AWAY_SECONDS=60 \
+	    $(PY) -m pytest tests/faults
 
 promises: setup ## Print which test proves which promise
 	@$(PY) -m tests.promises list

@@ -25,6 +25,11 @@ from shared.messaging.outbox import Due
 
 log = logs.get(__name__)
 
+ANSWER_SECONDS = 30.0
+"""How long the server may take for one statement. A connection that gives no answer is taken for dead: nobody
+else would ever say so."""
+BEGIN_SECONDS = 3.0
+"""How long it may take to begin, which costs a server that lives nothing."""
 PUBLISH_DEADLINE_SECONDS = 10.0
 """How long the direct publish may take; after it the sweeper may take the row."""
 
@@ -118,6 +123,15 @@ def written(event: Event) -> Written:
     return Written(str(event.id), event.type, headers, body)
 
 
+class _Connection(psycopg.Connection[dict[str, Any]]):
+    """One that waits for each answer ``answer_seconds`` at the most; then it raises, and is of no use."""
+
+    answer_seconds = BEGIN_SECONDS
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
+
+
 class Database:
     """The pool. ``after_commit`` functions get what each committed transaction left to do; they must not
     raise and must not wait."""
@@ -125,7 +139,7 @@ class Database:
     def __init__(self, url: str, *, name: str, max_size: int = 10) -> None:
         refuse_blocking_wait()
         self.after_commit: list[Callable[[Committed], None]] = []
-        self._pool: ConnectionPool[psycopg.Connection[dict[str, Any]]] = ConnectionPool(
+        self._pool: ConnectionPool[_Connection] = ConnectionPool(
             url,
             min_size=1,
             max_size=max_size,
@@ -134,6 +148,7 @@ class Database:
             reconnect_timeout=5.0,
             open=False,
             name=name,
+            connection_class=_Connection,
             kwargs={
                 "autocommit": True,
                 "row_factory": dict_row,
@@ -177,28 +192,27 @@ class Database:
             for told in self.after_commit:
                 told(committed)
 
-    def _begin(self) -> psycopg.Connection[dict[str, Any]]:
-        """A connection with a transaction open. One that went stale in the pool (the server was restarted)
-        fails at BEGIN, before anything was done, and is replaced."""
-        for _ in range(self._pool.max_size):
+    def _begin(self) -> _Connection:
+        """A connection with a transaction open. One that went stale in the pool (the server was restarted, or
+        the network forgot it) fails at BEGIN, before anything was done, and is replaced."""
+        stale = 0
+        while True:
             connection = self._pool.getconn()
+            connection.answer_seconds = BEGIN_SECONDS
             try:
                 connection.execute("BEGIN")
-            except psycopg.OperationalError:
+            except BaseException as error:
                 connection.close()
                 self._pool.putconn(connection)
+                stale += 1
+                if stale > self._pool.max_size or not isinstance(error, psycopg.OperationalError):
+                    raise
             else:
+                connection.answer_seconds = ANSWER_SECONDS
                 return connection
-        connection = self._pool.getconn()
-        try:
-            connection.execute("BEGIN")
-        except BaseException:
-            self._pool.putconn(connection)
-            raise
-        return connection
 
     @staticmethod
-    def _roll_back(connection: psycopg.Connection[dict[str, Any]]) -> None:
+    def _roll_back(connection: _Connection) -> None:
         try:
             connection.execute("ROLLBACK")
         except Exception:

@@ -69,7 +69,7 @@ def make_linked_stage(
             return stage, links
 
         yield make
-        broken_servers.mend()
+        broken_servers.up("servers")
 
 
 def _name(request: pytest.FixtureRequest, number: int) -> str:

@@ -13,8 +13,6 @@ from shared.messaging.calls import CallFailed
 from shared.testing.processes import until
 from shared.testing.stage import Stage
 
-PATIENCE_SECONDS = 90.0
-
 
 class Load:
     """``with Load(stage, "prefix-") as load``: callers that repeat a call, under the same key, until there is
@@ -33,6 +31,7 @@ class Load:
         pause_seconds: float = 0.05,
         deadline_seconds: float = 2.0,
         slow_seconds: float = 0.0,
+        patience_seconds: float = 90.0,
     ) -> None:
         """``slow_seconds``: how long each call is inside the service before it is committed."""
         self.accepted: list[str] = []
@@ -40,6 +39,7 @@ class Load:
         self.longest_seconds = 0.0
         self.deadline_seconds = deadline_seconds
         self._slow_seconds = slow_seconds
+        self._patience_seconds = patience_seconds
         self._stage = stage
         self._prefix = prefix
         self._pause_seconds = pause_seconds
@@ -76,10 +76,10 @@ class Load:
 
     def _accept_surely(self, item: str) -> None:
         key = str(uuid.uuid4())
-        gives_up_at = time.monotonic() + PATIENCE_SECONDS
+        gives_up_at = time.monotonic() + self._patience_seconds
         while not self._called(item, key):
             if time.monotonic() > gives_up_at:
-                raise AssertionError(f"{item} was not accepted in {PATIENCE_SECONDS:g} s")
+                raise AssertionError(f"{item} was not accepted in {self._patience_seconds:g} s")
             time.sleep(0.1)
 
     def _called(self, item: str, key: str) -> bool:

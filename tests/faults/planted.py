@@ -145,6 +145,7 @@ DEFECTS: dict[str, Callable[[], None]] = {
 
 topology.RETRY_SECONDS = (1, 1)
 """Dead letters after seconds, not after ten minutes."""
+database.ANSWER_SECONDS = float(os.environ.get("ANSWER_SECONDS", database.ANSWER_SECONDS))
 
 for defect in filter(None, os.environ.get("PLANTED", "").split(" + ")):
     DEFECTS[defect]()

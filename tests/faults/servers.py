@@ -39,22 +39,28 @@ def breakable() -> Iterator[Breakable]:
 
 
 class Breakable(Instance):
-    """An installation whose servers may be broken. Each way to mend waits until all are ready again."""
+    """An installation whose servers may be broken. What mends one waits until it is ready."""
 
     def stop(self, name: Server) -> None:
         """Stop it as an operator does; ``mend`` starts it."""
         self.supervision.stop([name])
 
-    def mend(self) -> None:
-        """Start what is stopped, and wait until all servers are ready."""
-        self.up("servers")
+    def mend(self, name: Server) -> None:
+        """Start it unless it runs, and wait until it is ready."""
+        match name:
+            case "rabbitmq":
+                self._up_rabbitmq()
+            case "postgres":
+                self._up_postgres()
+            case "redis":
+                self._up_program("redis")
 
     def kill_and_mend(self, name: Server) -> None:
         """Kill -9; its supervisor starts it again, and this waits until it is ready."""
         before = self.pids()[name]
         self.kill(name)
         until(lambda: self.pids().get(name, before) != before, 30.0, f"{name} is not started again")
-        self.mend()
+        self.mend(name)
 
     @contextmanager
     def stopped(self, name: Server) -> Iterator[None]:
@@ -63,7 +69,7 @@ class Breakable(Instance):
         try:
             yield
         finally:
-            self.mend()
+            self.mend(name)
 
     @contextmanager
     def paused(self, name: Server) -> Iterator[None]:

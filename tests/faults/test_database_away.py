@@ -49,3 +49,15 @@ def test_a_listener_that_counts_absence_as_failure_is_seen(make_linked_stage: Li
     stage, links = make_linked_stage(defect="absence counts as failure")
     with pytest.raises(AssertionError, match="events became dead letters"):
         databases_away(stage, links)
+
+
+def test_connections_to_the_database_that_died_silently_are_given_up(
+    make_linked_stage: LinkedStageMaker,
+) -> None:
+    stage, links = make_linked_stage(ANSWER_SECONDS="3")
+    with Load(stage, "dead-") as load:
+        for proxy in links.database.values():
+            load.until_accepted(20)
+            proxy.freeze()
+        load.until_accepted(20, within_seconds=20.0)
+    stage.until_all_effects(load.accepted, "dead-")
