@@ -15,11 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from shared import database
 from shared.messaging import listener, rpc, topology
 from shared.messaging.listener import Listener
 from shared.messaging.publisher import Outcome
 from shared.messaging.relay import Relay, outgoing
+from shared.tests.integration.stages import services
 from shared.tests.integration.stages.services import TABLES, FirstService, SecondService
 from shared.tests.integration.stages.settings import Settings
 
@@ -113,6 +116,15 @@ def _count_absences_as_failures() -> None:
     topology.RETRY_SECONDS = ()
 
 
+def _queries_wait_in_c() -> None:
+    database.refuse_blocking_wait = lambda: None
+    psycopg.waiting.wait = psycopg.waiting.wait_c
+
+
+def _hash_on_the_hub() -> None:
+    services.off_hub = lambda function, *arguments: function(*arguments)
+
+
 def _load_bodies_of_any_kind() -> None:
     def loading(original: Callable[..., Any]) -> Callable[..., Any]:
         def load(*arguments: Any) -> Any:
@@ -140,6 +152,8 @@ DEFECTS: dict[str, Callable[[], None]] = {
     "no idempotency": _no_idempotency,
     "published before commit": _publish_before_commit,
     "absence counts as failure": _count_absences_as_failures,
+    "queries wait in C": _queries_wait_in_c,
+    "hashes on the hub": _hash_on_the_hub,
     "bodies of any kind are loaded": _load_bodies_of_any_kind,
 }
 

@@ -2,8 +2,8 @@
 
 On a two-service stage under load two walkers at a time each break something, hold it, and mend it: they kill
 and pause processes, kill, restart and pause servers, cut, delay and silence links. It says what it does on
-standard error, prints a report in JSON at the end, and exits 1 unless nothing was lost, doubled, unasked or put
-aside. The same seed takes the same steps; their timing is the machine's.
+standard error, prints a report in JSON at the end, and exits 1 unless nothing was lost, doubled, unasked or
+put aside. The same seed takes the same steps; their timing is the machine's.
 """
 
 from __future__ import annotations

@@ -65,7 +65,11 @@ def test_opening_without_a_private_key_names_the_variable() -> None:
         SENDER.open(SENDER.seal("identity", "x"))
 
 
-@pytest.mark.parametrize("key", ["short", "é", base64.b64encode(b"x" * 31).decode(), IDENTITY.private + "A"])
+@pytest.mark.parametrize(
+    "key",
+    ["short", "é", base64.b64encode(b"x" * 31).decode(), IDENTITY.private + "A"],
+    ids=["short", "not ASCII", "31 bytes", "one letter more"],
+)
 def test_a_malformed_key_is_named_and_not_shown(key: str) -> None:
     with pytest.raises(SealKeyInvalid, match="SEAL_PUBLIC_IDENTITY is malformed") as public:
         Sealer({"identity": key})

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from argon2 import PasswordHasher
 from marshmallow import fields
 
 from shared.events.envelope import EventType
@@ -16,6 +17,7 @@ from shared.messaging.dependencies import Database
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import Client, rpc
+from shared.off_hub import off_hub
 from shared.refusals import FieldProblem, Refused
 from shared.tests.integration.stages.settings import Settings
 
@@ -29,6 +31,9 @@ CREATE TABLE accepted (id uuid PRIMARY KEY, item text NOT NULL);
 CREATE TABLE effects (what text NOT NULL, item text NOT NULL);
 CREATE TABLE mended (item text PRIMARY KEY);
 """
+
+
+HASHER = PasswordHasher(memory_cost=19_456, time_cost=2, parallelism=1)
 
 
 class ItemRefused(Refused):
@@ -67,6 +72,25 @@ class FirstService:
     def sleep(self, seconds: float) -> str:
         time.sleep(seconds)
         return "slept"
+
+    @rpc
+    def query_slowly(self, seconds: float) -> None:
+        with self.db.transaction() as tx:
+            tx.one("SELECT 1 AS x FROM pg_sleep(%(seconds)s)", {"seconds": seconds})
+
+    @rpc
+    def hash(self, times: int) -> None:
+        for _ in range(times):
+            off_hub(HASHER.hash, "a password")
+
+    @rpc
+    def lag(self, seconds: float) -> float:
+        """How late a green thread wakes up at the worst, within ``seconds``."""
+        worst, ends_at = 0.0, time.monotonic() + seconds
+        while (now := time.monotonic()) < ends_at:
+            time.sleep(0.01)
+            worst = max(worst, time.monotonic() - now - 0.01)
+        return worst
 
     @rpc
     def ask_second(self, number: int) -> Any:
