@@ -45,14 +45,14 @@ class Limiter:
         Raises ``CacheUnavailable``.
         """
         try:
-            return self._windows.hit(_parsed(limit), name, self._hidden(key))
+            return self._windows.hit(parsed(limit), name, self._hidden(key))
         except (StorageError, RedisError):
             raise CacheUnavailable from None
 
     def wait_seconds(self, name: str, key: str, limit: str) -> int:
         """How long until ``hit`` can succeed again, 0 when it can now. Raises ``CacheUnavailable``."""
         try:
-            window = self._windows.get_window_stats(_parsed(limit), name, self._hidden(key))
+            window = self._windows.get_window_stats(parsed(limit), name, self._hidden(key))
         except (StorageError, RedisError):
             raise CacheUnavailable from None
         return 0 if window.remaining else max(1, math.ceil(window.reset_time - time.time()))
@@ -63,5 +63,6 @@ class Limiter:
 
 
 @lru_cache(maxsize=256)
-def _parsed(limit: str) -> limits.RateLimitItem:
+def parsed(limit: str) -> limits.RateLimitItem:
+    """``10/minute`` as amount and window. Raises ``ValueError``."""
     return limits.parse(limit)

@@ -15,6 +15,7 @@ from services.identity.population_register import CallerCodes, PopulationRegiste
 from services.identity.settings import Settings
 from services.identity.throttle import Throttle
 from services.identity.tokens import Tokens
+from services.identity.wrong_tries import WrongTries
 from shared.cache import Limiter
 from shared.database import Database
 from shared.off_hub import off_hub
@@ -41,7 +42,7 @@ class Parts:
         raise RequestInvalid
 
 
-def parts_of(settings: Settings, _database: Database) -> Parts:
+def parts_of(settings: Settings, database: Database) -> Parts:
     """The parts of a process. Raises ``SealKeyInvalid`` or ``ValueError`` for keys that are none."""
     circuit = Circuit(
         failures_to_open=settings.register_failures_to_open, open_seconds=settings.register_open_seconds
@@ -65,7 +66,7 @@ def parts_of(settings: Settings, _database: Database) -> Parts:
             lifetime_seconds=settings.access_token_minutes * 60,
         ),
         sealer=Sealer.from_settings(settings),
-        throttle=Throttle(Limiter(settings.redis_url), settings.log_in_tries),
+        throttle=Throttle(Limiter(settings.redis_url), WrongTries(database), settings.log_in_tries),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -331,3 +331,24 @@ def test_of_a_staff_member_who_left_neither_password_nor_token_opens_anything(id
         tx.run("UPDATE staff SET active = false WHERE id = %(id)s", {"id": member.id})
         assert storage.staff_named("mai") is None
         assert storage.officer(b"a hash", NOW) is None
+
+
+def test_wrong_tries_are_counted_by_kind_and_key_within_the_window(storage: AnyStorage) -> None:
+    def reached(kind: str, key: bytes) -> datetime | None:
+        return storage.reached_by(kind, key, 3, since=NOW - timedelta(minutes=1))
+
+    for seconds in (-90, -50, -40):
+        at = NOW + timedelta(seconds=seconds)
+        storage.add_wrong_try("log_in", b"one", at=at, forget_before=NOW - timedelta(hours=1))
+    assert reached("log_in", b"one") is None, "the first one is older than a minute"
+    storage.add_wrong_try("log_in", b"one", at=NOW, forget_before=NOW - timedelta(hours=1))
+    assert reached("log_in", b"one") == NOW - timedelta(seconds=50)
+    assert reached("log_in", b"another") is None
+    assert reached("staff_log_in", b"one") is None
+
+
+def test_old_wrong_tries_are_forgotten(storage: AnyStorage) -> None:
+    for minutes in range(3):
+        at = NOW + timedelta(minutes=minutes)
+        storage.add_wrong_try("log_in", b"one", at=at, forget_before=at)
+    assert storage.reached_by("log_in", b"one", 2, since=NOW - timedelta(hours=1)) is None

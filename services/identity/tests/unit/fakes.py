@@ -48,6 +48,7 @@ class FakeStorage:
         self.staff: dict[str, StaffAccount] = {}
         self.staff_sessions: dict[bytes, tuple[UUID, datetime]] = {}
         self.audit: list[AuditEntry] = []
+        self.wrong_tries: list[tuple[str, bytes, datetime]] = []
 
     # register checks
 
@@ -230,3 +231,13 @@ class FakeStorage:
     def audit_rows(self) -> list[tuple[str, UUID | None, dict[str, Any]]]:
         """For tests: what staff did, in order."""
         return [(entry.action, entry.case_id, dict(entry.details)) for entry in self.audit]
+
+    # wrong tries
+
+    def reached_by(self, kind: str, key: bytes, amount: int, *, since: datetime) -> datetime | None:
+        times = sorted(at for *what, at in self.wrong_tries if what == [kind, key] and at > since)
+        return times[-amount] if len(times) >= amount else None
+
+    def add_wrong_try(self, kind: str, key: bytes, *, at: datetime, forget_before: datetime) -> None:
+        self.wrong_tries = [row for row in self.wrong_tries if row[2] >= forget_before]
+        self.wrong_tries.append((kind, key, at))

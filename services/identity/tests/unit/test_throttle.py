@@ -1,4 +1,4 @@
-"""Counting wrong tries, on a limiter in memory that can be away."""
+"""Counting wrong tries, on counters in memory of which one can be away."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.identity.throttle import Throttle
 from shared.cache import CacheUnavailable
 
 
-class FakeLimiter:
+class FakeCounter:
     def __init__(self) -> None:
         self.hits: dict[tuple[str, str], int] = {}
         self.is_away = False
@@ -29,13 +29,18 @@ class FakeLimiter:
 
 
 @pytest.fixture
-def limiter() -> FakeLimiter:
-    return FakeLimiter()
+def counter() -> FakeCounter:
+    return FakeCounter()
 
 
 @pytest.fixture
-def throttle(limiter: FakeLimiter) -> Throttle:
-    return Throttle(limiter, "3/minute")  # type: ignore[arg-type]
+def while_away() -> FakeCounter:
+    return FakeCounter()
+
+
+@pytest.fixture
+def throttle(counter: FakeCounter, while_away: FakeCounter) -> Throttle:
+    return Throttle(counter, while_away, "3/minute")
 
 
 def test_after_so_many_wrong_tries_one_has_to_wait_and_is_told_how_long(throttle: Throttle) -> None:
@@ -49,14 +54,20 @@ def test_after_so_many_wrong_tries_one_has_to_wait_and_is_told_how_long(throttle
     throttle.check("change_password", "one")
 
 
-def test_right_tries_are_not_counted(throttle: Throttle, limiter: FakeLimiter) -> None:
+def test_right_tries_are_not_counted(throttle: Throttle, counter: FakeCounter) -> None:
     for _ in range(10):
         throttle.check("log_in", "one")
-    assert not limiter.hits
+    assert not counter.hits
 
 
-def test_logging_in_goes_on_while_nobody_can_count(throttle: Throttle, limiter: FakeLimiter) -> None:
-    limiter.is_away = True
-    for _ in range(10):
+def test_while_the_counter_is_away_the_other_one_counts(
+    throttle: Throttle, counter: FakeCounter, while_away: FakeCounter
+) -> None:
+    counter.is_away = True
+    for _ in range(3):
         throttle.check("log_in", "one")
         throttle.note_wrong("log_in", "one")
+    with pytest.raises(TooManyTries):
+        throttle.check("log_in", "one")
+    throttle.check("log_in", "another")
+    assert (len(counter.hits), while_away.hits) == (0, {("log_in", "one"): 3})

@@ -1,0 +1,42 @@
+"""Counts wrong tries in identity's own database, for the time that Redis is away."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from datetime import UTC, datetime, timedelta
+
+from services.identity.storage import Storage
+from shared.cache import parsed
+from shared.database import Database
+
+
+class WrongTries:
+    """The ``throttle.Counter`` of a database. Users and addresses are kept as hashes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def hit(self, name: str, key: str, limit: str) -> bool:
+        """Count one; False when the limit was reached before."""
+        now, window = datetime.now(UTC), _window(limit)
+        with self._database.transaction() as tx:
+            storage = Storage(tx)
+            full = storage.reached_by(name, _hidden(key), parsed(limit).amount, since=now - window)
+            storage.add_wrong_try(name, _hidden(key), at=now, forget_before=now - window)
+        return full is None
+
+    def wait_seconds(self, name: str, key: str, limit: str) -> int:
+        """How long until another try is let through, 0 for at once."""
+        now, window = datetime.now(UTC), _window(limit)
+        with self._database.transaction() as tx:
+            full = Storage(tx).reached_by(name, _hidden(key), parsed(limit).amount, since=now - window)
+        return 0 if full is None else max(1, math.ceil((full + window - now).total_seconds()))
+
+
+def _window(limit: str) -> timedelta:
+    return timedelta(seconds=parsed(limit).get_expiry())
+
+
+def _hidden(key: str) -> bytes:
+    return hashlib.blake2b(key.encode(), digest_size=20, person=b"vssid.tries").digest()
