@@ -1,0 +1,118 @@
+"""F7: Redis is emptied, and gone, while citizens are on their way: only what needs its counters waits."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+from deploy.demo.journey import compare
+from deploy.native.instance import Instance
+from shared.testing.citizens import Citizen
+from shared.testing.client import CitizenClient, Draft, ProblemSeen, photo_of
+from shared.testing.processes import ServiceProcess
+from tests.faults.crowd import Crowd, new_seed
+from tests.faults.servers import Breakable
+
+AT_ONCE, LEAST = 8, 16
+EMPTIED = 30
+WRONG_TRIES = 10
+OWN_PASSWORD = "một mật khẩu mới, đủ dài"
+
+
+@pytest.mark.proves("F7")
+def test_a_crowd_gets_through_while_redis_is_emptied_again_and_again(product: Instance) -> None:
+    crowd = Crowd(product, 100, new_seed())
+    with (
+        redis.Redis.from_url(str(product.endpoints()["redis"])) as cache,
+        crowd.on_the_way(AT_ONCE, LEAST),
+    ):
+        for _ in range(EMPTIED):
+            cache.flushall()
+            time.sleep(0.1)
+    report = crowd.ledger.wait_until_final()
+    assert report.is_clean, str(report)
+    assert [journey.problem for journey in crowd.journeys if not journey.is_through] == []
+
+
+def life_goes_on_without_redis(product: Instance) -> None:
+    """One has an account, one waits for the desk, one is about to prove an e-mail; then Redis goes."""
+    crowd = Crowd(product, 3, new_seed())
+    owner, member = crowd.verify(0)
+    password = crowd.inbox.wait_for_password(owner.phone)
+    member.log_in(owner.code, password)
+    member.change_password(owner.code, password, OWN_PASSWORD)
+    crowd.ledger.changed_password(held(member).registration_id)
+    waiting, applicant = crowd.world.citizens[1], CitizenClient(crowd.gateway)
+    accepted = applicant.register(waiting, crowd.inbox.wait_for_otp, crowd.world.agency_of(waiting))
+    crowd.accepted(waiting, accepted.registration_id, accepted.declaration_number)
+    late, newcomer = crowd.world.citizens[2], CitizenClient(crowd.gateway, patience_seconds=0.0)
+
+    with Breakable(product.run).stopped("redis"):
+        comes_as_far_as_the_code(newcomer, late, crowd)
+        officer = crowd.world.officers[crowd.world.agency_of(waiting)]
+        told = officer.confirm(officer.find(accepted.declaration_number)["id"])
+        crowd.ledger.decided(accepted.registration_id, told["status"])
+        first = CitizenClient(crowd.gateway)
+        first.log_in(waiting.code, crowd.inbox.wait_for_password(waiting.phone))
+        member.log_in(owner.code, OWN_PASSWORD)
+        compare(member.participation(), owner)
+        guessing_is_held_back(crowd.gateway, owner.code)
+
+    newcomer.patience_seconds = 60.0
+    newcomer.prove_email(late.email, crowd.inbox.wait_for_otp)
+    crowd.accepted(late, held(newcomer).registration_id, newcomer.submit()["declaration_number"])
+    report = crowd.ledger.wait_until_final()
+    assert report.is_clean, str(report)
+
+
+def comes_as_far_as_the_code(client: CitizenClient, citizen: Citizen, crowd: Crowd) -> None:
+    """The steps are taken; only the code to the e-mail is refused, politely, and may be asked for later."""
+    client.start()
+    for kind in client.declare(citizen.declaration())["photos_needed"]:
+        client.upload(kind, photo_of(citizen, kind))
+    client.choose_agency(crowd.world.agency_of(citizen), citizen.email)
+    answer = client.send("POST", f"{held(client).path}/email-otp", headers=held(client).headers)
+    assert answer.status_code == 503
+    assert answer.json()["type"].endswith("/otp-unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def guessing_is_held_back(gateway: str, code: str) -> None:
+    """Wrong log-ins are counted all the same."""
+    stranger = CitizenClient(gateway)
+    refusals = []
+    for _ in range(WRONG_TRIES + 1):
+        with pytest.raises(ProblemSeen) as refused:
+            stranger.log_in(code, "đoán mò")
+        refusals.append(refused.value.name)
+    assert refusals == ["log-in-failed"] * WRONG_TRIES + ["too-many-tries"], "guessing is not held back"
+
+
+def held(client: CitizenClient) -> Draft:
+    assert client.draft is not None
+    return client.draft
+
+
+@pytest.mark.proves("F7")
+def test_without_redis_log_in_look_ups_and_cases_go_on_and_codes_are_refused_politely(
+    product: Instance,
+) -> None:
+    life_goes_on_without_redis(product)
+
+
+@pytest.mark.planted("F7")
+def test_wrong_tries_that_nobody_counts_are_seen(product: Instance, tmp_path: Path) -> None:
+    target = f"{__package__}.planted_identity:IdentityService"
+    planted = ServiceProcess(target, product.environment("identity"), tmp_path / "planted.log")
+    product.supervision.stop(["identity"])
+    try:
+        planted.start()
+        planted.wait_ready()
+        with pytest.raises(AssertionError, match="guessing is not held back"):
+            life_goes_on_without_redis(product)
+    finally:
+        planted.kill()
+        product.up()
