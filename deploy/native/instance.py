@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from deploy.native import ports, servers
-from deploy.native.keys import WITH_DATABASE, Keys
+from deploy.native.keys import PROCESSES, WITH_DATABASE, Keys
 from deploy.native.layout import ROOT, SERVICES, STAND_INS, Layout
 from deploy.native.machine import NotReady
 from deploy.native.programs import programs
@@ -126,7 +126,7 @@ class Instance:
     def vhost(self, name: str) -> Vhost:
         """Make an empty vhost, in place of one with this name."""
         servers.make_vhost(self.layout, _own_name(name))
-        return Vhost(name, self.layout.amqp_url(name, admin=True), self.layout.amqp_management_url)
+        return Vhost(name, self.layout.amqp_url("admin", name), self.layout.amqp_management_url)
 
     def drop_vhost(self, name: str) -> None:
         servers.drop_vhost(self.layout, _own_name(name))
@@ -183,7 +183,6 @@ class Instance:
         self.supervision.run("epmd")
         _until(lambda: not ports.is_free(self.layout.ports["epmd"]), within_seconds=5)
         self._up_program("rabbitmq")
-        servers.provision_rabbitmq(self.layout)
 
     def _up_postgres(self) -> None:
         started = time.monotonic()
@@ -193,10 +192,12 @@ class Instance:
 
     def _apply_topology(self) -> None:
         addresses = {
-            "AMQP_URL": self.layout.amqp_url(admin=True),
+            "AMQP_URL": self.layout.amqp_url("admin"),
             "AMQP_MANAGEMENT_URL": self.layout.amqp_management_url,
         }
+        passwords = {f"AMQP_PASSWORD_{name.upper()}": self.layout.keys[f"amqp_{name}"] for name in PROCESSES}
         self._tool("queues and exchanges", ["shared.messaging.topology", "apply"], addresses)
+        self._tool("users of the broker", ["shared.messaging.permissions", "apply"], addresses | passwords)
 
     def _migrate(self) -> None:
         _together(*(partial(self._migrate_one, service) for service in WITH_DATABASE))

@@ -10,7 +10,7 @@ from pathlib import Path
 from joserfc.jwk import OKPKey
 from nacl.public import PrivateKey
 
-SEALING = ("registration", "identity", "notification", "history", "gateway")
+PROCESSES = ("registration", "identity", "notification", "history", "gateway")
 WITH_DATABASE = ("registration", "identity", "notification", "history")
 
 
@@ -29,7 +29,7 @@ def _signing_key() -> str:
 
 MAKERS: dict[str, Callable[[], str]] = {
     "amqp_admin": _password,
-    "amqp": _password,
+    **{f"amqp_{name}": _password for name in PROCESSES},
     "erlang_cookie": _password,
     "postgres_admin": _password,
     **{f"postgres_{service}": _password for service in WITH_DATABASE},
@@ -37,7 +37,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "supervisor": _password,
     "register_token": _password,
     "smpp": lambda: secrets.token_hex(4),  # SMPP 3.4 allows eight characters
-    **{f"seal_{name}": _box_key for name in SEALING},
+    **{f"seal_{name}": _box_key for name in PROCESSES},
     "token_signing": _signing_key,
 }
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.native.keys import SEALING, WITH_DATABASE, Keys
+from deploy.native.keys import PROCESSES, WITH_DATABASE, Keys
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ("rabbitmq", "postgres", "redis")
@@ -32,9 +32,9 @@ class Layout:
     def citizens_file(self) -> Path:
         return self.run / "stand_ins" / "population_register" / "citizens.jsonl"
 
-    def amqp_url(self, vhost: str = VHOST, *, admin: bool = False) -> str:
-        user = f"admin:{self.keys['amqp_admin']}" if admin else f"vssid:{self.keys['amqp']}"
-        return f"amqp://{user}@127.0.0.1:{self.ports['amqp']}/{vhost}"
+    def amqp_url(self, user: str, vhost: str = VHOST) -> str:
+        """The broker, as one of its users: a process of the product, or ``admin``."""
+        return f"amqp://{user}:{self.keys[f'amqp_{user}']}@127.0.0.1:{self.ports['amqp']}/{vhost}"
 
     @property
     def amqp_management_url(self) -> str:
@@ -57,12 +57,12 @@ class Layout:
         """The settings of one process, and no other process's secrets."""
         return {
             "PYTHONPATH": str(ROOT),
-            "AMQP_URL": self.amqp_url(),
+            "AMQP_URL": self.amqp_url(service),
             "OPS_HOST": "127.0.0.1",
             "OPS_PORT": str(self.ports[f"ops_{service}"]),
             "LOG_LEVEL": "INFO",
             "SEAL_PRIVATE": self.keys[f"seal_{service}"],
-            **{f"SEAL_PUBLIC_{name.upper()}": self.keys.seal_public(name) for name in SEALING},
+            **{f"SEAL_PUBLIC_{name.upper()}": self.keys.seal_public(name) for name in PROCESSES},
             **({"DATABASE_URL": self.database_url(service)} if service in WITH_DATABASE else {}),
             **getattr(self, f"_{service}_environment")(),
         }
@@ -111,8 +111,7 @@ class Layout:
             "mail": self.http("mail_http") + "/messages",
             "register": self.http("register"),
             "register_citizens_file": str(self.citizens_file),
-            "amqp": self.amqp_url(),
-            "amqp_admin": self.amqp_url(admin=True),
+            "amqp": self.amqp_url("admin"),
             "amqp_management": self.amqp_management_url,
             "postgres": self.admin_database_url(),
             "redis": self.redis_url,

@@ -55,18 +55,11 @@ def check_rabbitmq(layout: Layout) -> None:
         pass
 
 
-def provision_rabbitmq(layout: Layout) -> None:
-    """Give the services a user of their own, which may not administer the broker."""
-    _management(layout, "PUT", "users/vssid", {"password": layout.keys["amqp"], "tags": ""})
-    _management(layout, "PUT", f"permissions/{VHOST}/vssid", ALL_RIGHTS)
-
-
 def make_vhost(layout: Layout, name: str) -> None:
     """Make an empty vhost, in place of one with this name."""
     drop_vhost(layout, name)
     _management(layout, "PUT", f"vhosts/{name}", {})
-    for user in ("admin", "vssid"):
-        _management(layout, "PUT", f"permissions/{name}/{user}", ALL_RIGHTS)
+    _management(layout, "PUT", f"permissions/{name}/admin", ALL_RIGHTS)
 
 
 def drop_vhost(layout: Layout, name: str) -> None:

@@ -14,6 +14,23 @@ from flask import current_app, request
 from services.gateway.problems import Problem
 from shared.sealed import Sealer
 
+CALLS: dict[str, frozenset[str]] = {
+    "registration": frozenset(
+        {
+            "start", "get", "save_declaration", "attach_photo", "choose_agency", "request_email_otp",
+            "confirm_email_otp", "submit", "cancel", "timeline", "agencies", "administrative_units",
+        }
+    ),
+    "identity": frozenset(
+        {
+            "log_in", "change_password", "me",
+            "staff_log_in", "cases", "case", "photo", "confirm_case", "reject_case",
+        }
+    ),
+    "history": frozenset({"participation"}),
+}  # fmt: skip
+"""All that the gateway asks of each service: what it may call at the broker, and no more."""
+
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{8,128}")
 
 

@@ -38,7 +38,7 @@ class RegistrationService:
 
     db = Database()
     parts = Parts(parts_of)
-    identity = Client("identity")
+    identity = Client("identity", "check_citizen")
 
     # -- the steps --
 

@@ -19,7 +19,6 @@ from shared.messaging import topology
 from shared.messaging.connection import Link, LinkDown, message, publish_frames
 from shared.refusals import FieldProblem
 
-REPLY_TO = "amq.rabbitmq.reply-to"
 CONNECT_PATIENCE_SECONDS = 1.0
 """How long a call waits for a connection that is not up, at the most."""
 
@@ -61,11 +60,14 @@ class CallRefused(Exception):
 
 
 class RpcClient:
-    """Calls services; ``call`` may be used from any number of threads."""
+    """Calls services; ``call`` may be used from any number of threads. ``name`` is the caller's, by which the
+    broker knows the queue of its replies as its own."""
 
     def __init__(self, url: str, name: str = "client") -> None:
-        self._link = Link(url, name)
+        self._name = name
+        self._link = Link(url, f"{name}-calling")
         self._channel: amqp.Channel | None = None
+        self._reply_to = ""
         self._open: dict[str, _Waiting] = {}
         self._link.on_connect(self._setup, self._give_up)
 
@@ -108,7 +110,7 @@ class RpcClient:
                 "content_type": "application/json",
                 "content_encoding": "utf-8",
                 "delivery_mode": 1,
-                "reply_to": REPLY_TO,
+                "reply_to": self._reply_to,
                 "correlation_id": correlation_id,
                 "expiration": str(max(1, int((deadline - time.time()) * 1000))),
                 "application_headers": headers,
@@ -136,8 +138,11 @@ class RpcClient:
     def _setup(self, connection: amqp.Connection) -> None:
         channel = connection.channel()
         channel.events["basic_return"].add(self._returned)
-        channel.basic_consume(REPLY_TO, no_ack=True, callback=self._replied)
-        self._channel = channel
+        reply_to = f"reply.{self._name}.{uuid.uuid4().hex}"  # another one each time: the old one may linger
+        channel.queue_declare(reply_to, exclusive=True, auto_delete=True)
+        channel.queue_bind(reply_to, topology.RPC, reply_to)
+        channel.basic_consume(reply_to, no_ack=True, callback=self._replied)
+        self._channel, self._reply_to = channel, reply_to
 
     def _replied(self, reply: amqp.Message) -> None:
         waiting = self._open.get(reply.properties.get("correlation_id", ""))

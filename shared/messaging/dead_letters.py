@@ -29,8 +29,8 @@ def show(url: str, listener: str, limit: int = 100) -> list[dict[str, Any]]:
             headers = letter.properties.get("application_headers") or {}
             found.append(
                 {
-                    "event_id": headers.get("cloudEvents_id"),
-                    "type": headers.get("cloudEvents_type"),
+                    "event_id": headers.get("ce-id"),
+                    "type": headers.get("ce-type"),
                     "reason": headers.get(REASON) or _brokers_reason(headers),
                     "attempts": headers.get(ATTEMPT, 0),
                     "error_id": headers.get(ERROR_ID),

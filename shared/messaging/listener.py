@@ -262,10 +262,10 @@ class Listener(Entrypoint):  # type: ignore[misc]
         headers[ATTEMPT] = attempt
         if given_up:
             headers |= {REASON: str(reason), ERROR_ID: error_id, FAILED_AT: int(time.time() * 1000)}
-            exchange, key = topology.DEAD, self.queue
-        else:
-            exchange, key = topology.RETRY, f"{topology.RETRY_SECONDS[attempt - 1]}s.{self.queue}"
-        outgoing = Outgoing(exchange, key, delivery.body, headers, message_id=error_id)
+        where = topology.DEAD_KEY if given_up else f"{topology.RETRY_SECONDS[attempt - 1]}s"
+        outgoing = Outgoing(
+            topology.RETRY, f"{where}.{self.queue}", delivery.body, headers, message_id=error_id
+        )
         outcome = self.runtime.publisher.publish([outgoing], CONFIRM_SECONDS)[0]
         metrics.events_handled_total.labels(self.queue, "dead_lettered" if given_up else "put_off").inc()
         return outcome is Outcome.CONFIRMED

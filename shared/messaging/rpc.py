@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 import threading
 import time
 import uuid
@@ -48,6 +49,9 @@ ON CONFLICT DO NOTHING
 """
 STORED_REPLY = "SELECT request_hash, reply FROM idempotency WHERE method = %(method)s AND key = %(key)s"
 STORE_REPLY = "UPDATE idempotency SET reply = %(reply)s WHERE method = %(method)s AND key = %(key)s"
+
+REPLY_KEY = re.compile(r"reply\.[\w-]+\.[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Where replies may go: to callers of ours and of stock Nameko, never on as a call of somebody's choice."""
 
 Handler = Callable[..., Any]
 
@@ -141,13 +145,11 @@ class RpcServer(SharedExtension):  # type: ignore[misc]
             "delivery_mode": 1,
             "correlation_id": call.correlation_id,
         }
-        direct = call.reply_to.startswith("amq.rabbitmq.reply-to")
-        exchange = "" if direct else topology.RPC
-        channel = self._replies
+        channel, reply_to = self._replies, call.reply_to
         try:
-            if call.reply_to and channel is not None:
+            if channel is not None and REPLY_KEY.fullmatch(reply_to):
                 self.runtime.publishing.write(
-                    lambda: publish_frames(channel, exchange, call.reply_to, message(body, properties), False)
+                    lambda: publish_frames(channel, topology.RPC, reply_to, message(body, properties), False)
                 )
         except LinkDown:
             log.info("a reply is lost: the broker is gone", method=call.method)
@@ -324,7 +326,7 @@ class Calls(SharedExtension):  # type: ignore[misc]
     runtime = Runtime()
 
     def start(self) -> None:
-        self.client = RpcClient(self.runtime.settings.amqp_url, f"{self.container.service_name}-calling")
+        self.client = RpcClient(self.runtime.settings.amqp_url, self.container.service_name)
         self.client.start()
 
     def stop(self) -> None:
@@ -332,15 +334,17 @@ class Calls(SharedExtension):  # type: ignore[misc]
 
 
 class Client(DependencyProvider):  # type: ignore[misc]
-    """``identity = Client("identity")``; then ``self.identity.check_citizen(deadline_seconds=2.0, …)``.
+    """``identity = Client("identity", "check_citizen")``; then ``self.identity.check_citizen(…)``, with
+    ``deadline_seconds`` and ``idempotency_key`` where they matter. What is not named here the broker refuses.
 
     Raises ``CallRefused``, ``CallTimeout``, ``CallFailed`` or ``ServiceUnknown``.
     """
 
     calls = Calls()
 
-    def __init__(self, service: str, **kwargs: Any) -> None:
+    def __init__(self, service: str, *methods: str, **kwargs: Any) -> None:
         self.service = service
+        self.methods = methods
         super().__init__(**kwargs)
 
     def get_dependency(self, _worker_ctx: Any) -> _Proxy:

@@ -6,10 +6,10 @@ its queue exists. Arguments of a queue never change: limits are policies, anothe
 | exchange | type | what goes through |
 | --- | --- | --- |
 | ``vssid.events`` | topic | events, routing key = type |
-| ``vssid.retry`` | topic | ``<delay>s.<queue>`` to the wait queue of that delay |
+| ``vssid.retry`` | topic | ``<delay>s.<queue>`` to a wait queue, ``dead.<queue>`` to the dead letters |
 | ``vssid.return`` | topic | the same key, when the delay is over, back to the one queue |
-| ``vssid.dead`` | direct | ``<queue>`` to ``<queue>.dead`` |
-| ``nameko-rpc`` | topic | calls, ``<service>.<method>`` |
+| ``vssid.dead`` | direct | ``<queue>`` to ``<queue>.dead``: what the broker itself gives up |
+| ``nameko-rpc`` | topic | calls, ``<service>.<method>``, and replies, ``reply.<caller>.<number>`` |
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ EVENTS = "vssid.events"
 RETRY = "vssid.retry"
 RETURN = "vssid.return"
 DEAD = "vssid.dead"
+DEAD_KEY = "dead"
 RPC = "nameko-rpc"
 EXCHANGES = {EVENTS: "topic", RETRY: "topic", RETURN: "topic", DEAD: "direct", RPC: "topic"}
 
@@ -98,7 +99,7 @@ def _listener_queues(service: Any) -> Iterator[Queue]:
             },
             listener=name,
         )
-        yield Queue(f"{name}.dead", ((DEAD, name),), {"x-queue-type": "quorum"})
+        yield Queue(f"{name}.dead", ((DEAD, name), (RETRY, f"{DEAD_KEY}.{name}")), {"x-queue-type": "quorum"})
 
 
 def _wait_queues() -> Iterator[Queue]:

@@ -115,7 +115,7 @@ def calls_are_refused(stage: Stage, mark: Path) -> None:
     hostile = hostile_messages(mark)
     with channel(stage.vhost.amqp_url) as hearing:
         replies: list[bytes] = []
-        queue = hearing.queue_declare(exclusive=True).queue
+        queue = hearing.queue_declare(str(uuid.uuid4()), exclusive=True).queue
         hearing.queue_bind(queue, topology.RPC, queue)
         publish(stage, topology.RPC, "first.accept", hostile, reply_to=queue, correlation_id=uuid.uuid4().hex)
 

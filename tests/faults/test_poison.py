@@ -36,6 +36,8 @@ def dead_letter_replayed_once_mended(stage: Stage) -> None:
     (letter,) = dead_letters.show(url, "second.count")
     assert letter["reason"] == "RuntimeError"
     assert letter["attempts"] == 3
+    assert letter["type"] == "first.accepted.v1"
+    assert letter["event_id"]
     stage.run("second", "INSERT INTO mended VALUES ('poison-1')")
     assert dead_letters.replay(url, "second.count") == 1
     stage.until_effects("count", ["poison-1"], "poison-")

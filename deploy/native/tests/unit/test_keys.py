@@ -6,7 +6,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
-from deploy.native.keys import SEALING, Keys, write_private
+from deploy.native.keys import PROCESSES, Keys, write_private
 
 
 def mode_of(path) -> int:
@@ -60,10 +60,10 @@ def test_a_secret_that_a_newer_version_needs_is_added_and_the_others_stay(tmp_pa
 
 def test_what_is_sealed_to_a_public_key_opens_with_its_private_key_only(tmp_path):
     keys = Keys.kept_in(tmp_path)
-    for name in SEALING:
+    for name in PROCESSES:
         sealed = SealedBox(PublicKey(base64.b64decode(keys.seal_public(name)))).encrypt(b"text")
         assert SealedBox(PrivateKey(base64.b64decode(keys[f"seal_{name}"]))).decrypt(sealed) == b"text"
-    assert len({keys.seal_public(name) for name in SEALING}) == len(SEALING)
+    assert len({keys.seal_public(name) for name in PROCESSES}) == len(PROCESSES)
 
 
 def test_the_published_keys_verify_a_token_and_cannot_sign_one(tmp_path):

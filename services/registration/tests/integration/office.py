@@ -230,8 +230,7 @@ class Identity:
             return
         body = json.dumps({"result": {"outcome": self.outcome}, "error": None})
         reply = amqp.Message(body, correlation_id=message.correlation_id, content_type="application/json")
-        direct = message.reply_to.startswith("amq.rabbitmq.reply-to")
-        channel.basic_publish(reply, "" if direct else topology.RPC, message.reply_to)
+        channel.basic_publish(reply, topology.RPC, message.reply_to)
 
 
 @contextmanager

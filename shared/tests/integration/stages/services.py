@@ -44,7 +44,7 @@ class ItemRefused(Refused):
 class FirstService:
     name = "first"
     db = Database()
-    second = Client("second")
+    second = Client("second", "double")
 
     @rpc(writes=True)
     def accept(self, tx: Any, item_id: str, item: str) -> dict[str, str]:
