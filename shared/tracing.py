@@ -33,9 +33,9 @@ class TraceContext:
 _current: ContextVar[TraceContext | None] = ContextVar("trace_context", default=None)
 
 
-def parse(traceparent: str | None) -> TraceContext | None:
-    """The context in a ``traceparent`` header, or None when it is missing or not valid."""
-    match = TRACEPARENT.fullmatch(traceparent or "")
+def parse(traceparent: object) -> TraceContext | None:
+    """The context in a ``traceparent`` header, or None when it is missing or not valid, whatever it is."""
+    match = TRACEPARENT.fullmatch(traceparent) if isinstance(traceparent, str) else None
     if match is None:
         return None
     version, trace_id, span_id, flags, more = match.groups()
@@ -66,7 +66,7 @@ def headers() -> dict[str, str]:
 
 
 @contextmanager
-def start(traceparent: str | None, **ids: str) -> Iterator[TraceContext]:
+def start(traceparent: object, **ids: str) -> Iterator[TraceContext]:
     """Run a block as a step of the sender's trace, or of a new one when there is none; logs carry its id
     and the given ``ids``."""
     parent = parse(traceparent)

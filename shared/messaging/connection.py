@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import amqp
-from amqp import spec
+from amqp import serialization, spec
 from amqp.transport import TCPTransport
 from kombu.utils.url import parse_url
 
@@ -30,6 +30,8 @@ HEARTBEAT_SECONDS = 10
 CONNECT_SECONDS = 5.0
 RECONNECT_SECONDS = (0.05, 2.0)
 READ_AHEAD_BYTES = 16 * 1024
+UNREADABLE = "unreadable"
+"""Property of a message whose own properties could not be read: the sender wrote them so."""
 
 Setup = Callable[[amqp.Connection], None]
 Write = Callable[[], None]
@@ -237,7 +239,18 @@ def _connection(url: str, name: str, **options: Any) -> amqp.Connection:
     )
     # Bodies stay bytes: py-amqp would decode them in whatever encoding the sender names.
     connection.Channel = functools.partial(amqp.Channel, auto_decode=False)
+    serialization.PROPERTY_CLASSES[spec.Basic.CLASS_ID] = _properties
     return connection
+
+
+def _properties(buffer: Any, offset: int) -> tuple[dict[str, Any], int]:
+    """Those of a message. One that py-amqp cannot read (a time after the year 9999, tables in tables without
+    end) says so, and costs only itself; py-amqp would give up the connection, and with it every message."""
+    try:
+        return serialization.decode_properties_basic(buffer, offset)  # type: ignore[no-any-return]
+    except Exception as error:
+        log.warning("a message has unreadable properties", error=type(error).__name__)
+        return {UNREADABLE: True}, offset
 
 
 def publish_frames(

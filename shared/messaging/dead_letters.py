@@ -11,8 +11,16 @@ import sys
 from typing import Any
 
 from shared.messaging import topology
-from shared.messaging.connection import channel, message
-from shared.messaging.listener import ATTEMPT, ERROR_ID, FAILED_AT, REASON, TOO_LARGE
+from shared.messaging.connection import UNREADABLE, channel, message
+from shared.messaging.listener import (
+    ATTEMPT,
+    ERROR_ID,
+    FAILED_AT,
+    REASON,
+    TOO_LARGE,
+    UNREADABLE_PROPERTIES,
+    kept_headers,
+)
 
 
 def counts(url: str, listeners: list[str]) -> dict[str, int]:
@@ -31,7 +39,7 @@ def show(url: str, listener: str, limit: int = 100) -> list[dict[str, Any]]:
                 {
                     "event_id": headers.get("ce-id"),
                     "type": headers.get("ce-type"),
-                    "reason": headers.get(REASON) or _brokers_reason(headers),
+                    "reason": headers.get(REASON) or _brokers_reason(letter.properties),
                     "attempts": headers.get(ATTEMPT, 0),
                     "error_id": headers.get(ERROR_ID),
                     "failed_at_ms": headers.get(FAILED_AT),
@@ -40,9 +48,11 @@ def show(url: str, listener: str, limit: int = 100) -> list[dict[str, Any]]:
     return found  # closing without acknowledging puts them back
 
 
-def _brokers_reason(headers: dict[str, Any]) -> str:
-    """Why the broker put it here by itself: listeners reject only what is too large."""
-    deaths = headers.get("x-death") or [{}]
+def _brokers_reason(properties: dict[str, Any]) -> str:
+    """Why the broker put it here by itself."""
+    if UNREADABLE in properties:
+        return UNREADABLE_PROPERTIES
+    deaths = (properties.get("application_headers") or {}).get("x-death") or [{}]
     return TOO_LARGE if deaths[0].get("reason") == "rejected" else "delivery-limit"
 
 
@@ -56,7 +66,6 @@ def replay(url: str, listener: str, limit: int = 10_000) -> int:
     with channel(url) as asking:
         while replayed < limit and (letter := asking.basic_get(f"{listener}.dead")) is not None:
             headers = letter.properties.get("application_headers") or {}
-            kept = {k: v for k, v in headers.items() if not k.startswith("x-")}
             body = letter.body if isinstance(letter.body, bytes) else letter.body.encode()
             asking.basic_publish(
                 message(
@@ -65,7 +74,7 @@ def replay(url: str, listener: str, limit: int = 10_000) -> int:
                         "content_type": letter.properties.get("content_type", "application/json"),
                         "delivery_mode": 2,
                         "message_id": letter.properties.get("message_id", ""),
-                        "application_headers": kept,
+                        "application_headers": kept_headers(headers),
                     },
                 ),
                 exchange=topology.RETURN,

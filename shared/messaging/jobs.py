@@ -29,16 +29,16 @@ POLL_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300.0
 
 CLAIM = """
-UPDATE jobs SET due_at = now() + make_interval(secs => %(lease_seconds)s), lease = gen_random_uuid(),
-                attempts = attempts + 1
+UPDATE jobs SET due_at = now() + make_interval(secs => %(lease_seconds)s), lease = gen_random_uuid()
 WHERE (kind, key) IN (SELECT kind, key FROM jobs
                       WHERE kind = %(kind)s AND failed_at IS NULL AND due_at <= now()
                       ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-RETURNING key, payload, attempts, lease, traceparent
+RETURNING key, payload, attempts + 1 AS attempt, lease, traceparent
 """
 FINISH = "DELETE FROM jobs WHERE kind = %(kind)s AND key = %(key)s AND lease = %(lease)s"
 PUT_OFF = """
 UPDATE jobs SET due_at = now() + make_interval(secs => %(pause)s), lease = NULL, last_error = %(error)s,
+                attempts = attempts + 1,
                 failed_at = CASE WHEN %(given_up)s THEN now() END
 WHERE kind = %(kind)s AND key = %(key)s AND lease = %(lease)s
 """
@@ -149,8 +149,8 @@ class Jobs(Entrypoint):  # type: ignore[misc]
                 self.kind,
                 row["key"],
                 row["payload"],
-                row["attempts"],
-                row["attempts"] >= self.attempts,
+                row["attempt"],
+                row["attempt"] >= self.attempts,
                 row["lease"],
                 row["traceparent"],
             )

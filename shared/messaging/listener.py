@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from shared import logs, metrics, tracing
 from shared.database import Database, Transaction, is_away, is_conflict
 from shared.events.envelope import LARGEST_BODY_BYTES, Event, EventInvalid, EventType, from_amqp
 from shared.messaging import topology
+from shared.messaging.connection import UNREADABLE
 from shared.messaging.publisher import Outcome, Outgoing
 from shared.messaging.runtime import Runtime
 from shared.refusals import Refused
@@ -40,6 +41,7 @@ REASON = "x-vssid-reason"
 ERROR_ID = "x-vssid-error-id"
 FAILED_AT = "x-vssid-failed-at"
 TOO_LARGE = "body is larger than 1 MiB"
+UNREADABLE_PROPERTIES = "properties are unreadable"
 
 INSERT_INBOX = """
 INSERT INTO inbox (listener, event_id)
@@ -130,8 +132,11 @@ class Listener(Entrypoint):  # type: ignore[misc]
         def arrived(message: amqp.Message) -> None:
             headers = message.properties.get("application_headers") or {}
             body = message.body if isinstance(message.body, bytes) else message.body.encode()
+            if UNREADABLE in message.properties:
+                self._refuse(channel, message.delivery_tag, generation, UNREADABLE_PROPERTIES)
+                return
             if len(body) > LARGEST_BODY_BYTES:
-                self._refuse(channel, message.delivery_tag, generation)
+                self._refuse(channel, message.delivery_tag, generation, TOO_LARGE)
                 return
             if message.properties.get("content_type") and "content-type" not in headers:
                 headers = {**headers, "content-type": message.properties["content_type"]}
@@ -147,9 +152,18 @@ class Listener(Entrypoint):  # type: ignore[misc]
                 self._wake.clear()
                 while self._arrived and not self._stopping.is_set():
                     room = min(self._size, len(self._arrived))
-                    self._settle([self._arrived.popleft() for _ in range(room)])
+                    self._settle_or_begin_anew([self._arrived.popleft() for _ in range(room)])
         finally:
             self._idle.set()
+
+    def _settle_or_begin_anew(self, deliveries: list[Delivery]) -> None:
+        """An error of the kit itself costs the connection, not the process; the delivery limit bounds it."""
+        try:
+            self._settle(deliveries)
+        except Exception as error:
+            log.error("a batch could not be settled", listener=self.queue, exc_info=error)
+            self._stopping.wait(AWAY_SECONDS[0])
+            self.runtime.consuming.reset()
 
     def _settle(self, deliveries: list[Delivery]) -> None:
         """Handle, then acknowledge the batch at once. When that is not possible the broker delivers again."""
@@ -235,9 +249,9 @@ class Listener(Entrypoint):  # type: ignore[misc]
 
     # -- putting aside -----------------------------------------------------------------------------------
 
-    def _refuse(self, channel: amqp.Channel, tag: int, generation: int) -> None:
+    def _refuse(self, channel: amqp.Channel, tag: int, generation: int, reason: str) -> None:
         """Have the broker itself put it among the dead letters, so that large ones do not gather here."""
-        log.error("event dead-lettered", listener=self.queue, reason=TOO_LARGE)
+        log.error("event dead-lettered", listener=self.queue, reason=reason)
         self.runtime.consuming.write(lambda: channel.basic_reject(tag, requeue=False), generation)
         metrics.events_handled_total.labels(self.queue, "dead_lettered").inc()
 
@@ -256,9 +270,7 @@ class Listener(Entrypoint):  # type: ignore[misc]
             error_id=error_id,
             exc_info=error,
         )
-        headers = {
-            k: v for k, v in delivery.headers.items() if not k.startswith("x-") and k != "content-type"
-        }
+        headers = kept_headers(delivery.headers)
         headers[ATTEMPT] = attempt
         if given_up:
             headers |= {REASON: str(reason), ERROR_ID: error_id, FAILED_AT: int(time.time() * 1000)}
@@ -269,6 +281,15 @@ class Listener(Entrypoint):  # type: ignore[misc]
         outcome = self.runtime.publisher.publish([outgoing], CONFIRM_SECONDS)[0]
         metrics.events_handled_total.labels(self.queue, "dead_lettered" if given_up else "put_off").inc()
         return outcome is Outcome.CONFIRMED
+
+
+def kept_headers(headers: Mapping[Any, Any]) -> dict[str, Any]:
+    """The headers that go on with a message that is put aside or back: the sender's, if they have names."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if isinstance(name, str) and not name.startswith("x-") and name != "content-type"
+    }
 
 
 class _Abandoned(Exception):

@@ -27,7 +27,7 @@ from shared import logs, metrics, tracing
 from shared.database import Transaction
 from shared.messaging import topology
 from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, RpcClient, ServiceUnknown
-from shared.messaging.connection import LinkDown, message, publish_frames
+from shared.messaging.connection import UNREADABLE, LinkDown, message, publish_frames
 from shared.messaging.runtime import Runtime
 from shared.refusals import Refused
 
@@ -69,6 +69,8 @@ def rpc(handler: Handler) -> Any: ...
 def rpc(*, writes: bool = False, together: bool = False) -> Callable[[Handler], Any]: ...
 def rpc(handler: Handler | None = None, *, writes: bool = False, together: bool = False) -> Any:
     """Offer the method to callers as ``<service>.<method>``, keyword arguments only.
+
+    A ``Refused`` that is raised undoes the transaction; one that is returned is a result like any other.
 
     ``writes``: the kit opens the transaction, passes it as ``tx``, and keeps the reply under the caller's
     idempotency key for 24 hours. ``together``: the method gets a list of keyword dicts, those of the calls in
@@ -138,7 +140,10 @@ class RpcServer(SharedExtension):  # type: ignore[misc]
 
     def reply(self, call: Call, payload: Mapping[str, Any]) -> None:
         """Answer and acknowledge. When the broker is gone the caller hears of it by its own deadline."""
-        body = json.dumps(payload, default=_plain).encode()
+        try:
+            body = json.dumps(payload, default=_plain).encode()
+        except (TypeError, ValueError) as error:
+            body = json.dumps(_failure(call.method, error)).encode()
         properties = {
             "content_type": "application/json",
             "content_encoding": "utf-8",
@@ -177,7 +182,7 @@ class RpcServer(SharedExtension):  # type: ignore[misc]
     def _arrived(self, arrived: amqp.Message, generation: int) -> None:
         method = arrived.delivery_info["routing_key"].rpartition(".")[2]
         headers = arrived.properties.get("application_headers") or {}
-        deadline_ms = headers.get("x-deadline")
+        deadline_ms, key = headers.get("x-deadline"), headers.get("x-idempotency-key")
         call = Call(
             method=method,
             kwargs={},
@@ -188,12 +193,15 @@ class RpcServer(SharedExtension):  # type: ignore[misc]
             correlation_id=arrived.properties.get("correlation_id", ""),
             tag=arrived.delivery_tag,
             generation=generation,
-            idempotency_key=headers.get("x-idempotency-key"),
+            idempotency_key=key,
             traceparent=headers.get("traceparent"),
         )
         entrypoint = self.methods.get(method)
-        kwargs = _keyword_arguments(arrived.body)
-        if call.is_late:
+        kwargs = _keyword_arguments(arrived.body) if key is None or isinstance(key, str) else None
+        left_over = arrived.delivery_info["redelivered"] and deadline_ms is None
+        if UNREADABLE in arrived.properties or left_over:
+            self.acknowledge(call)  # nobody can be answered, or nobody waits any more
+        elif call.is_late:
             metrics.rpc_requests_total.labels(method if entrypoint else "unknown", "late").inc()
             self.acknowledge(call)
         elif entrypoint is None:
@@ -257,33 +265,36 @@ class Rpc(Entrypoint):  # type: ignore[misc]
 
     def _answer(self, call: Call, handler: Handler) -> None:
         started = time.perf_counter()
+        if call.is_late:
+            metrics.rpc_requests_total.labels(self.name, "late").inc()
+            self.server.acknowledge(call)
+            return
         with tracing.start(call.traceparent):
-            if call.is_late:
-                metrics.rpc_requests_total.labels(self.name, "late").inc()
-                self.server.acknowledge(call)
-                return
             outcome, payload = self._outcome(lambda: self._execute(call, handler))
             self.server.reply(call, payload)
         metrics.rpc_seconds.labels(self.name).observe(time.perf_counter() - started)
         metrics.rpc_requests_total.labels(self.name, outcome).inc()
 
-    def _execute(self, call: Call, handler: Handler) -> Any:
+    def _execute(self, call: Call, handler: Handler) -> dict[str, Any]:
         if not self.writes:
-            return handler(**call.kwargs)
+            return payload_of(handler(**call.kwargs))
         with self.runtime.database.transaction() as tx:
-            if call.idempotency_key is None:
-                return handler(tx=tx, **call.kwargs)
-            return once(tx, self.name, call.idempotency_key, call.kwargs, handler)
 
-    def _outcome(self, execute: Callable[[], Any]) -> tuple[str, dict[str, Any]]:
+            def execute() -> dict[str, Any]:
+                return payload_of(handler(tx=tx, **call.kwargs))
+
+            if call.idempotency_key is None:
+                return execute()
+            return once(tx, self.name, call.idempotency_key, call.kwargs, execute)
+
+    def _outcome(self, execute: Callable[[], dict[str, Any]]) -> tuple[str, dict[str, Any]]:
         try:
-            return "ok", {"result": execute(), "error": None}
+            payload = execute()
+            return "refused" if payload["error"] else "ok", payload
         except Refused as refused:
-            return "refused", refusal_payload(refused)
+            return "refused", payload_of(refused)
         except Exception as error:
-            error_id = uuid.uuid4().hex
-            log.error("call failed", method=self.name, error_id=error_id, exc_info=error)
-            return "failed", _error("InternalError", "InternalError", error_id)
+            return "failed", _failure(self.name, error)
 
     # -- calls in flight together ------------------------------------------------------------------------
 
@@ -307,17 +318,19 @@ class Rpc(Entrypoint):  # type: ignore[misc]
         if not calls:
             return
         with tracing.start(calls[0].traceparent):
-            outcome, payload = self._outcome(lambda: handler([call.kwargs for call in calls]))
-        results = payload["result"] if outcome == "ok" else [payload] * len(calls)
-        for call, result in zip(calls, results, strict=True):
-            if outcome != "ok":
-                self.server.reply(call, payload)
-            elif isinstance(result, Refused):
-                self.server.reply(call, refusal_payload(result))
-            else:
-                self.server.reply(call, {"result": result, "error": None})
+            outcome, answered = self._outcome(lambda: self._execute_together(calls, handler))
+        payloads = answered["result"] if outcome == "ok" else [answered] * len(calls)
+        for call, payload in zip(calls, payloads, strict=True):
+            self.server.reply(call, payload)
         metrics.rpc_seconds.labels(self.name).observe(time.perf_counter() - started)
         metrics.rpc_requests_total.labels(self.name, outcome).inc(len(calls))
+
+    @staticmethod
+    def _execute_together(calls: list[Call], handler: Handler) -> dict[str, Any]:
+        results = handler([call.kwargs for call in calls])
+        if len(results) != len(calls):
+            raise ValueError(f"{len(calls)} calls, {len(results)} results")
+        return {"result": [payload_of(result) for result in results], "error": None}
 
 
 class Calls(SharedExtension):  # type: ignore[misc]
@@ -363,7 +376,9 @@ class _Proxy:
         return call
 
 
-def once(tx: Transaction, method: str, key: str, kwargs: Mapping[str, Any], handler: Handler) -> Any:
+def once(
+    tx: Transaction, method: str, key: str, kwargs: Mapping[str, Any], execute: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
     """Execute under an idempotency key: the first call executes and leaves its reply, in the same
     transaction; a later one gets that reply; one at the same time waits for the first.
 
@@ -375,17 +390,24 @@ def once(tx: Transaction, method: str, key: str, kwargs: Mapping[str, Any], hand
     }
     request_hash = hashlib.sha256(json.dumps(plain, sort_keys=True, default=_plain).encode()).digest()
     if tx.run(CLAIM_KEY, {"method": method, "key": key, "hash": request_hash}):
-        result = handler(tx=tx, **kwargs)
-        tx.run(STORE_REPLY, {"method": method, "key": key, "reply": json.dumps(result, default=_plain)})
-        return result
+        reply = execute()
+        tx.run(STORE_REPLY, {"method": method, "key": key, "reply": json.dumps(reply, default=_plain)})
+        return reply
     stored = tx.one(STORED_REPLY, {"method": method, "key": key})
     if stored is None or bytes(stored["request_hash"]) != request_hash:
         raise IdempotencyKeyReused
-    return stored["reply"]
+    reply: dict[str, Any] = stored["reply"]
+    return reply
 
 
-def refusal_payload(refused: Refused) -> dict[str, Any]:
-    """How a refusal travels: Nameko's error fields, and the sentences and fields in ``refusal``."""
+def payload_of(result: Any) -> dict[str, Any]:
+    """How a result travels, and how a refusal: Nameko's error fields, and the sentences in ``refusal``."""
+    if not isinstance(result, Refused):
+        return {"result": result, "error": None}
+    return _refusal(result)
+
+
+def _refusal(refused: Refused) -> dict[str, Any]:
     name = type(refused).__name__
     payload = _error(name, f"{type(refused).__module__}.{name}", refused.en)
     payload["error"]["refusal"] = {
@@ -395,6 +417,13 @@ def refusal_payload(refused: Refused) -> dict[str, Any]:
         "details": refused.details,
     }
     return payload
+
+
+def _failure(method: str, error: Exception) -> dict[str, Any]:
+    """What the caller hears of an unexpected error: an id, by which the log knows the cause."""
+    error_id = uuid.uuid4().hex
+    log.error("call failed", method=method, error_id=error_id, exc_info=error)
+    return _error("InternalError", "InternalError", error_id)
 
 
 def _error(name: str, path: str, value: str) -> dict[str, Any]:

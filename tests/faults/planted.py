@@ -89,7 +89,7 @@ def _forget_failed() -> None:
 
 
 def _no_idempotency() -> None:
-    rpc.once = lambda tx, method, key, kwargs, handler: handler(tx=tx, **kwargs)
+    rpc.once = lambda tx, method, key, kwargs, execute: execute()
 
 
 def _publish_before_commit() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import random
+import struct
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import amqp
 import pytest
 
 from shared.events.envelope import REGISTRY, to_amqp
@@ -36,6 +38,37 @@ class Hostile:
     body: bytes
     properties: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, Any] = field(default_factory=dict)
+
+
+class Forged(amqp.Message):
+    """A message whose properties, as they are sent, hold something else in the place of ``marked``."""
+
+    marked = forged = b""
+
+    def _serialize_properties(self) -> bytes:
+        properties: bytes = super()._serialize_properties()
+        return properties.replace(self.marked, self.forged)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A header that no AMQP library of Python's can read: ``forged`` in the place of the text ``marked``."""
+
+    marked: bytes
+    forged: bytes
+
+
+def after_the_year_9999() -> Unreadable:
+    """A time that is none."""
+    return Unreadable(b"time", b"T" + struct.pack(">Q", 1 << 62))
+
+
+def tables_in_tables(levels: int) -> Unreadable:
+    """A header that holds a table, that holds a table, and so on."""
+    content = b""
+    for _ in range(levels):
+        content = b"\x01nF" + struct.pack(">I", len(content)) + content
+    return Unreadable(content, b"F" + struct.pack(">I", len(content)) + content)
 
 
 class Exploit:
@@ -66,6 +99,7 @@ def hostile_messages(mark: Path) -> list[Hostile]:
         Hostile(b"+2AA-", {"content_encoding": "utf-7"}),
         Hostile(b"x" * 50_000, {"content_encoding": "punycode"}),
         Hostile(b"1" * 100_000),
+        Hostile(b"{}", headers={b"\xff\xfe": "a name that is no text"}),
         Hostile(b"[]", headers={"x-deadline": "soon", "traceparent": {"not": ["a", "string"]}, "x-n": None}),
         *[Hostile(large)] * LARGE_ONES,
     ]
@@ -83,6 +117,18 @@ def publish(stage: Stage, exchange: str, routing_key: str, hostile: list[Hostile
             publishing.basic_publish(message(one.body, properties), exchange, routing_key, timeout=30)
 
 
+def publish_unreadable(stage: Stage, exchange: str, routing_key: str) -> int:
+    """Publish messages of which not even the headers can be read. Returns how many."""
+    kinds = [after_the_year_9999(), tables_in_tables(levels=1500)] * 10
+    with channel(stage.vhost.amqp_url) as publishing:
+        for kind in kinds:
+            sent = Forged(b"{}", delivery_mode=2, application_headers={"x": kind.marked})
+            sent.marked = b"S" + struct.pack(">I", len(kind.marked)) + kind.marked
+            sent.forged = kind.forged
+            publishing.basic_publish(sent, exchange, routing_key, timeout=30)
+    return len(kinds)
+
+
 def events_are_put_aside(stage: Stage, mark: Path) -> None:
     """Each becomes a dead letter with a reason; nothing ran, and the process goes on within its memory."""
     stage.accept("event-before")
@@ -91,15 +137,18 @@ def events_are_put_aside(stage: Stage, mark: Path) -> None:
     allowed = second.peak_memory_bytes + ALLOWED_MEMORY_BYTES
     hostile = [*hostile_messages(mark), Hostile(b'{"item": "poison"}', headers={ATTEMPT: -10})]
     publish(stage, topology.EVENTS, "first.accepted.v1", hostile)
+    unreadable = publish_unreadable(stage, topology.EVENTS, "first.accepted.v1")
     stage.accept("event-after")
     stage.until_effects("count", ["event-before", "event-after"], "event-")
     assert not mark.exists(), "a message was executed"
     url = stage.vhost.amqp_url
-    assert dead_letters.counts(url, ["second.count"])["second.count"] == len(hostile), "not all are put aside"
+    put_aside = dead_letters.counts(url, ["second.count"])["second.count"]
+    assert put_aside == len(hostile) + unreadable, "not all are put aside"
     reasons = [letter["reason"] for letter in dead_letters.show(url, "second.count")]
     assert reasons.count("body is larger than 1 MiB") == LARGE_ONES
     assert reasons.count("body is nested too deep") == 2
     assert reasons.count("content type is not application/json") == 3
+    assert reasons.count("properties are unreadable") == unreadable
     assert reasons.count("delivery-limit") == 0
     assert stage.effects("count", "hostile") == [], "a message had an effect"
     assert second.is_ready()
@@ -117,6 +166,7 @@ def calls_are_refused(stage: Stage, mark: Path) -> None:
         replies: list[bytes] = []
         queue = hearing.queue_declare(str(uuid.uuid4()), exclusive=True).queue
         hearing.queue_bind(queue, topology.RPC, queue)
+        publish_unreadable(stage, topology.RPC, "first.accept")
         publish(stage, topology.RPC, "first.accept", hostile, reply_to=queue, correlation_id=uuid.uuid4().hex)
 
         def heard() -> bool:

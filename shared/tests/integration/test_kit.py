@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Iterator
@@ -10,11 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from deploy.native.instance import Instance
-from shared.messaging import dead_letters
+from shared.messaging import dead_letters, topology
 from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, ServiceUnknown
+from shared.messaging.connection import channel, message
 from shared.messaging.publisher import Outcome
+from shared.messaging.rpc import PREFETCH
 from shared.testing.processes import until
 from shared.testing.stage import Stage
+
+BUSY = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +108,60 @@ def test_an_unknown_method_is_named(stage: Stage) -> None:
     with pytest.raises(CallFailed) as failed:
         stage.client.call("first", "missing", {}, 5.0)
     assert failed.value.reason == "MethodNotFound"
+
+
+def test_calls_with_odd_headers_are_answered_and_cost_nobody_a_turn(stage: Stage) -> None:
+    odd = [
+        {"traceparent": 5},
+        {"traceparent": {"a": "table"}},
+        {"x-deadline": "soon"},
+        {"x-idempotency-key": {"a": "table"}},
+        {"x-idempotency-key": "k" * 100_000},
+    ]
+    with channel(stage.vhost.amqp_url) as calling:
+        queue = calling.queue_declare(str(uuid.uuid4()), exclusive=True).queue
+        calling.queue_bind(queue, topology.RPC, queue)
+        for headers in odd * (PREFETCH // len(odd) + 1):
+            body = json.dumps({"args": [], "kwargs": {"item": "odd"}}).encode()
+            properties = {"application_headers": headers, "reply_to": queue, "correlation_id": "odd"}
+            calling.basic_publish(message(body, properties), topology.RPC, "first.accept_new", timeout=10)
+        assert stage.client.call("first", "sleep", {"seconds": 0}, 5.0) == "slept"
+        until(
+            lambda: calling.queue_declare(queue, passive=True).message_count >= PREFETCH,
+            20,
+            "not all are answered",
+        )
+    assert stage.processes["first"].is_ready()
+
+
+def test_a_call_that_was_left_unanswered_is_not_executed_again(stage: Stage) -> None:
+    """One without a deadline would otherwise come back for ever, and kill whoever takes it each time."""
+    process = stage.processes["first"]
+    with channel(stage.vhost.amqp_url) as calling:
+        body = json.dumps({"args": [], "kwargs": {"item": "left", "seconds": 2.0}}).encode()
+        calling.basic_publish(message(body, {}), topology.RPC, "first.accept_slowly", timeout=10)
+    until(lambda: "idle in transaction" in str(stage.rows("first", BUSY)), 5, "the call does not arrive")
+    process.kill()
+    process.start()
+    process.wait_ready()
+    assert stage.client.call("first", "sleep", {"seconds": 0}, 10.0) == "slept"
+    time.sleep(3.0)
+    assert stage.effects("accepted", "left") == []
+
+
+def test_a_refusal_that_is_returned_keeps_what_was_written(stage: Stage) -> None:
+    key = str(uuid.uuid4())
+    for _ in range(2):
+        with pytest.raises(CallRefused) as refused:
+            stage.client.call("first", "note_and_refuse", {"item": "noted"}, 5.0, idempotency_key=key)
+        assert refused.value.name == "ItemRefused"
+    assert stage.effects("accepted", "noted") == ["noted"]
+
+
+def test_an_answer_that_cannot_be_written_down_is_an_error_with_an_id(stage: Stage) -> None:
+    with pytest.raises(CallFailed) as failed:
+        stage.client.call("first", "answer_oddly", {}, 5.0)
+    assert failed.value.error_id in stage.processes["first"].log.read_text()
 
 
 def test_a_service_calls_another(stage: Stage) -> None:

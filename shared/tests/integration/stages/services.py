@@ -64,6 +64,15 @@ class FirstService:
         time.sleep(seconds)
         return self.accept_new.handler(self, tx, item)
 
+    @rpc(writes=True)
+    def note_and_refuse(self, tx: Any, item: str) -> ItemRefused:
+        self.accept_new.handler(self, tx, item)
+        return ItemRefused()
+
+    @rpc
+    def answer_oddly(self) -> object:
+        return object()
+
     @rpc
     def fail(self, secret: str) -> None:
         raise ValueError(f"never to be told: {secret}")
