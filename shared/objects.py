@@ -59,15 +59,18 @@ class FolderObjects:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._forget_abandoned()
 
-    def put(self, content: BinaryIO | bytes, *, prefix: str, max_bytes: int) -> StoredObject:
-        """Store all that ``content`` yields, streaming. ``prefix`` is a plain word: ``quarantine``.
+    def put(self, content: BinaryIO | bytes, *, prefix: str, max_bytes: int, name: str = "") -> StoredObject:
+        """Store all that ``content`` yields, streaming. ``prefix`` is a plain word: ``quarantine``; ``name``,
+        32 hexadecimal digits, names what may be put again, otherwise it is a new one.
 
         Raises ``ObjectTooLarge`` after reading at most one chunk more than ``max_bytes``.
         """
         if not PREFIX.fullmatch(prefix):
             raise ValueError("a prefix is lower-case letters, digits and dashes")
+        if name and not REF.fullmatch(f"{prefix}/{name}"):
+            raise ValueError("a name is 32 hexadecimal digits")
         stream = io.BytesIO(content) if isinstance(content, bytes) else content
-        return off_hub(lambda: self._put(stream, prefix, max_bytes))
+        return off_hub(lambda: self._put(stream, prefix, max_bytes, name))
 
     def open(self, ref: str) -> BinaryIO:
         """The object's bytes as a stream, to be closed. Raises ``ObjectUnknown``."""
@@ -89,9 +92,9 @@ class FolderObjects:
         """Remove it; one that is gone already is no error. A malformed ``ref`` is ``ObjectUnknown``."""
         self._path(ref).unlink(missing_ok=True)
 
-    def _put(self, stream: BinaryIO, prefix: str, max_bytes: int) -> StoredObject:
-        name = UUID(bytes=uuid_utils.uuid7().bytes).hex
-        aside = self._incoming / name
+    def _put(self, stream: BinaryIO, prefix: str, max_bytes: int, name: str) -> StoredObject:
+        draft = UUID(bytes=uuid_utils.uuid7().bytes).hex
+        aside, name = self._incoming / draft, name or draft
         folder = self.root / prefix
         if not folder.exists():
             folder.mkdir(mode=0o700, exist_ok=True)

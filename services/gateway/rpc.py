@@ -66,14 +66,19 @@ class Services:
     def write(self, service: str, method: str, /, **kwargs: Any) -> Any:
         """A call that carries the caller's ``Idempotency-Key``, if there is one.
 
-        The keys of two callers never meet: a key counts only together with the token that came with it.
+        The keys of two callers never meet: a key counts only together with the token that came with it, or
+        where there is none yet, with the caller's address.
         Raises ``Problem`` when the key has not the shape of one.
         """
         key = request.headers.get("Idempotency-Key")
         if key is not None:
             if not IDEMPOTENCY_KEY.fullmatch(key):
                 raise Problem("IdempotencyKeyInvalid")
-            held = request.headers.get("Registration-Token") or request.headers.get("Authorization", "")
+            held = (
+                request.headers.get("Registration-Token")
+                or request.headers.get("Authorization")
+                or self.caller()["address"]
+            )
             key = hashlib.sha256(f"{request.path}\n{held}\n{key}".encode()).hexdigest()
         return self._client.call(
             service, method, kwargs, deadline_seconds=self._deadline_seconds, idempotency_key=key

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from flask import Request
-from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
 from webargs.core import is_json
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest
 
 from services.gateway.problems import Problem
 from shared.refusals import FieldProblem
@@ -20,11 +22,24 @@ WORDS = {
     "Not a valid boolean.": ("Phải là true hoặc false.", "Must be true or false."),
     "Invalid input type.": ("Phải là một đối tượng JSON.", "Must be a JSON object."),
     "Field may not be null.": ("Không được là null.", "May not be null."),
+    "Not a text.": ("Chứa ký tự không hợp lệ.", "Holds a character that is none (U+0000 or half of a pair)."),
 }
+NO_CHARACTER = re.compile("[\x00\ud800-\udfff]")
 
 
-class Shape(Schema):
-    """What a caller sends: a JSON object with these fields and no others."""
+class Query(Schema):
+    """What a caller sends in the address."""
+
+    @pre_load
+    def refuse_what_is_no_text(self, data: Any, **_: Any) -> Any:
+        """JSON can spell what neither UTF-8 nor PostgreSQL can hold. Raises ``ValidationError``."""
+        if faults := _no_texts(data):
+            raise ValidationError(faults)
+        return data
+
+
+class Shape(Query):
+    """What a caller sends in a body: a JSON object with these fields and no others."""
 
     class Meta:
         unknown = RAISE
@@ -38,10 +53,24 @@ class ShapeParser(FlaskParser):
             raise Problem("UnsupportedMediaType")
         if len(req.get_data()) >= (req.max_content_length or 0):
             raise Problem("BodyTooLarge")  # a body without a length is cut off there, without a word
-        return req.get_json()
+        try:
+            return req.get_json()
+        except BadRequest:
+            raise Problem("NotJson") from None
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
         raise Problem("WrongShape", *_flat(error.normalized_messages()))
+
+
+def _no_texts(value: Any) -> Any:
+    """marshmallow's tree of messages for the texts in ``value`` that are none; empty when all are."""
+    if isinstance(value, str):
+        return ["Not a text."] if NO_CHARACTER.search(value) else []
+    if isinstance(value, Mapping):
+        return {str(name): faults for name, inner in value.items() if (faults := _no_texts(inner))}
+    if isinstance(value, list):
+        return {str(index): faults for index, inner in enumerate(value) if (faults := _no_texts(inner))}
+    return []
 
 
 def _flat(messages: Any, path: str = "") -> Iterator[FieldProblem]:
@@ -131,16 +160,16 @@ class Rejection(Shape):
     reason = text("told to the citizen", required=True)
 
 
-class AgencyQuery(Schema):
+class AgencyQuery(Query):
     province_code = text("only agencies of this province")
     q = text("part of the name or address")
 
 
-class UnitQuery(Schema):
+class UnitQuery(Query):
     parent = text("code of the province; without it, the provinces")
 
 
-class PageQuery(Schema):
+class PageQuery(Query):
     cursor = text("next_cursor of the page before")
 
 

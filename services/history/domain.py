@@ -147,9 +147,8 @@ def asked(claims: Claims, cursor: str | None) -> Lookup:
 
 
 def is_ended(claims: Claims, sessions_ended_at: datetime | None) -> bool:
-    """Whether the account's sessions were ended after this token was issued. Tokens tell their time in whole
-    seconds, so one of the very second of the ending counts as new: it is the one issued with it."""
-    return sessions_ended_at is not None and claims.issued_at < sessions_ended_at.replace(microsecond=0)
+    """Whether the account's sessions were ended after this token was issued."""
+    return sessions_ended_at is not None and claims.issued_at < sessions_ended_at
 
 
 def cursor_after(row: Mapping[str, Any]) -> str:

@@ -18,6 +18,8 @@ from services.identity.domain import Claims, Session, TokenInvalid
 ALGORITHM = "Ed25519"
 ISSUER = "vssid"
 LONGEST_TOKEN = 4096
+CLOCK_SKEW_SECONDS = 5
+"""By which the clocks of two replicas may differ."""
 
 
 class Tokens:
@@ -36,14 +38,14 @@ class Tokens:
 
     def signed(self, session: Session, now: datetime) -> str:
         """An access token of this session."""
-        issued_at = int(now.timestamp())
+        issued_at = now.timestamp()  # to the microsecond, so that it is before or after an ending of sessions
         claims = {
             "iss": ISSUER,
             "sub": str(session.account.id),
             "code": session.account.code,
             "scope": session.scope,
             "iat": issued_at,
-            "exp": issued_at + self.lifetime_seconds,
+            "exp": int(issued_at) + self.lifetime_seconds,
             "jti": str(uuid4()),
             "sid": str(session.id),
         }
@@ -62,6 +64,7 @@ class Tokens:
     def _verified(self, token: str, now: datetime) -> dict[str, Any]:
         rules = jwt.JWTClaimsRegistry(
             now=lambda: int(now.timestamp()),
+            leeway=CLOCK_SKEW_SECONDS,
             iss={"essential": True, "value": ISSUER},
             exp={"essential": True},
         )

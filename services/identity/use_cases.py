@@ -591,6 +591,13 @@ def change_password(
         storage.tx,
         account_events.NOTICE_DUE.event(subject=account.id, correlation_id=account.id, at=now, data=data),
     )
+    ended = {"account_id": account.id, "issued_before": now}
+    outbox.add(
+        storage.tx,
+        account_events.SESSIONS_ENDED.event(
+            subject=account.id, correlation_id=account.id, at=now, data=ended
+        ),
+    )
     return log_in(storage, account, new, session_id=session_id, now=now)
 
 

@@ -100,6 +100,8 @@ class EmailChannel:
                 code, _ = connection.docmd(verb, operand)
                 if code not in (250, 251, 354):
                     return _refusal(code)
+        except UnicodeError:
+            return Declined("address_not_ascii", permanent=True)
         except (OSError, smtplib.SMTPException):
             return Declined("connection_lost")
         begin()

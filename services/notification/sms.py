@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -73,10 +74,11 @@ class SmsChannel:
         if link is None:
             return Declined("smsc_unreachable")
         begin()
+        answered_by = time.monotonic() + self._smsc.response_seconds  # all parts, within the job's lease
         taken: tuple[str, ...] = ()
         for body in parts.bodies:
             try:
-                outcome = link.submit(to, parts, body).outcome(self._smsc.response_seconds)
+                outcome = link.submit(to, parts, body).outcome(max(0.0, answered_by - time.monotonic()))
             except LinkLost:
                 outcome = Declined("smsc_unreachable")
             if isinstance(outcome, Sent):

@@ -14,13 +14,15 @@ def phone_range_known(phone: str) -> bool:
 
 
 def email_address(text: object) -> str:
-    """The address in its normal form. Whether mail arrives is what the code will show.
+    """The address in its normal form, all ASCII: few mail servers take another name (RFC 6531), and a domain
+    has an ASCII form. Whether mail arrives is what the code will show.
 
     Raises ``EmailInvalid``.
     """
     if not isinstance(text, str):
         raise EmailInvalid()
     try:
-        return validate_email(text.strip(), check_deliverability=False).normalized
+        valid = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError:
         raise EmailInvalid() from None
+    return str(valid.ascii_email)

@@ -49,7 +49,7 @@ NOT_AN_IMAGE = FieldProblem("photo", "Gửi ảnh chụp dạng JPEG hoặc PNG.
 class Objects(Protocol):
     """What is needed of the object store (``shared/objects.py``)."""
 
-    def put(self, content: bytes, *, prefix: str, max_bytes: int) -> StoredObject: ...
+    def put(self, content: bytes, *, prefix: str, max_bytes: int, name: str) -> StoredObject: ...
     def read(self, ref: str) -> bytes: ...
     def delete(self, ref: str) -> None: ...
 
@@ -63,7 +63,8 @@ class Inspection:
         self._turns = threading.BoundedSemaphore(at_once)
 
     def take_in(self, kind: str, ref: str, sha256: str) -> Photo:
-        """The upload ``ref`` in quarantine as a clean photo of the store. The upload is gone afterwards.
+        """The upload ``ref`` in quarantine as a clean photo of the store, under the same name. The upload
+        stays until its photo is attached: then, or when it is refused, ``forget`` it.
 
         Raises ``PhotoTooLarge``, ``PhotoNotAnImage``, ``PhotoWrongShape``; ``PhotoUnknown`` for a
         reference that is not one of quarantine or whose bytes are not those of ``sha256``.
@@ -73,12 +74,16 @@ class Inspection:
         try:
             upload = self.objects.read(ref)
             clean = self.inspect(upload, kind, sha256)
-            kept = self.objects.put(clean, prefix=KEPT, max_bytes=2 * self.max_bytes)
+            name = ref.removeprefix(QUARANTINE)
+            kept = self.objects.put(clean, prefix=KEPT, max_bytes=2 * self.max_bytes, name=name)
             return Photo(kind, kept.ref, kept.sha256, kept.size_bytes)
         except ObjectUnknown:
             raise PhotoUnknown() from None
-        finally:
-            self.forget(ref)
+
+    @staticmethod
+    def ref_of_photo(ref: str) -> str:
+        """Where the photo of an upload lies."""
+        return f"{KEPT}/{ref.removeprefix(QUARANTINE)}"
 
     def inspect(self, upload: bytes, kind: str, sha256: str) -> bytes:
         """The clean photo out of the bytes of an upload, whose hash has to be ``sha256``. Raises also

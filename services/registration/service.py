@@ -83,12 +83,20 @@ class RegistrationService:
 
     @rpc
     def attach_photo(self, **request: Any) -> dict[str, Any]:
-        """Step 3. Inspects the upload between two transactions. A caller without the key deletes nothing."""
+        """Step 3. Inspects the upload between two transactions; delivered again after a kill, it finds the
+        upload, or the photo attached. A caller without the key deletes nothing."""
         asked = schemas.load(schemas.AttachPhoto, request)
-        key, inspection = self.key(asked), self.parts.inspection
+        key, inspection, upload = self.key(asked), self.parts.inspection, asked["ref"]
         with self.db.transaction() as tx:
-            use_cases.hold(Storage(tx), key).ready_for_photo(asked["kind"])
-        photo = inspection.take_in(asked["kind"], asked["ref"], asked["sha256"])
+            storage = Storage(tx)
+            draft = use_cases.hold(storage, key).ready_for_photo(asked["kind"])
+            if inspection.ref_of_photo(upload) in (photo.ref for photo in draft.photos):
+                return shown(storage, draft)
+        try:
+            photo = inspection.take_in(asked["kind"], upload, asked["sha256"])
+        except Refused:
+            inspection.forget(upload)
+            raise
         try:
             with self.db.transaction() as tx:
                 storage = Storage(tx)
@@ -96,9 +104,10 @@ class RegistrationService:
                 answer = shown(storage, draft)
         except Refused:  # anything else may have been committed: the photo stays
             inspection.forget(photo.ref)
+            inspection.forget(upload)
             raise
-        if replaced is not None:
-            inspection.forget(replaced)
+        for ref in (upload, *([replaced] if replaced else [])):
+            inspection.forget(ref)
         return answer
 
     @rpc
@@ -113,12 +122,12 @@ class RegistrationService:
             draft = use_cases.choose_agency(storage, key, agency_code=asked["agency_code"], email=email)
             return shown(storage, draft)
 
-    @rpc
-    def request_email_otp(self, **request: Any) -> dict[str, Any]:
-        """Step 4, a code to the e-mail. Counted outside any transaction."""
+    @rpc(writes=True)
+    def request_email_otp(self, tx: Any, **request: Any) -> dict[str, Any]:
+        """Step 4, a code to the e-mail. A repeat under its key waits for the first and is not counted."""
         key, settings = self.key(schemas.load(schemas.Held, request)), self.parts.settings
-        with self.db.transaction() as tx:
-            draft = use_cases.hold(Storage(tx), key).ready_for_otp()
+        storage = Storage(tx)
+        draft = use_cases.hold(storage, key).ready_for_otp()
         email = draft.email or ""
         self.count_otp(draft.id, email)
         code, at = email_otp.new_otp(), now()
@@ -128,25 +137,20 @@ class RegistrationService:
             valid_until=at + timedelta(minutes=settings.email_otp_minutes),
             tries_left=use_cases.EMAIL_OTP_TRIES,
         )
-        with self.db.transaction() as tx:
-            sealed = self.parts.sealer.seal("notification", code)
-            use_cases.request_email_otp(Storage(tx), key, otp=otp, sealed_otp=sealed, now=at)
+        sealed = self.parts.sealer.seal("notification", code)
+        use_cases.request_email_otp(storage, key, otp=otp, sealed_otp=sealed, now=at)
         return {"valid_until": otp.valid_until.isoformat(), "tries_left": otp.tries_left}
 
-    @rpc
-    def confirm_email_otp(self, **request: Any) -> dict[str, Any]:
-        """Step 4, the code tried. A failed try is committed before it is refused."""
+    @rpc(writes=True)
+    def confirm_email_otp(self, tx: Any, **request: Any) -> dict[str, Any] | Refused:
+        """Step 4, the code tried. A failed try is a result too: it is kept, and answers its repeats."""
         asked = schemas.load(schemas.ConfirmEmailOtp, request)
         key, code = self.key(asked), self.parts.opened(asked["sealed_otp"])
-        with self.db.transaction() as tx:
-            storage = Storage(tx)
-            held = use_cases.hold(storage, key)
-            tried = email_otp.keyed_hash(self.parts.settings.seal_private, held.id, held.email or "", code)
-            draft, refusal = use_cases.confirm_email_otp(storage, key, keyed_hash=tried, now=now())
-            answer = shown(storage, draft)
-        if refusal is not None:
-            raise refusal
-        return answer
+        storage = Storage(tx)
+        held = use_cases.hold(storage, key)
+        tried = email_otp.keyed_hash(self.parts.settings.seal_private, held.id, held.email or "", code)
+        draft, refusal = use_cases.confirm_email_otp(storage, key, keyed_hash=tried, now=now())
+        return refusal or shown(storage, draft)
 
     @rpc(writes=True)
     def submit(self, tx: Any, **request: Any) -> dict[str, Any]:

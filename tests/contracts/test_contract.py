@@ -88,7 +88,6 @@ EVENTS_LATER = {
     "identity.supplement_requested.v1",
     "identity.guardianship_confirmed.v1",
     "account.reset_requested.v1",
-    "account.sessions_ended.v1",
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 from deploy.demo.journey import compare
 from deploy.demo.world import add_officer
 from shared.testing.client import ProblemSeen
+from shared.testing.processes import until
 
 
 def with_account(client, citizen, officer, inbox):
@@ -38,6 +39,31 @@ def test_citizen_a_sees_nothing_of_b(new_client, new_citizen, officer, inbox):
         with pytest.raises(ProblemSeen) as refused:
             a.ask("GET", path)
         assert refused.value.status == 401
+
+
+@pytest.mark.proves("G14")
+def test_a_session_that_was_ended_looks_up_nothing_any_more(new_client, new_citizen, officer, inbox):
+    """By a change of the password, from another device."""
+    citizen, phone, tablet = new_citizen(insured=True), new_client(), new_client()
+    with_account(phone, citizen, officer, inbox)
+    tablet.log_in(citizen.code, "mật khẩu của riêng tôi")
+    compare(tablet.participation(), citizen)
+
+    phone.change_password(citizen.code, "mật khẩu của riêng tôi", "mật khẩu khác, không ai biết")
+
+    until(lambda: is_shut_out(tablet), 5.0, "the ended session still looks up")
+    with pytest.raises(ProblemSeen) as refused:
+        tablet.me()
+    assert refused.value.status == 401
+    compare(phone.participation(), citizen)
+
+
+def is_shut_out(client):
+    try:
+        client.participation()
+    except ProblemSeen as refused:
+        return refused.status == 401
+    return False
 
 
 @pytest.mark.proves("G14")

@@ -13,7 +13,7 @@ from flask_smorest import Blueprint
 from services.gateway import shapes
 from services.gateway.rpc import resume_token, services
 from services.gateway.uploads import receive_photo
-from shared.messaging.calls import CallRefused
+from shared.messaging.calls import CallRefused, ServiceUnknown
 
 blueprint = Blueprint("registrations", __name__, url_prefix="/v1/registrations", description="Registering")
 blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
@@ -84,7 +84,7 @@ def attach_photo(registration_id: UUID, kind: str) -> Any:
             sha256=stored.sha256,
             size_bytes=stored.size_bytes,
         )
-    except CallRefused:
+    except (CallRefused, ServiceUnknown):
         objects.delete(stored.ref)  # certainly not attached; after a time-out it might be
         raise
 

@@ -149,6 +149,45 @@ def test_the_same_idempotency_key_of_two_registrations_is_two_keys(http, rpc):
     assert first == third != second
 
 
+def test_where_there_is_no_token_yet_the_key_counts_with_the_callers_address(http, rpc, keys):
+    sealed = keys.sealer("registration").seal("gateway", "fresh-token")
+    rpc.answers["registration.start"] = {**VIEW, "sealed_resume_token": sealed}
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+        http.post(
+            "/v1/registrations",
+            json={},
+            headers={"Idempotency-Key": "12345678"},
+            environ_base={"REMOTE_ADDR": address},
+        )
+
+    first, second, third = (called.idempotency_key for called in rpc.calls)
+    assert first == third != second
+
+
+@pytest.mark.parametrize("no_text", ["S\x00", "\ud800", "\udfff!"])
+def test_a_text_that_is_none_is_refused_by_its_field(http, rpc, no_text):
+    def send(method, path, body, headers=None):
+        text = json.dumps(body)  # which spells it in ASCII
+        return http.open(path, method=method, data=text, content_type="application/json", headers=headers)
+
+    declaration = {**DECLARATION, "address": {"commune_code": no_text}}
+    in_a_field = send("PUT", f"{PATH}/declaration", declaration, HELD)
+    at_log_in = send("POST", "/v1/sessions", {"user": "0123456789", "password": no_text})
+
+    assert [answer.status_code for answer in (in_a_field, at_log_in)] == [422, 422]
+    assert [error["field"] for error in in_a_field.json["errors"]] == ["address.commune_code"]
+    assert [error["field"] for error in at_log_in.json["errors"]] == ["password"]
+    assert not rpc.calls
+
+
+def test_a_text_that_is_none_is_refused_in_a_query_too(http, rpc):
+    answer = http.get("/v1/agencies?province_code=%00")
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json["errors"]] == ["province_code"]
+    assert not rpc.calls
+
+
 def test_the_timeline_is_told_again_only_when_it_changed(http, rpc):
     rpc.answers["registration.timeline"] = TIMELINE
     first = http.get(f"{PATH}/timeline", headers=HELD)
@@ -237,7 +276,7 @@ def test_me_and_participation_carry_the_token_to_the_service_that_reads_it(http,
     assert rpc.last.kwargs["cursor"] == "c1"
 
 
-def test_an_officer_logs_in_lists_and_reads(http, rpc, keys):
+def test_an_officer_logs_at_log_ins_and_reads(http, rpc, keys):
     sealed = keys.sealer("identity").seal("gateway", "staff-token")
     until = "2026-01-01T08:00:00Z"
     rpc.answers["identity.staff_log_in"] = {"sealed_staff_token": sealed, "expires_at": until}

@@ -141,10 +141,13 @@ def test_a_token_older_than_the_end_of_its_sessions_is_refused(storage: FakeHist
     assert isinstance(hers, dict)
 
 
-def test_the_token_issued_with_the_ending_is_accepted(storage: FakeHistory) -> None:
-    use_cases.end_sessions(storage, ACCOUNT, NOW + timedelta(milliseconds=700))
-    (mine,) = ask(storage, {"sealed_token": "mine"})
-    assert isinstance(mine, dict)
+def test_a_token_is_told_from_the_ending_of_the_same_second(storage: FakeHistory) -> None:
+    use_cases.end_sessions(storage, ACCOUNT, NOW)
+    (issued_with_it,) = ask(storage, {"sealed_token": "mine"})
+    use_cases.end_sessions(storage, ACCOUNT, NOW + timedelta(microseconds=1))
+    (issued_before,) = ask(storage, {"sealed_token": "mine"})
+    assert isinstance(issued_with_it, dict)
+    assert isinstance(issued_before, TokenInvalid)
 
 
 @pytest.mark.parametrize(

@@ -62,11 +62,13 @@ def test_a_token_says_who_and_for_what_and_no_more() -> None:
     assert (claims.code, claims.scope) == ("0123456789", "citizen")
 
 
-def test_a_token_lasts_fifteen_minutes() -> None:
+def test_a_token_lasts_fifteen_minutes_and_what_clocks_may_differ() -> None:
     token = OURS.signed(SESSION, NOW)
-    assert OURS.read(token, NOW + timedelta(seconds=899))
-    with pytest.raises(TokenInvalid):
-        OURS.read(token, NOW + timedelta(seconds=901))
+    for seconds in (-5, 0, 899, 904):
+        assert OURS.read(token, NOW + timedelta(seconds=seconds))
+    for seconds in (-7, 906):
+        with pytest.raises(TokenInvalid):
+            OURS.read(token, NOW + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from services.registration.refusals import EmailInvalid
 
 @pytest.mark.proves("G8")
 @pytest.mark.parametrize(
-    "text", ["", "lan", "lan@", "lan@example", "a b@example.org", "lan@exa\nmple.org", None, 7]
+    "text",
+    ["", "lan", "lan@", "lan@example", "a b@example.org", "lan@exa\nmple.org", None, 7, "lân@example.org"],
 )
 def test_what_is_no_email_address_is_refused_by_its_field(text: object) -> None:
     with pytest.raises(EmailInvalid) as refusal:
@@ -23,6 +24,7 @@ def test_what_is_no_email_address_is_refused_by_its_field(text: object) -> None:
 
 def test_an_email_address_is_kept_in_its_normal_form() -> None:
     assert email_address("  Lan@Example.ORG ") == "Lan@example.org"
+    assert email_address("lan@thư.vn") == "lan@xn--th-e0a.vn"
 
 
 def test_a_range_nobody_knows_is_only_a_hint() -> None:

@@ -59,16 +59,20 @@ def refused(inspection: Inspection, content: bytes, kind: str = "portrait") -> R
 
 
 @pytest.mark.proves("G7")
-def test_a_photo_is_kept_made_anew_and_its_upload_is_gone(
+def test_a_photo_is_kept_made_anew_and_its_upload_until_it_is_forgotten(
     inspection: Inspection, objects: FolderObjects, tmp_path: Path
 ) -> None:
     content = drawn.portrait("lan")
-    photo = inspection.take_in("portrait", *upload(objects, content))
+    ref, sha256 = upload(objects, content)
+    photo = inspection.take_in("portrait", ref, sha256)
     kept = objects.read(photo.ref)
     assert photo.ref.startswith("photos/")
     assert kept != content
     assert (hashlib.sha256(kept).hexdigest(), len(kept)) == (photo.sha256, photo.size_bytes)
     assert Image.open(io.BytesIO(kept)).size == drawn.PORTRAIT_SIZE
+    assert inspection.take_in("portrait", ref, sha256) == photo, "taken in again after a kill, it is the same"
+    assert photo.ref == inspection.ref_of_photo(ref)
+    inspection.forget(ref)
     assert list((tmp_path / "quarantine").iterdir()) == []
 
 
