@@ -14,11 +14,12 @@ export PYTHONPATH := $(CURDIR)
 
 # Unit tests need nothing; the others start private servers under .run/test by themselves.
 INTEGRATION := $(wildcard shared/tests/integration services/*/tests/integration deploy/*/tests/integration)
-FAULTS_IN_SHORT := $(addprefix tests/faults/test_,kills.py poison.py same_request.py product_same_request.py)
+KIT_FAULTS_IN_SHORT := $(addprefix tests/faults/test_,kills.py poison.py same_request.py)
+FAULTS_IN_SHORT := $(KIT_FAULTS_IN_SHORT) tests/faults/test_product_same_request.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down restart status logs endpoints demo test test-unit test-integration test-contracts \
-        test-e2e test-faults faults faults-long lint format promises prove lock docs clean
+        test-e2e test-compat test-faults faults faults-long lint format promises prove lock docs clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +76,11 @@ test-contracts: setup ## Events, queues, and the rules of the house
 
 test-e2e: setup ## The whole path, over HTTP
 	$(PY) -m pytest tests/e2e
+
+test-compat: setup ## The kit on Debian 13's RabbitMQ 4.0 and PostgreSQL 17, installed in .run/trixie (as root)
+	@sh deploy/native/debian_root.sh trixie .run/trixie
+	VSSID_SERVERS_ROOT=.run/trixie VSSID_TEST_RUN=.run/test-trixie KILLS=5 \
+	    $(PY) -m pytest shared/tests/integration deploy/native/tests/integration/test_versions.py $(KIT_FAULTS_IN_SHORT)
 
 test-faults: setup ## All faults in full: kit and product killed, cut, starved (about 15 minutes)
 	$(PY) -m pytest tests/faults

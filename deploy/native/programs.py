@@ -1,6 +1,5 @@
 """Lists every process of an installation, and how each is started."""
 
-import pwd
 import shlex
 import sys
 from dataclasses import dataclass, field
@@ -45,6 +44,7 @@ def programs(layout: Layout) -> list[Program]:
 def _servers(layout: Layout) -> list[Program]:
     rabbitmq = layout.run / "rabbitmq"
     data = layout.run / "postgres" / "data"
+    inside = machine.in_servers_root(layout.run)
     postgres = [*as_postgres(data), str(machine.postgres_bin() / "postgres"), "-D", str(data)]
     names = {
         "HOME": str(rabbitmq),
@@ -52,15 +52,20 @@ def _servers(layout: Layout) -> list[Program]:
         "ERL_EPMD_ADDRESS": "127.0.0.1",
     }
     return [
-        Program("epmd", ["epmd"], names),
-        Program("rabbitmq", [machine.RABBITMQ_SERVER], names | _rabbitmq_environment(layout), stop_seconds=7),
+        Program("epmd", [*inside, "epmd"], names),
+        Program(
+            "rabbitmq",
+            [*inside, machine.RABBITMQ_SERVER],
+            names | _rabbitmq_environment(layout),
+            stop_seconds=7,
+        ),
         Program(
             "postgres",
-            [*postgres, *_postgres_options(layout)],
+            [*inside, *postgres, *_postgres_options(layout)],
             folder=data,
             stop_signal="INT",  # PostgreSQL's fast shutdown: open sessions are ended, nothing is lost
         ),
-        Program("redis", ["redis-server", str(layout.run / "redis" / "redis.conf")]),
+        Program("redis", [*inside, "redis-server", str(layout.run / "redis" / "redis.conf")]),
     ]
 
 
@@ -101,8 +106,7 @@ def as_postgres(data: Path) -> list[str]:
     """
     if not machine.is_root():
         return []
-    user = pwd.getpwnam("postgres")
-    drop = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
     if all(parent.stat().st_mode & 0o001 for parent in data.parents):
         return drop
     return [*drop, "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]

@@ -1,7 +1,5 @@
 """Prepares the private RabbitMQ, PostgreSQL and Redis of an installation, and tells when each is ready."""
 
-import os
-import pwd
 import subprocess
 import tempfile
 from http import HTTPStatus
@@ -84,15 +82,16 @@ def prepare_postgres(layout: Layout) -> None:
         return
     data.mkdir(parents=True, exist_ok=True)
     data.chmod(0o700)
-    with tempfile.NamedTemporaryFile("w") as password:
+    inside = machine.in_servers_root(layout.run)
+    with tempfile.NamedTemporaryFile("w", dir=data.parent) as password:
         password.write(layout.keys["postgres_admin"])
         password.flush()
         if machine.is_root():
-            owner = pwd.getpwnam("postgres")
-            os.chown(data, owner.pw_uid, owner.pw_gid)
-            os.chown(password.name, owner.pw_uid, owner.pw_gid)
+            owned = [str(data), password.name]
+            subprocess.run([*inside, "chown", "postgres:postgres", *owned], check=True)
         command = [
-            *as_postgres(data), str(machine.postgres_bin() / "initdb"), "-D", str(data), "-U", "postgres",
+            *inside, *as_postgres(data), str(machine.postgres_bin() / "initdb"),
+            "-D", str(data), "-U", "postgres",
             "--auth=scram-sha-256", f"--pwfile={password.name}", "--encoding=UTF8", "--locale=C.UTF-8",
         ]  # fmt: skip
         done = subprocess.run(command, cwd=data, capture_output=True, text=True, check=False)

@@ -208,4 +208,4 @@ def _is_marked(process: Path, run: Path) -> bool:
 
 def _is_postgres_of(process: Path, run: Path) -> bool:
     name = (process / "comm").read_text().strip()
-    return name == "postgres" and Path(os.readlink(process / "cwd")) == run / "postgres" / "data"
+    return name == "postgres" and (process / "cwd").samefile(run / "postgres" / "data")

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
+import kombu
 import pytest
+from cloudevents.core.bindings import rabbitmq
 
 from deploy.native.instance import Instance
 from shared.messaging import dead_letters, topology
@@ -20,6 +27,7 @@ from shared.testing.processes import until
 from shared.testing.stage import Stage
 
 BUSY = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
+STOCK_CLIENT = Path(__file__).parent / "stages" / "stock_client.py"
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +205,45 @@ def test_a_failing_job_is_given_up_and_stays_visible(stage: Stage) -> None:
     )
     assert stage.effects("follow", "jobfails") == []
     assert stage.rows("second", "SELECT last_error FROM jobs")[0]["last_error"] == "RuntimeError"
+
+
+def call_as_stock_nameko(stage: Stage, service: str, method: str, **keywords: Any) -> Any:
+    """What a client of stock Nameko, in a process of its own, gets from the call."""
+    command = [sys.executable, "-W", "ignore", STOCK_CLIENT, stage.vhost.amqp_url, service, method]
+    done = subprocess.run([*command, json.dumps(keywords)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_stock_nameko_client_gets_the_result_of_a_call(stage: Stage) -> None:
+    item_id = str(uuid.uuid4())
+    reply = call_as_stock_nameko(stage, "first", "accept", item_id=item_id, item="stock")
+    assert reply["result"]["id"] == item_id
+    stage.until_effects("counted", ["stock"], "stock")
+
+
+def test_a_stock_nameko_client_gets_the_answer_of_calls_answered_together(stage: Stage) -> None:
+    assert call_as_stock_nameko(stage, "second", "double", number=21)["result"]["double"] == 42
+
+
+def test_a_refusal_reaches_a_stock_nameko_client_as_a_remote_error_with_its_name(stage: Stage) -> None:
+    reply = call_as_stock_nameko(stage, "first", "accept", item_id=str(uuid.uuid4()), item="refused")
+    assert reply == {"remote_error": "ItemRefused", "value": "This item is not accepted."}
+
+
+def test_a_plain_kombu_consumer_reads_an_event_with_the_cloudevents_sdk_alone(stage: Stage) -> None:
+    exchange = kombu.Exchange("vssid.events", type="topic")
+    queue = kombu.Queue("of-a-stranger", exchange, "first.accepted.v1", exclusive=True)
+    with kombu.Connection(stage.vhost.amqp_url) as connection, connection.SimpleQueue(queue) as reader:
+        accepted = stage.accept("for-a-stranger", item_id := str(uuid.uuid4()))
+        message = reader.get(timeout=10)
+        message.ack()
+    received = rabbitmq.RabbitMQMessage(message.headers, message.content_type, message.body)
+    read = rabbitmq.from_rabbitmq_event(received)
+    assert (read.get_type(), read.get_source()) == ("first.accepted.v1", "/vssid/first")
+    assert (read.get_subject(), read.get_extension("correlationid")) == (item_id, item_id)
+    assert read.get_time() == datetime.fromisoformat(accepted["at"])
+    assert read.get_data() == {"item": "for-a-stranger"}
 
 
 def test_metrics_and_health_answer(stage: Stage) -> None:
