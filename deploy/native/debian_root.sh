@@ -9,7 +9,9 @@ enter=$(dirname "$0")/enter_root.sh
 servers="rabbitmq-server postgresql redis-server"
 
 versions() {
-    chroot "$root" dpkg-query --show --showformat '  ${Package} ${Version}\n' rabbitmq-server 'postgresql-[0-9]*' redis-server
+    echo "The servers of $root:"
+    chroot "$root" dpkg-query --show --showformat '${db:Status-Abbrev} ${Package} ${Version}\n' \
+        rabbitmq-server 'postgresql-[0-9]*' redis-server | sed -n 's/^ii */  /p'
 }
 
 fail() {
@@ -36,9 +38,9 @@ mirror_of_apt() {
 }
 
 install_servers() {
-    printf '#!/bin/sh\nexit 101\n' >"$root.part/usr/sbin/policy-rc.d" # nothing is started while it is installed
-    chmod 755 "$root.part/usr/sbin/policy-rc.d"
-    unshare --mount sh "$enter" "$root.part" -- apt-get update &&
+    policy="$root.part/usr/sbin/policy-rc.d" # nothing is started while it is installed
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" &&
+        unshare --mount sh "$enter" "$root.part" -- apt-get update &&
         unshare --mount sh "$enter" "$root.part" -- env DEBIAN_FRONTEND=noninteractive \
             apt-get install -y --no-install-recommends $servers &&
         chroot "$root.part" apt-get clean

@@ -12,7 +12,7 @@ INDEXES = "Debian-Security=http://security.example/debian\nDebian=http://mirror.
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Path:
-    """A folder with the commands of a Debian machine; those that would change it only note their arguments."""
+    """A folder with the commands of a Debian machine; what would change it only notes its arguments."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in NEEDED:
