@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
-from deploy.native import ports, servers
+from deploy.native import machine, ports, servers
 from deploy.native.keys import PROCESSES, WITH_DATABASE, Keys
 from deploy.native.layout import ROOT, SERVICES, STAND_INS, Layout
 from deploy.native.machine import NotReady
@@ -53,8 +53,9 @@ class Instance:
     @cached_property
     def layout(self) -> Layout:
         self.run.mkdir(parents=True, exist_ok=True)
+        root = machine.servers_root(self.run)
         kept = ports.kept(self.run)
-        return Layout(self.run, kept or ports.choose(self.run), Keys.kept_in(self.run / "secrets"))
+        return Layout(self.run, kept or ports.choose(self.run), Keys.kept_in(self.run / "secrets"), root)
 
     @cached_property
     def supervision(self) -> Supervision:

@@ -15,11 +15,15 @@ SMPP_SYSTEM_ID = "vssid"
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything of one installation is. `run` is absolute; `ports` maps a name to a loopback port."""
+    """Where everything of one installation is. `run` is absolute; `ports` maps a name to a loopback port.
+
+    `servers_root` is the root of the Debian that RabbitMQ, PostgreSQL and Redis come from.
+    """
 
     run: Path
     ports: dict[str, int]
     keys: Keys
+    servers_root: Path = Path("/")
 
     def http(self, port: str) -> str:
         return f"http://127.0.0.1:{self.ports[port]}"

@@ -44,8 +44,13 @@ def programs(layout: Layout) -> list[Program]:
 def _servers(layout: Layout) -> list[Program]:
     rabbitmq = layout.run / "rabbitmq"
     data = layout.run / "postgres" / "data"
-    inside = machine.in_servers_root(layout.run)
-    postgres = [*as_postgres(data), str(machine.postgres_bin() / "postgres"), "-D", str(data)]
+    inside = machine.inside(layout.servers_root, layout.run)
+    postgres = [
+        *as_postgres(data),
+        str(machine.postgres_bin(layout.servers_root) / "postgres"),
+        "-D",
+        str(data),
+    ]
     names = {
         "HOME": str(rabbitmq),
         "ERL_EPMD_PORT": str(layout.ports["epmd"]),

@@ -82,7 +82,7 @@ def prepare_postgres(layout: Layout) -> None:
         return
     data.mkdir(parents=True, exist_ok=True)
     data.chmod(0o700)
-    inside = machine.in_servers_root(layout.run)
+    inside = machine.inside(layout.servers_root, layout.run)
     with tempfile.NamedTemporaryFile("w", dir=data.parent) as password:
         password.write(layout.keys["postgres_admin"])
         password.flush()
@@ -90,7 +90,7 @@ def prepare_postgres(layout: Layout) -> None:
             owned = [str(data), password.name]
             subprocess.run([*inside, "chown", "postgres:postgres", *owned], check=True)
         command = [
-            *inside, *as_postgres(data), str(machine.postgres_bin() / "initdb"),
+            *inside, *as_postgres(data), str(machine.postgres_bin(layout.servers_root) / "initdb"),
             "-D", str(data), "-U", "postgres",
             "--auth=scram-sha-256", f"--pwfile={password.name}", "--encoding=UTF8", "--locale=C.UTF-8",
         ]  # fmt: skip

@@ -93,5 +93,5 @@ class Breakable(Instance):
     def _rabbitmqctl(self, *arguments: str) -> None:
         (rabbitmq,) = (program for program in programs(self.layout) if program.name == "rabbitmq")
         rabbitmqctl = os.path.join(os.path.dirname(machine.RABBITMQ_SERVER), "rabbitmqctl")
-        command = [*machine.in_servers_root(self.run), rabbitmqctl, *arguments]
+        command = [*machine.inside(self.layout.servers_root, self.run), rabbitmqctl, *arguments]
         subprocess.run(command, env={**os.environ, **rabbitmq.environment}, check=True, capture_output=True)

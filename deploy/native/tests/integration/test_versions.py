@@ -9,11 +9,11 @@ def test_the_broker_that_runs_is_the_one_of_the_servers_root(servers):
 
     folder = f"usr/lib/rabbitmq/lib/rabbitmq_server-{overview['rabbitmq_version']}"
 
-    assert (machine.servers_root() / folder).is_dir()
+    assert (servers.layout.servers_root / folder).is_dir()
 
 
 def test_the_database_that_runs_is_the_newest_of_the_servers_root(servers):
     with psycopg.connect(servers.endpoints()["postgres"]) as connection:
         version = connection.info.server_version // 10_000
 
-    assert machine.postgres_bin().parent.name == str(version)
+    assert machine.postgres_bin(servers.layout.servers_root).parent.name == str(version)

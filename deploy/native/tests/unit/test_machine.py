@@ -8,12 +8,9 @@ from deploy.native import machine
 from deploy.native.layout import ROOT
 
 
-@pytest.fixture
-def another_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The root of another Debian, chosen for the servers; nothing is in it yet."""
-    monkeypatch.setenv(machine.ROOT_SETTING, str(tmp_path))
-    monkeypatch.setattr(machine, "is_root", lambda: True)
-    return tmp_path
+@pytest.fixture(autouse=True)
+def nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(machine.ROOT_SETTING, raising=False)
 
 
 def install_postgres(root: Path, version: str) -> None:
@@ -22,49 +19,56 @@ def install_postgres(root: Path, version: str) -> None:
     (folder / "postgres").touch()
 
 
-def test_without_the_setting_servers_are_this_machines_own_and_called_directly(tmp_path, monkeypatch):
-    monkeypatch.delenv(machine.ROOT_SETTING, raising=False)
+def test_servers_are_this_machines_own_and_called_directly(tmp_path):
+    root = machine.servers_root(tmp_path)
 
-    assert machine.servers_root() == Path("/")
-    assert machine.in_servers_root(tmp_path) == []
+    assert root == Path("/")
+    assert machine.inside(root, tmp_path) == []
 
 
-def test_a_relative_root_is_one_below_the_repository(monkeypatch):
+def test_the_root_that_is_named_when_an_installation_is_made_stays_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv(machine.ROOT_SETTING, ".run/trixie")
+    named = machine.servers_root(tmp_path)
+    monkeypatch.delenv(machine.ROOT_SETTING)
+
+    assert named == machine.servers_root(tmp_path) == ROOT / ".run/trixie"
+
+
+def test_an_installation_is_not_moved_to_another_root(tmp_path, monkeypatch):
+    machine.servers_root(tmp_path)
     monkeypatch.setenv(machine.ROOT_SETTING, ".run/trixie")
 
-    assert machine.servers_root() == ROOT / ".run/trixie"
+    with pytest.raises(machine.NotReady, match=r"RUN=\.run/other"):
+        machine.servers_root(tmp_path)
 
 
-def test_a_server_of_another_root_sees_the_run_folder(another_root, tmp_path):
-    *_, script, root, run, end = machine.in_servers_root(tmp_path / "run")
+def test_a_server_of_another_root_sees_the_run_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "is_root", lambda: True)
 
-    assert (Path(script), root, run, end) == (
-        machine.ENTER_ROOT,
-        str(another_root),
-        str(tmp_path / "run"),
-        "--",
-    )
+    prefix = machine.inside(tmp_path / "root", tmp_path / "run")
+
+    assert prefix[-4:] == [str(machine.ENTER_ROOT), str(tmp_path / "root"), str(tmp_path / "run"), "--"]
 
 
-def test_who_is_not_root_is_told_that_another_root_is_closed(another_root, tmp_path, monkeypatch):
+def test_who_is_not_root_is_told_that_another_root_is_closed(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "is_root", lambda: False)
 
     with pytest.raises(machine.NotReady, match="become root"):
-        machine.in_servers_root(tmp_path)
+        machine.inside(tmp_path / "root", tmp_path / "run")
 
 
-def test_the_newest_postgresql_of_the_root_is_taken_and_named_as_it_is_called_there(another_root):
+def test_the_newest_postgresql_of_a_root_is_taken_and_named_as_it_is_called_there(tmp_path):
     for version in ("9.6", "15", "17"):
-        install_postgres(another_root, version)
+        install_postgres(tmp_path, version)
 
-    assert machine.postgres_bin() == Path("/usr/lib/postgresql/17/bin")
+    assert machine.postgres_bin(tmp_path) == Path("/usr/lib/postgresql/17/bin")
 
 
-def test_a_root_without_postgresql_is_named_with_the_next_step(another_root):
+def test_a_root_without_postgresql_is_named_with_the_next_step(tmp_path):
     with pytest.raises(machine.NotReady, match="make test-compat") as told:
-        machine.postgres_bin()
+        machine.postgres_bin(tmp_path)
 
-    assert str(another_root) in str(told.value)
+    assert str(tmp_path) in str(told.value)
 
 
 def test_entering_a_root_mounts_what_was_named_and_becomes_the_command(tmp_path):
