@@ -17,6 +17,8 @@ from deploy.native.machine import NotReady
 from deploy.native.programs import GROUPS, Program
 
 MARK = "VSSID_NATIVE_RUN"  # every supervised process carries the run folder's path under this name
+OVERWRITE_THEIR_ENVIRONMENT = {"postgres": "postgres/data", "redis-server": "redis"}
+"""Servers whose environment cannot be read once they run, and the folder that each works in."""
 GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
 
 
@@ -193,11 +195,11 @@ def end_strays(run: Path) -> None:
 
 
 def strays(run: Path) -> list[int]:
-    """The processes marked with `run`; PostgreSQL, which overwrites its environment, by its folder."""
+    """The processes marked with `run`; those that overwrite their environment by the folder they work in."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # ended meanwhile, or another user's
-            if _is_marked(process, run) or _is_postgres_of(process, run):
+            if _is_marked(process, run) or _works_in(process, run):
                 found.append(int(process.name))
     return found
 
@@ -206,6 +208,6 @@ def _is_marked(process: Path, run: Path) -> bool:
     return f"{MARK}={run}".encode() in (process / "environ").read_bytes().split(b"\0")
 
 
-def _is_postgres_of(process: Path, run: Path) -> bool:
-    name = (process / "comm").read_text().strip()
-    return name == "postgres" and (process / "cwd").samefile(run / "postgres" / "data")
+def _works_in(process: Path, run: Path) -> bool:
+    folder = OVERWRITE_THEIR_ENVIRONMENT.get((process / "comm").read_text().strip())
+    return folder is not None and (process / "cwd").samefile(run / folder)
