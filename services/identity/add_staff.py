@@ -5,7 +5,6 @@ Reads ``DATABASE_URL``. Without ``--password-file`` a password is generated and 
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -15,8 +14,10 @@ import psycopg
 from services.identity.domain import SHORTEST_PASSWORD, StaffAccount, StaffUserTaken
 from services.identity.parts import new_id, now
 from services.identity.passwords import Passwords, generated
+from services.identity.settings import AddStaffSettings
 from services.identity.storage import Storage
 from shared.database import Database
+from shared.settings import SettingsInvalid, load
 
 USER = re.compile(r"[a-z0-9][a-z0-9._-]{1,58}[a-z0-9]")
 AGENCY = re.compile(r"[A-Za-z0-9-]{1,20}")
@@ -50,9 +51,10 @@ def main(user: str, agency: str, name: str, password_file: Path | None) -> None:
     _matching(AGENCY, agency, "--agency", "an agency code such as 00101")
     if not name.strip():
         raise click.BadParameter("must not be empty", param_hint="--name")
-    url = os.environ.get("DATABASE_URL")
-    if not url:
-        raise click.UsageError("set DATABASE_URL to identity's database first")
+    try:
+        url = load(AddStaffSettings).database_url
+    except SettingsInvalid as wrong:
+        raise click.UsageError(str(wrong)) from None
     password = _password_in(password_file) if password_file else generated()
     hashed = Passwords(lambda function, *arguments: function(*arguments)).hashed(password)
     staff = StaffAccount(new_id(), user, name.strip(), agency, hashed)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.settings import CommonSettings, SettingProblem, SettingsInvalid
+from shared.settings import CommonSettings, FromEnvironment, SettingProblem, SettingsInvalid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +70,13 @@ class Settings(CommonSettings):
             problems.append(_malformed("TOKEN_PUBLIC_KEYS", "a JWKS whose keys have a kid"))
         if problems:
             raise SettingsInvalid(tuple(problems))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddStaffSettings(FromEnvironment):
+    """What adding a member of staff needs."""
+
+    database_url: str = field(metadata={"help": "Identity's own PostgreSQL database."})
 
 
 def _malformed(variable: str, expected: str) -> SettingProblem:

@@ -7,7 +7,6 @@ its own, ``--units FILE`` the units. One that is no longer in the file stays: ap
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ from typing import Any
 import click
 import psycopg
 
+from services.registration.settings import PlacesSettings
 from services.registration.storage import plain
+from shared import settings
 
 DATA = Path(__file__).parent / "data"
 UNITS, AGENCIES = DATA / "administrative_units.csv", DATA / "agencies.csv"
@@ -68,7 +69,11 @@ def main() -> None:
 @click.option("--units", type=click.Path(exists=True, path_type=Path), default=UNITS)
 def load(agencies: Path, units: Path) -> None:
     """Load AGENCIES (a CSV like data/agencies.csv) into the database of DATABASE_URL."""
-    with psycopg.connect(os.environ["DATABASE_URL"]) as connection, connection.cursor() as cursor:
+    try:
+        database_url = settings.load(PlacesSettings).database_url
+    except settings.SettingsInvalid as wrong:
+        raise click.UsageError(str(wrong)) from None
+    with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
         load_units(cursor, units)
         load_agencies(cursor, agencies)
 

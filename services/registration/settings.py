@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shared.settings import CommonSettings
+from shared.settings import CommonSettings, FromEnvironment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +43,10 @@ class Settings(CommonSettings):
     photo_inspectors: int = field(
         default=2, metadata={"help": "Photos looked at in one process at the same time.", "least": 1}
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacesSettings(FromEnvironment):
+    """What loading agencies needs."""
+
+    database_url: str = field(metadata={"help": "The own database: postgresql://…"})

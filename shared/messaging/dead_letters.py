@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
+from dataclasses import dataclass, field
 from typing import Any
 
+from shared import settings
 from shared.messaging import topology
 from shared.messaging.connection import UNREADABLE, channel, message
 from shared.messaging.listener import (
@@ -21,6 +22,15 @@ from shared.messaging.listener import (
     UNREADABLE_PROPERTIES,
     kept_headers,
 )
+
+
+@dataclass(frozen=True)
+class DeadLetterSettings(settings.FromEnvironment):
+    """Settings of this program."""
+
+    amqp_url: str = field(
+        metadata={"help": "The broker: amqp://user:password@host:port/vhost (`make endpoints`)."}
+    )
 
 
 def counts(url: str, listeners: list[str]) -> dict[str, int]:
@@ -89,9 +99,10 @@ def replay(url: str, listener: str, limit: int = 10_000) -> int:
 
 def main(arguments: list[str]) -> int:
     """The command line; AMQP_URL names the broker."""
-    url = os.environ.get("AMQP_URL")
-    if not url:
-        print("set AMQP_URL first (`make endpoints` shows it)", file=sys.stderr)
+    try:
+        url = settings.load(DeadLetterSettings).amqp_url
+    except settings.SettingsInvalid as wrong:
+        print(wrong, file=sys.stderr)
         return 2
     match arguments:
         case ["list"]:

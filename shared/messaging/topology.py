@@ -15,7 +15,6 @@ its queue exists. Arguments of a queue never change: limits are policies, anothe
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 import urllib.parse
 from collections.abc import Iterable, Iterator
@@ -27,6 +26,7 @@ import httpx
 import stamina
 from kombu.utils.url import parse_url
 
+from shared import settings
 from shared.messaging.connection import channel
 
 EVENTS = "vssid.events"
@@ -44,6 +44,18 @@ DELIVERY_LIMIT = 1000
 """Deliveries of one message before the broker itself dead-letters it: above what crashes alone can reach."""
 
 SERVICES = ("registration", "identity", "notification", "history")
+
+
+@dataclass(frozen=True)
+class TopologySettings(settings.FromEnvironment):
+    """Settings of this program."""
+
+    amqp_url: str = field(
+        metadata={"help": "The broker, as a user who may declare: amqp://user:password@host:port/vhost."}
+    )
+    amqp_management_url: str = field(
+        metadata={"help": "Its management interface: http://user:password@host:port."}
+    )
 
 
 @dataclass(frozen=True)
@@ -171,13 +183,12 @@ def main(arguments: list[str]) -> int:
             print(queue.name, *(f"{exchange}:{key}" for exchange, key in queue.bindings))
         return 0
     if arguments == ["apply"]:
-        missing = [name for name in ("AMQP_URL", "AMQP_MANAGEMENT_URL") if not os.environ.get(name)]
-        if missing:
-            print(
-                f"set {' and '.join(missing)} first, e.g. by starting this through `make up`", file=sys.stderr
-            )
+        try:
+            broker = settings.load(TopologySettings)
+        except settings.SettingsInvalid as wrong:
+            print(wrong, file=sys.stderr)
             return 2
-        done = apply(os.environ["AMQP_URL"], os.environ["AMQP_MANAGEMENT_URL"])
+        done = apply(broker.amqp_url, broker.amqp_management_url)
         print(f"topology: {len(done)} queues declared")
         return 0
     print("usage: python -m shared.messaging.topology show|apply", file=sys.stderr)
