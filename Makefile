@@ -4,6 +4,7 @@ RUN     ?= .run
 CITIZENS ?= 20
 SERVICE ?=
 ROWS    ?=
+IMAGE   ?= vssid:local
 DURATION ?= 120
 SEED    ?=
 PYTHON  ?= python3
@@ -52,6 +53,29 @@ endpoints: setup ## Print where each thing listens, as JSON
 
 demo: setup ## Run CITIZENS=20 synthetic citizens through the whole path
 	@RUN=$(RUN) CITIZENS=$(CITIZENS) $(PY) -m deploy.demo
+
+# Running in containers
+
+.PHONY: engine images images-offline compose-up compose-down
+
+IMAGES  := $(wildcard .run/images.env)
+COMPOSE := RUN=$(RUN) docker compose $(if $(IMAGES),--env-file $(IMAGES)) --profile demo
+
+engine: ## Find a Docker engine with Compose v2; on Debian as root, install and start one
+	@sh deploy/docker/engine.sh up
+
+images: engine ## Build the service image on the official Python (PYTHON_IMAGE=… on another)
+	@sh deploy/docker/build.sh $(IMAGE) $(PYTHON_IMAGE)
+
+images-offline: engine ## Build every image from Debian packages alone, without an image registry
+	@sh deploy/docker/airgap/build.sh .run/images.env
+
+compose-up: setup engine ## Start everything in containers, stand-ins too, and wait until it is ready
+	@$(PY) -m deploy.docker.secrets $(RUN)/compose
+	@$(COMPOSE) up --detach --wait
+
+compose-down: ## Stop and remove the containers; the data stays
+	@$(COMPOSE) down
 
 # Testing
 
@@ -118,10 +142,12 @@ format: setup ## Format the source
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-lock: setup ## Resolve the dependencies anew into requirements.lock
+lock: setup ## Resolve the dependencies anew into the three locks
 	$(PY) -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
 	    $(LOCKED) -o requirements.lock
+	$(VENV)/bin/uv pip compile --quiet pyproject.toml --group stand-ins --constraints requirements.lock --universal \
+	    --python-version 3.11 $(LOCKED) -o requirements-service.lock
 	$(VENV)/bin/uv pip compile --quiet --group pyproject.toml:bench --constraints requirements.lock --universal \
 	    --python-version 3.11 $(LOCKED) -o requirements-bench.lock
 
@@ -138,5 +164,6 @@ docs: setup ## Generate the API documents in docs/
 clean: ## Stop every installation under .run, and remove its data and all caches
 	@if [ -x $(PY) ]; then for ports in $$(find .run -maxdepth 2 -name ports.json 2>/dev/null); do \
 	    $(NATIVE) down --run "$$(dirname "$$ports")"; done; fi
+	@if [ -d .run/compose ] && docker compose version >/dev/null 2>&1; then $(COMPOSE) down --volumes; fi
 	rm -rf .run .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Runs the whole product in containers: the image, its secrets, an engine where there is none."""
