@@ -22,7 +22,7 @@ from kombu.utils.url import parse_url
 from shared.events.catalogue import published_by
 from shared.messaging import topology
 from shared.messaging.rpc import REPLY_KEY, Client
-from shared.settings import FromEnvironment, SettingsInvalid, load
+from shared.settings import SettingsInvalid, load
 
 GATEWAY = "gateway"
 NOTHING = "^$"
@@ -89,13 +89,9 @@ def _whole(*alternatives: str) -> str:
 
 
 @dataclass(frozen=True)
-class Settings(FromEnvironment):
+class PermissionSettings(topology.TopologySettings):
     """Settings of this program: the broker, as its administrator, and the passwords of the users it makes."""
 
-    amqp_url: str = field(metadata={"help": "The message broker: amqp://user:password@host:port/vhost."})
-    amqp_management_url: str = field(
-        metadata={"help": "Its management plugin: http://user:password@host:port."}
-    )
     amqp_password_registration: str = field(metadata={"help": "Password of the broker's user registration."})
     amqp_password_identity: str = field(metadata={"help": "Password of the broker's user identity."})
     amqp_password_notification: str = field(metadata={"help": "Password of the broker's user notification."})
@@ -127,7 +123,7 @@ def main(arguments: list[str]) -> int:
         return 0
     if arguments == ["apply"]:
         try:
-            settings = load(Settings)
+            settings = load(PermissionSettings)
         except SettingsInvalid as invalid:
             print(invalid, file=sys.stderr)
             return 2

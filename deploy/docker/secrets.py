@@ -1,0 +1,96 @@
+"""Makes the secrets that docker-compose.yml hands out: ``python -m deploy.docker.secrets .run/compose``.
+
+Made once and kept; a second call changes nothing. Run it as a module: as a script it would hide Python's
+own ``secrets``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from deploy.native.keys import PROCESSES, WITH_DATABASE, Keys, write_private
+from deploy.native.layout import VHOST
+
+READABLE = 0o444
+"""In a folder that is closed to others: the processes in the containers are neither root nor the owner."""
+
+
+def write(folder: Path) -> None:
+    """Write each secret as a file of its own into ``folder``/secrets; files that are right stay untouched.
+
+    Also makes the empty file of citizens that the stand-in population register reads.
+    """
+    keys = Keys.kept_in(folder / "keys")
+    kept = folder / "secrets"
+    kept.mkdir(exist_ok=True)
+    kept.chmod(0o700)
+    for name, text in secrets(keys):
+        file = kept / name
+        # A container holds the file it was started with: a new one in its place would not reach it.
+        if not file.exists() or file.read_text() != text:
+            write_private(file, text, READABLE)
+    citizens = folder / "citizens"
+    citizens.mkdir(exist_ok=True)
+    (citizens / "citizens.jsonl").touch()
+
+
+def secrets(keys: Keys) -> Iterator[tuple[str, str]]:
+    """Name and content of every secret in docker-compose.yml."""
+    yield "postgres_admin", keys["postgres_admin"]
+    yield "redis.conf", f"requirepass {keys['redis']}\n"
+    yield "redis_url", f"redis://:{keys['redis']}@redis:6379/0"
+    yield "rabbitmq_definitions.json", json.dumps(definitions(keys), indent=1)
+    yield "topology_amqp_url", amqp_url("admin", keys["amqp_admin"])
+    yield "topology_amqp_management_url", f"http://admin:{keys['amqp_admin']}@rabbitmq:15672"
+    yield "population_register_token", keys["register_token"]
+    yield "smpp_password", keys["smpp"]
+    yield "token_signing_key", keys["token_signing"]
+    yield "token_public_keys", keys.token_public_keys()
+    for name in PROCESSES:
+        yield f"amqp_password_{name}", keys[f"amqp_{name}"]
+        yield f"{name}_amqp_url", amqp_url(name, keys[f"amqp_{name}"])
+        yield f"{name}_seal_private", keys[f"seal_{name}"]
+        yield f"seal_public_{name}", keys.seal_public(name)
+    for name in WITH_DATABASE:
+        password = keys[f"postgres_{name}"]
+        yield f"postgres_{name}", password
+        yield f"{name}_database_url", f"postgresql://{name}:{password}@postgres:5432/{name}"
+
+
+def amqp_url(user: str, password: str) -> str:
+    return f"amqp://{user}:{password}@rabbitmq:5672/{VHOST}"
+
+
+def definitions(keys: Keys) -> dict[str, object]:
+    """What RabbitMQ makes at each start: its administrator, who then makes all else (the jobs ``topology`` and
+    ``permissions``)."""
+    return {
+        "vhosts": [{"name": VHOST}],
+        "users": [
+            {
+                "name": "admin",
+                "password_hash": password_hash(keys["amqp_admin"]),
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": ["administrator"],
+            }
+        ],
+        "permissions": [{"user": "admin", "vhost": VHOST, "configure": ".*", "write": ".*", "read": ".*"}],
+    }
+
+
+def password_hash(password: str) -> str:
+    """RabbitMQ's: a salt of four bytes, then SHA-256 over salt and password.
+
+    The salt follows from the password, so that a second call writes the same: nobody guesses 192 random bits.
+    """
+    salt = hashlib.sha256(b"salt" + password.encode()).digest()[:4]
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]).resolve())

@@ -1,0 +1,61 @@
+import pytest
+import yaml
+
+from deploy.native.keys import SEALING, WITH_DATABASE
+from deploy.native.layout import ROOT, STAND_INS
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+CONTAINERS = COMPOSE["services"]
+JOBS = ("topology", *(f"migrate-{name}" for name in WITH_DATABASE))
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_no_container_has_more_rights_than_it_needs(name):
+    container = CONTAINERS[name]
+
+    assert container["read_only"] is True
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "network_mode", "pid"} & set(container)
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_every_container_has_limits(name):
+    assert {"mem_limit", "cpus", "pids_limit"} <= set(CONTAINERS[name])
+
+
+def test_the_gateway_alone_is_published_and_on_loopback():
+    published = {name: container["ports"] for name, container in CONTAINERS.items() if "ports" in container}
+
+    assert set(published) - set(STAND_INS) == {"gateway"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+def test_the_database_is_out_of_reach_of_the_gateway_and_of_outside_parties():
+    reach = {name for name, container in CONTAINERS.items() if "database" in container["networks"]}
+
+    assert reach == {"postgres", "redis", *WITH_DATABASE, *(f"migrate-{name}" for name in WITH_DATABASE)}
+    assert COMPOSE["networks"]["database"] == {"internal": True}
+
+
+@pytest.mark.parametrize("name", SEALING)
+def test_a_process_is_handed_its_own_secrets_and_no_others(name):
+    handed = [s["source"] if isinstance(s, dict) else s for s in CONTAINERS[name]["secrets"]]
+
+    others = [other for other in (*SEALING, "topology") if other != name]
+    assert [secret for secret in handed for other in others if secret.startswith(f"{other}_")] == []
+    assert not {"postgres_admin", "rabbitmq_definitions"} & set(handed)
+
+
+@pytest.mark.parametrize("name", sorted(set(CONTAINERS) - set(JOBS)))
+def test_whatever_keeps_running_says_whether_it_is_ready(name):
+    assert CONTAINERS[name]["healthcheck"]["test"]
+
+
+@pytest.mark.parametrize("name", WITH_DATABASE)
+def test_a_service_starts_when_its_tables_and_queues_are_there(name):
+    awaited = CONTAINERS[name]["depends_on"]
+
+    assert (
+        awaited["topology"] == awaited[f"migrate-{name}"] == {"condition": "service_completed_successfully"}
+    )
