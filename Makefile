@@ -4,7 +4,7 @@ RUN     ?= .run
 CITIZENS ?= 20
 SERVICE ?=
 ROWS    ?=
-IMAGE   ?= vssid:local
+ENGINE  ?=
 DURATION ?= 120
 SEED    ?=
 PYTHON  ?= python3
@@ -51,31 +51,27 @@ logs: setup ## Follow the logs (SERVICE=identity for one process)
 endpoints: setup ## Print where each thing listens, as JSON
 	@$(NATIVE) endpoints --run $(RUN)
 
-demo: setup ## Run CITIZENS=20 synthetic citizens through the whole path
-	@RUN=$(RUN) CITIZENS=$(CITIZENS) $(PY) -m deploy.demo
+demo: ## Run CITIZENS=20 synthetic citizens through the whole path (ENGINE=compose or native)
+	@RUN=$(RUN) CITIZENS=$(CITIZENS) sh deploy/demo/run.sh $(ENGINE)
 
 # Running in containers
 
 .PHONY: engine images images-offline compose-up compose-down
 
-IMAGES  := $(wildcard .run/images.env)
-COMPOSE := RUN=$(RUN) docker compose $(if $(IMAGES),--env-file $(IMAGES)) --profile demo
-
 engine: ## Find a Docker engine with Compose v2; on Debian as root, install and start one
 	@sh deploy/docker/engine.sh up
 
-images: engine ## Build the service image on the official Python (PYTHON_IMAGE=… on another)
-	@sh deploy/docker/build.sh $(IMAGE) $(PYTHON_IMAGE)
+images: engine ## Build the images: on the official ones, or where no registry answers as below
+	@sh deploy/docker/images.sh
 
 images-offline: engine ## Build every image from Debian packages alone, without an image registry
 	@sh deploy/docker/airgap/build.sh .run/images.env
 
-compose-up: setup engine ## Start everything in containers, stand-ins too, and wait until it is ready
-	@$(PY) -m deploy.docker.secrets $(RUN)/compose
-	@$(COMPOSE) up --detach --wait
+compose-up: ## Start everything in containers, stand-ins too, and wait until it is ready
+	@RUN=$(RUN) sh deploy/docker/up.sh
 
 compose-down: ## Stop and remove the containers; the data stays
-	@$(COMPOSE) down
+	@RUN=$(RUN) sh deploy/docker/compose.sh --profile demo down
 
 # Testing
 
@@ -105,6 +101,14 @@ test-compat: setup ## The kit on Debian 13's RabbitMQ 4.0 and PostgreSQL 17, ins
 	@sh deploy/native/debian_root.sh trixie .run/trixie
 	VSSID_SERVERS_ROOT=.run/trixie VSSID_TEST_RUN=.run/test-trixie KILLS=5 \
 	    $(PY) -m pytest shared/tests/integration deploy/native/tests/integration/test_versions.py $(KIT_FAULTS_IN_SHORT)
+
+.PHONY: test-compose test-compose-smoke
+
+test-compose: setup engine ## Containers scaled, killed, restarted and stopped under load (about 20 minutes)
+	$(PY) -m pytest tests/compose
+
+test-compose-smoke: setup engine ## The same in short: one path, one service scaled
+	$(PY) -m pytest tests/compose -m smoke
 
 test-faults: setup ## All faults in full: kit and product killed, cut, starved (about 15 minutes)
 	$(PY) -m pytest tests/faults
@@ -164,6 +168,7 @@ docs: setup ## Generate the API documents in docs/
 clean: ## Stop every installation under .run, and remove its data and all caches
 	@if [ -x $(PY) ]; then for ports in $$(find .run -maxdepth 2 -name ports.json 2>/dev/null); do \
 	    $(NATIVE) down --run "$$(dirname "$$ports")"; done; fi
-	@if [ -d .run/compose ] && docker compose version >/dev/null 2>&1; then $(COMPOSE) down --volumes; fi
+	@for made in $$(find .run -maxdepth 2 -name compose -type d 2>/dev/null); do \
+	    RUN="$$(dirname "$$made")" sh deploy/docker/compose.sh --profile demo down --volumes; done
 	rm -rf .run .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

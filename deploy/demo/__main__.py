@@ -1,4 +1,4 @@
-"""``python -m deploy.demo``: set everything up, let citizens go the whole way, check every promise.
+"""``python -m deploy.demo``: bring everything up, let citizens go the whole way, check every promise.
 
 Exit status 1 when anything is lost or doubled, or a citizen did not get through.
 """
@@ -15,9 +15,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from deploy.demo.containers import Containers
 from deploy.demo.journey import STAGES, Journey, travel
 from deploy.demo.summary import result, show
-from deploy.demo.world import World, prepare
+from deploy.demo.world import Installation, World, prepare
 from deploy.native.instance import Instance, NotReady
 from shared.testing.inbox import Inbox
 from shared.testing.ledger import Ledger
@@ -28,21 +29,22 @@ FINAL_WITHIN_SECONDS = 60.0
 @click.command(help=__doc__)
 @click.option("--citizens", envvar="CITIZENS", default=20, show_default=True, type=click.IntRange(1, 5000))
 @click.option("--run", "run_dir", envvar="RUN", default=".run", show_default=True, help="Its folder.")
+@click.option("--engine", envvar="ENGINE", default="native", type=click.Choice(["native", "compose"]))
 @click.option("--seed", type=int, help="The same citizens again; new ones without it.")
 @click.option("--at-once", default=4, show_default=True, help="Citizens on their way at the same time.")
-def main(citizens: int, run_dir: str, seed: int | None, at_once: int) -> None:
+def main(citizens: int, run_dir: str, engine: str, seed: int | None, at_once: int) -> None:
     console = Console()
     began = time.monotonic()
     seed = secrets.randbelow(2**31) if seed is None else seed
     console.rule(f"[bold]VssID – Bảo hiểm xã hội số[/bold] · {citizens} công dân thử · seed {seed}")
     try:
-        instance = bring_up(console, run_dir)
+        installation: Installation = Containers() if engine == "compose" else bring_up(console, run_dir)
     except NotReady as problem:
         console.print(f"[red]{problem}[/red]")
         sys.exit(1)
     with console.status("Chuẩn bị công dân, cán bộ, quá trình tham gia · preparing people"):
-        world = prepare(instance, citizens, seed)
-    endpoints = instance.endpoints()
+        world = prepare(installation, citizens, seed)
+    endpoints = installation.endpoints()
     inbox, ledger = Inbox(str(endpoints["sms"]), str(endpoints["mail"])), Ledger(endpoints)
     journeys = travel_all(console, world, str(endpoints["gateway"]), inbox, ledger, at_once)
     with console.status("Đối chiếu sổ · checking the ledger"):

@@ -10,14 +10,23 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from deploy.native.instance import Instance
 from deploy.native.layout import ROOT
 from shared.testing.citizens import Citizen, generate
 from shared.testing.client import OfficerClient, Session
 
 PASSWORD_BYTES = 18
+
+
+class Installation(Protocol):
+    """A running one, native or in containers."""
+
+    def endpoints(self) -> dict[str, object]:
+        """Where each thing listens."""
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What the commands of a service have to be told."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +44,17 @@ class World:
         return self.agencies[citizen.province_code]
 
 
-def prepare(instance: Instance, count: int, seed: int) -> World:
+def prepare(installation: Installation, count: int, seed: int) -> World:
     """Make ``count`` citizens and all that must exist before them."""
-    endpoints = instance.endpoints()
+    endpoints = installation.endpoints()
     citizens = generate(count, seed=seed)
     strangers = frozenset(c.code for c in citizens[1 :: max(2, count // 2)][:2])
     write_register(Path(str(endpoints["register_citizens_file"])), citizens, strangers)
-    import_participation(instance, citizens)
+    import_participation(installation, citizens)
     gateway = str(endpoints["gateway"])
     agencies = {province: nearest(gateway, province) for province in {c.province_code for c in citizens}}
     officers = {
-        code: add_officer(instance, gateway, f"demo-{seed}-{code.lower()}", code)
+        code: add_officer(installation, gateway, f"demo-{seed}-{code.lower()}", code)
         for code in agencies.values()
     }
     return World(seed, citizens, strangers, agencies, officers)
@@ -58,13 +67,13 @@ def write_register(file: Path, citizens: Sequence[Citizen], strangers: frozenset
         register.write("".join(row + "\n" for row in rows))
 
 
-def import_participation(instance: Instance, citizens: Sequence[Citizen]) -> None:
+def import_participation(installation: Installation, citizens: Sequence[Citizen]) -> None:
     """Hand the citizens' participation to history, by its import command."""
     rows = [json.dumps(row, ensure_ascii=False) for c in citizens for row in c.participation_rows()]
     with tempfile.TemporaryDirectory(prefix="vssid-demo-") as folder:
         file = Path(folder) / "participation.jsonl"
         file.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
-        run_tool(instance, "history", "services.history.import_file", "participation", str(file))
+        run_tool(installation, "history", "services.history.import_file", "participation", str(file))
 
 
 def nearest(gateway: str, province_code: str) -> str:
@@ -79,7 +88,7 @@ def nearest(gateway: str, province_code: str) -> str:
         session.close()
 
 
-def add_officer(instance: Instance, gateway: str, user: str, agency_code: str) -> OfficerClient:
+def add_officer(installation: Installation, gateway: str, user: str, agency_code: str) -> OfficerClient:
     """A new officer of an agency, logged in."""
     password = os.urandom(PASSWORD_BYTES).hex()
     with tempfile.NamedTemporaryFile("w", prefix="vssid-demo-") as file:
@@ -95,17 +104,17 @@ def add_officer(instance: Instance, gateway: str, user: str, agency_code: str) -
             "--password-file",
             file.name,
         ]
-        run_tool(instance, "identity", "services.identity.add_staff", *options)
+        run_tool(installation, "identity", "services.identity.add_staff", *options)
     officer = OfficerClient(gateway)
     officer.log_in(user, password)
     return officer
 
 
-def run_tool(instance: Instance, service: str, module: str, *options: str) -> str:
+def run_tool(installation: Installation, service: str, module: str, *options: str) -> str:
     """Run a command of a service as its operator would, with the service's settings. Returns what it says."""
     done = subprocess.run(
         [sys.executable, "-m", module, *options],
-        env={"PATH": os.environ["PATH"], **instance.environment(service)},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **installation.environment(service)},
         cwd=ROOT,
         capture_output=True,
         text=True,

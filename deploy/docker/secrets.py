@@ -21,10 +21,7 @@ READABLE = 0o444
 
 
 def write(folder: Path) -> None:
-    """Write each secret as a file of its own into ``folder``/secrets; files that are right stay untouched.
-
-    Also makes the empty file of citizens that the stand-in population register reads.
-    """
+    """Write each secret as a file of its own into ``folder``/secrets; files that are right stay untouched."""
     keys = Keys.kept_in(folder / "keys")
     kept = folder / "secrets"
     kept.mkdir(exist_ok=True)
@@ -34,9 +31,6 @@ def write(folder: Path) -> None:
         # A container holds the file it was started with: a new one in its place would not reach it.
         if not file.exists() or file.read_text() != text:
             write_private(file, text, READABLE)
-    citizens = folder / "citizens"
-    citizens.mkdir(exist_ok=True)
-    (citizens / "citizens.jsonl").touch()
 
 
 def secrets(keys: Keys) -> Iterator[tuple[str, str]]:
@@ -67,8 +61,7 @@ def amqp_url(user: str, password: str) -> str:
 
 
 def definitions(keys: Keys) -> dict[str, object]:
-    """What RabbitMQ makes at each start: its administrator, who then makes all else (the jobs ``topology`` and
-    ``permissions``)."""
+    """What RabbitMQ makes at each start: its administrator, who then makes all else."""
     return {
         "vhosts": [{"name": VHOST}],
         "users": [

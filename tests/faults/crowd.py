@@ -11,8 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from deploy.demo.journey import Journey, travel
-from deploy.demo.world import prepare
-from deploy.native.instance import Instance
+from deploy.demo.world import Installation, prepare
 from shared.testing.citizens import Citizen
 from shared.testing.client import CitizenClient
 from shared.testing.inbox import Inbox
@@ -41,7 +40,7 @@ class PatientInbox(Inbox):
 class Crowd:
     """``size`` citizens known to the register, with their participation and officers at their agencies."""
 
-    def __init__(self, product: Instance, size: int, seed: int) -> None:
+    def __init__(self, product: Installation, size: int, seed: int) -> None:
         endpoints = product.endpoints()
         self.world = prepare(product, size, seed)
         self.gateway = str(endpoints["gateway"])

@@ -1,12 +1,13 @@
 import pytest
 import yaml
 
-from deploy.native.keys import SEALING, WITH_DATABASE
+from deploy.native.keys import PROCESSES, WITH_DATABASE
 from deploy.native.layout import ROOT, STAND_INS
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 CONTAINERS = COMPOSE["services"]
-JOBS = ("topology", *(f"migrate-{name}" for name in WITH_DATABASE))
+JOBS = ("topology", "permissions", *(f"migrate-{name}" for name in WITH_DATABASE))
+PLAYED_BY_HAND = ("demo",)
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -34,20 +35,22 @@ def test_the_gateway_alone_is_published_and_on_loopback():
 def test_the_database_is_out_of_reach_of_the_gateway_and_of_outside_parties():
     reach = {name for name, container in CONTAINERS.items() if "database" in container["networks"]}
 
-    assert reach == {"postgres", "redis", *WITH_DATABASE, *(f"migrate-{name}" for name in WITH_DATABASE)}
+    migrations = (f"migrate-{name}" for name in WITH_DATABASE)
+    assert reach == {"postgres", "redis", *WITH_DATABASE, *migrations, *PLAYED_BY_HAND}
     assert COMPOSE["networks"]["database"] == {"internal": True}
 
 
-@pytest.mark.parametrize("name", SEALING)
+@pytest.mark.parametrize("name", PROCESSES)
 def test_a_process_is_handed_its_own_secrets_and_no_others(name):
     handed = [s["source"] if isinstance(s, dict) else s for s in CONTAINERS[name]["secrets"]]
 
-    others = [other for other in (*SEALING, "topology") if other != name]
+    others = [other for other in (*PROCESSES, "topology") if other != name]
     assert [secret for secret in handed for other in others if secret.startswith(f"{other}_")] == []
     assert not {"postgres_admin", "rabbitmq_definitions"} & set(handed)
+    assert [secret for secret in handed if secret.startswith("amqp_password_")] == []
 
 
-@pytest.mark.parametrize("name", sorted(set(CONTAINERS) - set(JOBS)))
+@pytest.mark.parametrize("name", sorted(set(CONTAINERS) - set(JOBS) - set(PLAYED_BY_HAND)))
 def test_whatever_keeps_running_says_whether_it_is_ready(name):
     assert CONTAINERS[name]["healthcheck"]["test"]
 
@@ -57,5 +60,7 @@ def test_a_service_starts_when_its_tables_and_queues_are_there(name):
     awaited = CONTAINERS[name]["depends_on"]
 
     assert (
-        awaited["topology"] == awaited[f"migrate-{name}"] == {"condition": "service_completed_successfully"}
+        awaited["permissions"]
+        == awaited[f"migrate-{name}"]
+        == {"condition": "service_completed_successfully"}
     )

@@ -1,0 +1,180 @@
+"""The installation of docker-compose.yml in the hands of a test: scaled, killed, restarted, looked into."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from functools import cached_property
+from typing import Any
+
+import docker
+import httpx
+import yaml
+from docker.models.containers import Container
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.native.keys import WITH_DATABASE
+from deploy.native.layout import ROOT
+from shared.testing.processes import until
+
+OPS_PORT = 9100
+COMPOSE = "com.docker.compose"
+WORK = ("vssid_events_handled", "vssid_rpc_requests", "vssid_jobs_done", "vssid_http_seconds")
+"""What a process counts when it has done something."""
+REPLICAS = 3
+
+
+class Stack:
+    """Everything in containers, stand-ins too, in the folder ``run``; its gateways have ports of their own."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self._base = free_ports(REPLICAS)
+        self._engine: Any = None
+
+    # -- as operators do ---------------------------------------------------------------------------------
+
+    def up(self) -> None:
+        """Bring everything up, images and engine included, and wait until it is ready."""
+        self._script("up.sh")
+        self._engine = docker.from_env()
+
+    def down(self) -> None:
+        """Remove the containers and their data."""
+        self.compose("--profile", "demo", "down", "--volumes", "--timeout", "10")
+
+    def scale(self, service: str, replicas: int) -> None:
+        """Have so many replicas of a service, ready."""
+        wanted = ("--no-recreate", "--no-deps", "--scale", f"{service}={replicas}", service)
+        self.compose("up", "--detach", "--wait", *wanted)
+
+    def compose(self, *arguments: str) -> None:
+        """``docker compose`` with the settings of this one. Raises ``AssertionError`` with what it said."""
+        self._script("compose.sh", *arguments)
+
+    def restart(self, container: Container) -> None:
+        """Stop one replica as a deployment does, start it again and wait until it is ready."""
+        container.restart(timeout=30)
+        self.wait_ready(container)
+
+    def wait_ready(self, container: Container) -> None:
+        """Wait until it says that it is ready for work."""
+        until(lambda: is_ready(container), 60.0, lambda: f"{container.name} is not ready: {tail(container)}")
+
+    def _script(self, name: str, *arguments: str) -> str:
+        done = subprocess.run(
+            ["sh", f"deploy/docker/{name}", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "RUN": self.run, "GATEWAY_PORTS": f"{self._base}-{self._base + REPLICAS - 1}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (
+            f"{name} {' '.join(arguments)}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        )
+        return done.stdout
+
+    # -- what is there -----------------------------------------------------------------------------------
+
+    def containers(self, service: str) -> list[Container]:
+        """The replicas of a service that run, by their number."""
+        labels = [f"{COMPOSE}.project={self.project}", f"{COMPOSE}.service={service}"]
+        found = self._engine.containers.list(filters={"label": labels})
+        return sorted(found, key=lambda container: int(container.labels[f"{COMPOSE}.container-number"]))
+
+    @cached_property
+    def project(self) -> str:
+        """The name by which Compose tells this installation from others."""
+        return str(yaml.safe_load(self._script("compose.sh", "config"))["name"])
+
+    @property
+    def gateways(self) -> list[str]:
+        """The addresses of as many gateways as there may be."""
+        return [f"http://127.0.0.1:{self._base + number}" for number in range(REPLICAS)]
+
+    def endpoints(self) -> dict[str, Any]:
+        """Where each thing listens, as of ``make endpoints``; databases are found anew at each use, because a
+        container that starts again may have another address."""
+        citizens = self._engine.volumes.get(f"{self.project}_citizens").attrs["Mountpoint"]
+        return {
+            "gateway": self.gateways[0],
+            "sms": f"http://{self._address('smsc')}:9306/messages",
+            "mail": f"http://{self._address('mail_server')}:9304/messages",
+            "register_citizens_file": f"{citizens}/citizens.jsonl",
+            "databases": Databases(self),
+        }
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What the commands of a service have to be told."""
+        return {"DATABASE_URL": self.endpoints()["databases"][service]}
+
+    def database_url(self, service: str) -> str:
+        """The service's database, by the address that its server has now."""
+        url = (ROOT / self.run / "compose" / "secrets" / f"{service}_database_url").read_text()
+        return url.replace("@postgres:", f"@{self._address('postgres')}:")
+
+    def work_of(self, container: Container) -> float:
+        """How much a replica has done: events, calls, jobs, requests."""
+        page = httpx.get(f"http://{address_of(container)}:{OPS_PORT}/metrics", timeout=5.0).text
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(page)
+            if family.name in WORK
+            for sample in family.samples
+            if sample.name.endswith(("_total", "_count"))
+        )
+
+    def _address(self, service: str) -> str:
+        (container,) = self.containers(service)
+        return address_of(container)
+
+
+class Databases(Mapping[str, str]):
+    """Service → address of its database."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def __getitem__(self, service: str) -> str:
+        return self._stack.database_url(service)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(WITH_DATABASE)
+
+    def __len__(self) -> int:
+        return len(WITH_DATABASE)
+
+
+def address_of(container: Container) -> str:
+    """An address at which this machine reaches the container."""
+    container.reload()
+    networks = container.attrs["NetworkSettings"]["Networks"].values()
+    return next(str(network["IPAddress"]) for network in networks if network["IPAddress"])
+
+
+def is_ready(container: Container) -> bool:
+    container.reload()
+    return bool(container.attrs["State"].get("Health", {}).get("Status") == "healthy")
+
+
+def tail(container: Container) -> str:
+    """The end of its log."""
+    return str(container.logs(tail=20).decode(errors="replace"))
+
+
+def free_ports(count: int) -> int:
+    """The first of ``count`` loopback ports in a row that nobody listens on."""
+    while True:
+        with ExitStack() as held:
+            first = held.enter_context(socket.create_server(("127.0.0.1", 0)))
+            base = int(first.getsockname()[1])
+            try:
+                for port in range(base + 1, base + count):
+                    held.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError:
+                continue
+            return base
