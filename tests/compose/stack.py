@@ -28,7 +28,7 @@ REPLICAS = 3
 
 
 class Stack:
-    """Everything in containers, stand-ins too, in the folder ``run``; its gateways have ports of their own."""
+    """Everything in containers, in the folder ``run``; its gateways have ports of their own."""
 
     def __init__(self, run: str) -> None:
         self.run = run
