@@ -188,15 +188,15 @@ def books(arena: Arena) -> Books:
 
 
 def _drained(arena: Arena) -> Counter[int]:
-    found: Counter[int] = Counter()
+    items: list[int] = []
     with channel(arena.amqp_url) as reading:
         count = reading.queue_declare(work.SINK, passive=True).message_count
         reading.basic_consume(
-            work.SINK, no_ack=True, callback=lambda arrived: found.update((json.loads(arrived.body)["item"],))
+            work.SINK, no_ack=True, callback=lambda arrived: items.append(json.loads(arrived.body)["item"])
         )
-        while found.total() < count:
+        while len(items) < count:
             reading.connection.drain_events(timeout=60)
-    return found
+    return Counter(items)
 
 
 class Counting:
