@@ -146,6 +146,10 @@ format: setup ## Format the source
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+.PHONY: audit
+audit: setup ## Known holes of the dependencies, as PyPI's advisories have them
+	$(VENV)/bin/pip-audit --requirement requirements-service.lock --disable-pip --no-deps --strict
+
 lock: setup ## Resolve the dependencies anew into the three locks
 	$(PY) -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --upgrade \

@@ -20,6 +20,7 @@ def with_account(client, citizen, officer, inbox):
     return accepted
 
 
+@pytest.mark.proves("F17")
 @pytest.mark.proves("G14")
 def test_citizen_a_sees_nothing_of_b(new_client, new_citizen, officer, inbox):
     a, b = new_client(), new_client()
@@ -41,6 +42,7 @@ def test_citizen_a_sees_nothing_of_b(new_client, new_citizen, officer, inbox):
         assert refused.value.status == 401
 
 
+@pytest.mark.proves("F17")
 @pytest.mark.proves("G14")
 def test_a_session_that_was_ended_looks_up_nothing_any_more(new_client, new_citizen, officer, inbox):
     """By a change of the password, from another device."""
@@ -66,6 +68,7 @@ def is_shut_out(client):
     return False
 
 
+@pytest.mark.proves("F17")
 @pytest.mark.proves("G14")
 @pytest.mark.parametrize("token", ["garbage", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."])
 def test_without_a_good_token_nothing_is_looked_up(new_client, token):
@@ -78,6 +81,7 @@ def test_without_a_good_token_nothing_is_looked_up(new_client, token):
         assert refused.value.status == 401
 
 
+@pytest.mark.proves("F17")
 @pytest.mark.proves("G14")
 def test_a_wrong_password_and_an_unknown_user_look_the_same(client, new_client, new_citizen, officer, inbox):
     citizen = new_citizen()
@@ -93,6 +97,7 @@ def test_a_wrong_password_and_an_unknown_user_look_the_same(client, new_client, 
     assert answers[0][0] == 401
 
 
+@pytest.mark.proves("F17")
 def test_an_officer_sees_the_cases_of_the_own_agency_only(
     client, new_citizen, officer, inbox, product, gateway, seed
 ):
