@@ -26,8 +26,8 @@ from shared.messaging.outbox import Due
 log = logs.get(__name__)
 
 ANSWER_SECONDS = 30.0
-"""How long the server may take for one statement. A connection that gives no answer is taken for dead: nobody
-else would ever say so."""
+"""How long an answer may take. A connection that gives none is taken for dead: nobody else would ever say so.
+A server that lives gives a statement up before, after eight tenths: that is the statement's own error."""
 BEGIN_SECONDS = 3.0
 """How long it may take to begin, which costs a server that lives nothing."""
 PUBLISH_DEADLINE_SECONDS = 10.0
@@ -154,6 +154,8 @@ class Database:
                 "row_factory": dict_row,
                 "application_name": name,
                 "connect_timeout": 5,
+                "options": f"-c statement_timeout={int(ANSWER_SECONDS * 800)}"
+                " -c client_connection_check_interval=1000",
             },
         )
 
@@ -166,9 +168,11 @@ class Database:
         self._pool.close(timeout=2.0)
 
     def ping(self) -> None:
-        """Raise when the database does not answer."""
+        """Raise when the database does not answer, or takes no writes."""
         with self.transaction() as tx:
-            tx.one("SELECT 1 AS one")
+            row = tx.one("SELECT current_setting('transaction_read_only') AS read_only")
+            if row is None or row["read_only"] != "off":
+                raise errors.ReadOnlySqlTransaction("the database only reads")
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -182,9 +186,12 @@ class Database:
             try:
                 yield tx
                 committed = tx._write_additions()
-                connection.execute("COMMIT")
-            except BaseException:
+                if connection.execute("COMMIT").statusmessage != "COMMIT":
+                    raise errors.InFailedSqlTransaction("an error in it was caught: it was rolled back")
+            except BaseException as error:
                 self._roll_back(connection)
+                if is_away(error):
+                    connection.close()  # it may lead to a server that will not come back, or only reads
                 raise
         finally:
             self._pool.putconn(connection)
@@ -227,15 +234,15 @@ def is_conflict(error: BaseException) -> bool:
 def is_away(error: BaseException) -> bool:
     """Whether the database, not the work, is at fault: lost, starting, stopping, read-only, out of room.
 
-    Classes 08 (connection), 53 (resources), 57P (shutdown) and 25006 (read-only) of PostgreSQL's error
-    codes, or no code at all, which is how a lost connection looks.
+    Classes 08 (connection), 53 (resources), 57P (shutdown), 58 (its own disk) and 25006 (read-only) of
+    PostgreSQL's error codes, or no code at all, which is how a lost connection looks.
     """
     if not isinstance(error, psycopg.Error) or is_conflict(error):
         return False
     state = error.sqlstate
     if state is None:
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    return state[:2] in {"08", "53"} or state.startswith("57P") or state == "25006"
+    return state[:2] in {"08", "53", "58"} or state.startswith("57P") or state == "25006"
 
 
 def refuse_blocking_wait() -> None:

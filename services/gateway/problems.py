@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from shared import logs, tracing
-from shared.messaging.calls import CallFailed, CallRefused
+from shared.messaging.calls import DATABASE_AWAY, CallFailed, CallRefused
 from shared.refusals import FieldProblem
 
 log = logs.get(__name__)
@@ -210,7 +210,9 @@ def _of_problem(error: Problem) -> Response:
 
 
 def _of_absence(error: CallFailed) -> Response:
-    if error.error_id:  # the service answered: it has a fault, and its log has the id
+    if (
+        error.error_id and error.reason != DATABASE_AWAY
+    ):  # the service answered: it has a fault, and its log has the id
         vi, en = DETAILS["InternalError"]
         known = {"error_id": error.error_id} if error.reason == "InternalError" else None
         log.error("service failed", reason=error.reason, error_id=(known or {}).get("error_id"))

@@ -25,7 +25,8 @@ CROSS JOIN LATERAL (
                'employer', employer, 'job_title', job_title, 'workplace', workplace,
                'salary_base', salary_base, 'funds', funds, 'paid', paid
            ) ORDER BY from_month DESC, id DESC), '[]') AS rows
-    FROM (SELECT * FROM participation p
+    FROM (SELECT id, from_month, to_month, employer, job_title, workplace, salary_base, funds, paid
+          FROM participation p
           WHERE p.code = asked.code
             AND (p.from_month, p.id) < (coalesce(asked.month, 'infinity'::date), coalesce(asked.id, 0))
           ORDER BY p.from_month DESC, p.id DESC LIMIT %(limit)s) newest
@@ -61,7 +62,7 @@ SELECT code, from_month, to_month, employer, job_title, workplace, salary_base, 
        paid, %(import_id)s
 FROM {OFFERED} ORDER BY code, from_month, employer, job_title, line
 ON CONFLICT ON CONSTRAINT one_row_per_stretch DO NOTHING
-"""  # noqa: S608 - a constant of this module
+"""
 CONFLICTS = f"""
 SELECT offered.line FROM {OFFERED}
 JOIN participation held USING (code, from_month, employer, job_title)
@@ -69,7 +70,7 @@ WHERE (held.to_month, held.workplace, held.salary_base, held.funds, held.paid) I
       (offered.to_month, offered.workplace, offered.salary_base, string_to_array(offered.funds, ','),
        offered.paid)
 ORDER BY offered.line
-"""  # noqa: S608 - a constant of this module
+"""
 COUNT_UP = """
 INSERT INTO totals (code, months, unpaid_months, source, as_of)
 SELECT code, count(*), count(*) FILTER (WHERE NOT paid), %(source)s, %(as_of)s

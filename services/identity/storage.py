@@ -32,6 +32,13 @@ from services.identity.domain import (
 )
 from shared.database import Transaction
 
+# By name, never *: a migration that adds a column would end the prepared statements of the version before.
+CASE_COLUMNS = """id, registration_id, declaration_number, agency_code, applicant, photos, warnings,
+    register_outcome, mismatched, deadline, language, opened_at, status"""
+ACCOUNT_COLUMNS = "id, person_id, code, full_name, birth_value, phone, email, language"
+JOINED_ACCOUNT_COLUMNS = ", ".join(f"a.{column}" for column in ACCOUNT_COLUMNS.split(", "))
+CREDENTIAL_COLUMNS = "id, account_id, state, password_hash, valid_until"
+
 Row = Mapping[str, Any]
 Position = tuple[datetime, UUID]
 
@@ -110,22 +117,22 @@ class Storage:
         }
         return self.tx.run(self.ADD_CASE, row) == 1
 
-    CASE = "SELECT * FROM cases WHERE id = %(id)s"
+    CASE = f"SELECT {CASE_COLUMNS} FROM cases WHERE id = %(id)s"
 
     def case(self, case_id: UUID) -> Case | None:
         """The case, whatever its agency."""
         row = self.tx.one(self.CASE, {"id": case_id})
         return _case(row) if row else None
 
-    CASE_OF = "SELECT * FROM cases WHERE registration_id = %(registration_id)s"
+    CASE_OF = f"SELECT {CASE_COLUMNS} FROM cases WHERE registration_id = %(registration_id)s"
 
     def case_of(self, registration_id: UUID) -> Case | None:
         """The case of a registration."""
         row = self.tx.one(self.CASE_OF, {"registration_id": registration_id})
         return _case(row) if row else None
 
-    CASES = """
-        SELECT * FROM cases
+    CASES = f"""
+        SELECT {CASE_COLUMNS} FROM cases
         WHERE agency_code = %(agency_code)s AND status = %(status)s
           AND (%(words)s = '' OR strpos(search_text, %(words)s) > 0)
           AND (%(opened_at)s::timestamptz IS NULL OR (opened_at, id) > (%(opened_at)s, %(id)s::uuid))
@@ -223,14 +230,14 @@ class Storage:
 
     # --- accounts --------------------------------------------------------------------------------
 
-    SAVE_ACCOUNT = """
+    SAVE_ACCOUNT = f"""
         INSERT INTO accounts (id, person_id, code, full_name, birth_value, phone, email, language, opened_at)
         VALUES (%(id)s, %(person_id)s, %(code)s, %(full_name)s, %(birth_value)s, %(phone)s, %(email)s,
                 %(language)s, %(at)s)
         ON CONFLICT (person_id) DO UPDATE SET
             code = excluded.code, full_name = excluded.full_name, birth_value = excluded.birth_value,
             phone = excluded.phone, email = excluded.email, language = excluded.language
-        RETURNING *
+        RETURNING {ACCOUNT_COLUMNS}
     """
 
     def save_account(self, account: Account, at: datetime) -> Account:
@@ -239,22 +246,22 @@ class Storage:
         assert row is not None
         return _account(row)
 
-    ACCOUNT = "SELECT * FROM accounts WHERE id = %(id)s"
+    ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE id = %(id)s"
 
     def account(self, account_id: UUID) -> Account | None:
         """By its id."""
         row = self.tx.one(self.ACCOUNT, {"id": account_id})
         return _account(row) if row else None
 
-    ACCOUNT_OF = "SELECT * FROM accounts WHERE person_id = %(person_id)s"
+    ACCOUNT_OF = f"SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE person_id = %(person_id)s"
 
     def account_of(self, person_id: UUID) -> Account | None:
         """By its person."""
         row = self.tx.one(self.ACCOUNT_OF, {"person_id": person_id})
         return _account(row) if row else None
 
-    ACCOUNT_NAMED = """
-        SELECT a.* FROM person_numbers n JOIN accounts a ON a.person_id = n.person_id
+    ACCOUNT_NAMED = f"""
+        SELECT {JOINED_ACCOUNT_COLUMNS} FROM person_numbers n JOIN accounts a ON a.person_id = n.person_id
         WHERE n.number = %(user)s
     """
 
@@ -271,8 +278,8 @@ class Storage:
 
     # --- credentials and sessions ----------------------------------------------------------------
 
-    LIVE_CREDENTIALS = """
-        SELECT * FROM credentials WHERE account_id = %(account_id)s AND state <> 'ended'
+    LIVE_CREDENTIALS = f"""
+        SELECT {CREDENTIAL_COLUMNS} FROM credentials WHERE account_id = %(account_id)s AND state <> 'ended'
         ORDER BY made_at DESC, id DESC
     """
 
@@ -280,7 +287,10 @@ class Storage:
         """At most one issued and one active, the newest first."""
         return [_credential(row) for row in self.tx.all(self.LIVE_CREDENTIALS, {"account_id": account_id})]
 
-    CREDENTIAL_FOR = "SELECT * FROM credentials WHERE account_id = %(account_id)s AND cause = %(cause)s"
+    CREDENTIAL_FOR = f"""
+        SELECT {CREDENTIAL_COLUMNS} FROM credentials
+        WHERE account_id = %(account_id)s AND cause = %(cause)s
+    """
 
     def credential_for(self, account_id: UUID, cause: str) -> Credential | None:
         """The credential that was made for one cause, in whatever state."""
@@ -341,8 +351,8 @@ class Storage:
         }
         return self.tx.run(self.START_SESSION, row) == 1
 
-    SESSION = """
-        SELECT a.*, s.id AS session_id, s.scope, s.started_at, s.ended_at
+    SESSION = f"""
+        SELECT {JOINED_ACCOUNT_COLUMNS}, s.id AS session_id, s.scope, s.started_at, s.ended_at
         FROM sessions s JOIN accounts a ON a.id = s.account_id WHERE s.id = %(id)s
     """
 
@@ -377,7 +387,10 @@ class Storage:
                 raise
             raise StaffUserTaken from None
 
-    STAFF_NAMED = "SELECT * FROM staff WHERE user_name = %(user)s AND active"
+    STAFF_NAMED = """
+        SELECT id, user_name, display_name, agency_code, password_hash FROM staff
+        WHERE user_name = %(user)s AND active
+    """
 
     def staff_named(self, user: str) -> StaffAccount | None:
         """An active member of staff."""

@@ -21,7 +21,7 @@ ON CONFLICT DO NOTHING
 """
 COLUMNS = """cause_event_id, channel, purpose, recipient, language, facts, sealed_secret, valid_until,
     registration_id, credential_id, account_id, state, reason, attempts"""
-MESSAGE = f"SELECT {COLUMNS} FROM message WHERE id = %(id)s FOR UPDATE"  # noqa: S608 - a constant of this module
+MESSAGE = f"SELECT {COLUMNS} FROM message WHERE id = %(id)s FOR UPDATE"
 SET_STATE = "UPDATE message SET state = %(state)s, reason = %(reason)s, changed_at = %(at)s WHERE id = %(id)s"
 FORGET = "UPDATE message SET sealed_secret = NULL WHERE id = %(id)s AND sealed_secret IS NOT NULL"
 BEGIN_ATTEMPT = """
@@ -53,14 +53,14 @@ RETURNING message_id
 OPEN_MESSAGES = f"""
 SELECT {COLUMNS} FROM message
 WHERE recipient = %(phone)s AND channel = 'sms' AND state IN ('sending', 'unknown') ORDER BY id
-"""  # noqa: S608 - a constant of this module
+"""
 STRAY_RECEIPTS = """
 SELECT provider_id, phone, delivered, reason FROM part
 WHERE message_id IS NULL AND phone = %(phone)s AND received_at >= %(since)s ORDER BY provider_id
 """
 OF_REGISTRATION = f"""
 SELECT {COLUMNS}, changed_at FROM message WHERE registration_id = %(registration_id)s ORDER BY written_at, id
-"""  # noqa: S608 - a constant of this module
+"""
 
 
 class MessageStorage:

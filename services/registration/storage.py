@@ -35,7 +35,12 @@ ADD = """
 INSERT INTO registrations (id, status, language, token_hash, timeline)
 VALUES (%(id)s, %(status)s, %(language)s, %(token_hash)s, %(timeline)s)
 """
-FIND = "SELECT * FROM registrations WHERE id = %(id)s"
+FIND = """
+SELECT id, status, language, token_hash, declaration, warnings, register_check, photos, agency_code, email,
+       email_verified, email_otp, declaration_number, submitted_at, deadline, consent_version,
+       close_requested, timeline
+FROM registrations WHERE id = %(id)s
+"""
 FIND_TO_CHANGE = FIND + " FOR UPDATE"
 SAVE = """
 UPDATE registrations SET

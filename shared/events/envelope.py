@@ -23,11 +23,16 @@ from shared.events.fields import schema_of
 CONTENT_TYPE = "application/json"
 """The AMQP property ``content_type`` of every event."""
 
-LARGEST_BODY_BYTES = 1024 * 1024
+LARGEST_BODY_BYTES = 64 * 1024
 DEEPEST_BODY = 32
 """Levels of objects and lists inside each other; our own schemas use three."""
 
 LONGEST_HEADER = 255
+HEADERS = (
+    "ce-specversion", "ce-id", "ce-source", "ce-type", "ce-subject", "ce-time", "ce-dataschema",
+    "ce-correlationid", "ce-traceparent",
+)  # fmt: skip
+"""All that an event has in its headers."""
 """Characters in the longest attribute that is read."""
 
 
@@ -113,7 +118,8 @@ REGISTRY: dict[str, EventType] = {}
 
 
 def to_amqp(event: Event) -> tuple[dict[str, str], bytes]:
-    """The headers and the body of the AMQP message; its content type is ``CONTENT_TYPE``."""
+    """The headers and the body of the AMQP message; its content type is ``CONTENT_TYPE``. Raises
+    ``ValueError`` for one that no listener would take."""
     headers = {
         "ce-specversion": "1.0",
         "ce-id": str(event.id),
@@ -126,7 +132,10 @@ def to_amqp(event: Event) -> tuple[dict[str, str], bytes]:
     }
     if event.traceparent is not None:
         headers["ce-traceparent"] = event.traceparent
-    return headers, json.dumps(event.data, default=_as_json).encode()
+    body = json.dumps(event.data, default=_as_json).encode()
+    if len(body) > LARGEST_BODY_BYTES:
+        raise ValueError(f"a {event.type} of {len(body)} bytes: what is large goes by reference")
+    return headers, body
 
 
 def from_amqp(headers: Mapping[str, Any], body: bytes | str) -> Event:
@@ -211,7 +220,7 @@ _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 def _parse(body: bytes | str) -> Any:
     if len(body) > LARGEST_BODY_BYTES:
-        raise EventInvalid("body is larger than 1 MiB")
+        raise EventInvalid(f"body is larger than {LARGEST_BODY_BYTES // 1024} KiB")
     too_deep = False
     try:
         text = body if isinstance(body, str) else bytes(body).decode()

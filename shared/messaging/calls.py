@@ -19,6 +19,8 @@ from shared.messaging import topology
 from shared.messaging.connection import Link, LinkDown, message, publish_frames
 from shared.refusals import FieldProblem
 
+DATABASE_AWAY = "DatabaseAway"
+"""The ``reason`` of a call that failed because the callee's database is away: to be tried again later."""
 CONNECT_PATIENCE_SECONDS = 1.0
 """How long a call waits for a connection that is not up, at the most."""
 

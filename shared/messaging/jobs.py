@@ -42,7 +42,11 @@ UPDATE jobs SET due_at = now() + make_interval(secs => %(pause)s), lease = NULL,
                 failed_at = CASE WHEN %(given_up)s THEN now() END
 WHERE kind = %(kind)s AND key = %(key)s AND lease = %(lease)s
 """
-PENDING = "SELECT count(*) AS rows FROM jobs WHERE kind = %(kind)s AND failed_at IS NULL AND due_at <= now()"
+PENDING = """
+SELECT count(*) AS rows FROM (
+    SELECT FROM jobs WHERE kind = %(kind)s AND failed_at IS NULL AND due_at <= now() LIMIT 10000
+) AS first_rows
+"""
 
 Record = Callable[[Transaction], None]
 

@@ -22,7 +22,15 @@ from nameko.extensions import Entrypoint, register_entrypoint
 
 from shared import logs, metrics, tracing
 from shared.database import Database, Transaction, is_away, is_conflict
-from shared.events.envelope import LARGEST_BODY_BYTES, Event, EventInvalid, EventType, from_amqp
+from shared.events.envelope import (
+    HEADERS,
+    LARGEST_BODY_BYTES,
+    LONGEST_HEADER,
+    Event,
+    EventInvalid,
+    EventType,
+    from_amqp,
+)
 from shared.messaging import topology
 from shared.messaging.connection import UNREADABLE
 from shared.messaging.publisher import Outcome, Outgoing
@@ -40,7 +48,7 @@ ATTEMPT = "x-vssid-attempt"
 REASON = "x-vssid-reason"
 ERROR_ID = "x-vssid-error-id"
 FAILED_AT = "x-vssid-failed-at"
-TOO_LARGE = "body is larger than 1 MiB"
+TOO_LARGE = f"body is larger than {LARGEST_BODY_BYTES // 1024} KiB"
 UNREADABLE_PROPERTIES = "properties are unreadable"
 
 INSERT_INBOX = """
@@ -91,7 +99,7 @@ class Delivery:
     def attempt(self) -> int:
         """How many times the handler has failed on it."""
         value = self.headers.get(ATTEMPT, 0)
-        return max(0, value) if isinstance(value, int) else 0
+        return min(max(0, value), len(topology.RETRY_SECONDS)) if isinstance(value, int) else 0
 
 
 class Listener(Entrypoint):  # type: ignore[misc]
@@ -110,6 +118,7 @@ class Listener(Entrypoint):  # type: ignore[misc]
         self._stopping = threading.Event()
         self._idle = threading.Event()
         self._channel: amqp.Channel | None = None
+        self._pause = AWAY_SECONDS[0]
         self.runtime.consuming.on_connect(self._consume)
 
     def start(self) -> None:
@@ -162,7 +171,8 @@ class Listener(Entrypoint):  # type: ignore[misc]
             self._settle(deliveries)
         except Exception as error:
             log.error("a batch could not be settled", listener=self.queue, exc_info=error)
-            self._stopping.wait(AWAY_SECONDS[0])
+            self._stopping.wait(self._pause)
+            self._pause = min(2 * self._pause, AWAY_SECONDS[1])
             self.runtime.consuming.reset()
 
     def _settle(self, deliveries: list[Delivery]) -> None:
@@ -172,9 +182,11 @@ class Listener(Entrypoint):  # type: ignore[misc]
         if not deliveries:
             return
         if not self._handled(deliveries):
-            if not self._stopping.wait(AWAY_SECONDS[0]) and current == self.runtime.consuming.generation:
+            if not self._stopping.wait(self._pause) and current == self.runtime.consuming.generation:
                 self.runtime.consuming.reset()  # so that what was not acknowledged is delivered again
+            self._pause = min(2 * self._pause, AWAY_SECONDS[1])
             return
+        self._pause = AWAY_SECONDS[0]
         channel, last = self._channel, deliveries[-1]
         if channel is None or last.generation != self.runtime.consuming.generation:
             return
@@ -186,12 +198,17 @@ class Listener(Entrypoint):  # type: ignore[misc]
         """Bring each delivery to an end: effects committed, put off, or dead-lettered. False when the
         process stops, or the connection is lost, before that."""
         readable: list[tuple[Delivery, Event]] = []
+        unreadable: list[tuple[Delivery, EventInvalid]] = []
         for delivery in deliveries:
             try:
                 readable.append((delivery, from_amqp(delivery.headers, delivery.body)))
             except EventInvalid as invalid:
-                if not self._put_aside(delivery, invalid, permanent=True):
-                    return False
+                unreadable.append((delivery, invalid))
+        return self._handled_readable(readable) and all(
+            self._put_aside(delivery, invalid, permanent=True) for delivery, invalid in unreadable
+        )
+
+    def _handled_readable(self, readable: Sequence[tuple[Delivery, Event]]) -> bool:
         try:
             self._attempt([event for _, event in readable])
             return True
@@ -200,8 +217,7 @@ class Listener(Entrypoint):  # type: ignore[misc]
         except Exception as failure:
             if len(readable) > 1:
                 middle = len(readable) // 2
-                halves = readable[:middle], readable[middle:]
-                return all(self._handled([delivery for delivery, _ in half]) for half in halves)
+                return all(self._handled_readable(half) for half in (readable[:middle], readable[middle:]))
             return self._put_aside(readable[0][0], failure, permanent=isinstance(failure, Refused))
 
     def _attempt(self, events: list[Event]) -> None:
@@ -284,11 +300,12 @@ class Listener(Entrypoint):  # type: ignore[misc]
 
 
 def kept_headers(headers: Mapping[Any, Any]) -> dict[str, Any]:
-    """The headers that go on with a message that is put aside or back: the sender's, if they have names."""
+    """The headers that go on with a message that is put aside or back: those of an event, as far as they
+    could be one's. Whatever else the sender wrote might be readable and yet not be written again."""
     return {
         name: value
-        for name, value in headers.items()
-        if isinstance(name, str) and not name.startswith("x-") and name != "content-type"
+        for name in HEADERS
+        if isinstance(value := headers.get(name), str) and len(value) <= LONGEST_HEADER
     }
 
 

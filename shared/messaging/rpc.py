@@ -24,9 +24,16 @@ import amqp
 from nameko.extensions import DependencyProvider, Entrypoint, SharedExtension, register_entrypoint
 
 from shared import logs, metrics, tracing
-from shared.database import Transaction
+from shared.database import Transaction, is_away
 from shared.messaging import topology
-from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, RpcClient, ServiceUnknown
+from shared.messaging.calls import (
+    DATABASE_AWAY,
+    CallFailed,
+    CallRefused,
+    CallTimeout,
+    RpcClient,
+    ServiceUnknown,
+)
 from shared.messaging.connection import UNREADABLE, LinkDown, message, publish_frames
 from shared.messaging.runtime import Runtime
 from shared.refusals import Refused
@@ -39,7 +46,7 @@ log = logs.get(__name__)
 
 PREFETCH = 200
 TOGETHER = 200
-LARGEST_BODY_BYTES = 1024 * 1024
+LARGEST_BODY_BYTES = 256 * 1024
 DEFAULT_DEADLINE_SECONDS = 30.0
 """For callers that set none, such as a stock Nameko client."""
 
@@ -182,7 +189,7 @@ class RpcServer(SharedExtension):  # type: ignore[misc]
     def _arrived(self, arrived: amqp.Message, generation: int) -> None:
         method = arrived.delivery_info["routing_key"].rpartition(".")[2]
         headers = arrived.properties.get("application_headers") or {}
-        deadline_ms, key = headers.get("x-deadline"), headers.get("x-idempotency-key")
+        deadline_ms, key = headers.get("x-deadline"), headers.get("x-idempotency-key") or None
         call = Call(
             method=method,
             kwargs={},
@@ -199,8 +206,10 @@ class RpcServer(SharedExtension):  # type: ignore[misc]
         entrypoint = self.methods.get(method)
         kwargs = _keyword_arguments(arrived.body) if key is None or isinstance(key, str) else None
         left_over = arrived.delivery_info["redelivered"] and deadline_ms is None
-        if UNREADABLE in arrived.properties or left_over:
-            self.acknowledge(call)  # nobody can be answered, or nobody waits any more
+        if UNREADABLE in arrived.properties:
+            self.acknowledge(call)  # nobody can be answered
+        elif left_over:
+            self.reply(call, _error("CallAbandoned", "CallAbandoned", "not executed again after a kill"))
         elif call.is_late:
             metrics.rpc_requests_total.labels(method if entrypoint else "unknown", "late").inc()
             self.acknowledge(call)
@@ -422,6 +431,9 @@ def _refusal(refused: Refused) -> dict[str, Any]:
 def _failure(method: str, error: Exception) -> dict[str, Any]:
     """What the caller hears of an unexpected error: an id, by which the log knows the cause."""
     error_id = uuid.uuid4().hex
+    if is_away(error):
+        log.warning("a call failed: database away", method=method, error=type(error).__name__)
+        return _error(DATABASE_AWAY, DATABASE_AWAY, error_id)
     log.error("call failed", method=method, error_id=error_id, exc_info=error)
     return _error("InternalError", "InternalError", error_id)
 

@@ -6,6 +6,7 @@ import ast
 import importlib
 import json
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -233,3 +234,13 @@ def test_a_damaged_asyncapi_document_does_not_validate(services, damage):
 def test_the_asyncapi_document_in_docs_is_the_one_of_the_code(services):
     """When this fails: ``make docs``."""
     assert DOCUMENT.read_text() == asyncapi.as_text(services)
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", topology.SERVICES)
+def test_columns_are_read_by_name_so_that_a_new_one_disturbs_no_version_before(service):
+    """PostgreSQL ends a prepared ``SELECT *`` with an error when a migration adds a column."""
+    text = (ROOT / "services" / service / "storage.py").read_text()
+    assert re.findall(r"(?:SELECT|RETURNING)\s+(?:\w+\.)?\*|,\s*\w+\.\*", text) == []

@@ -92,14 +92,16 @@ def hostile_messages(mark: Path) -> list[Hostile]:
         Hostile(yaml, {"content_type": "application/x-yaml"}),
         Hostile(yaml),
         Hostile(b"[" * 10_000 + b"]" * 10_000),
-        Hostile(b'{"item":' * 10_000 + b"1" + b"}" * 10_000),
+        Hostile(b'{"a":' * 10_000 + b"1" + b"}" * 10_000),
         Hostile(b'{"item": "hostile text"}', {"content_type": "text/plain"}),
         Hostile(random.Random(1).randbytes(50_000)),
         Hostile(b""),
         Hostile(b"+2AA-", {"content_encoding": "utf-7"}),
         Hostile(b"x" * 50_000, {"content_encoding": "punycode"}),
-        Hostile(b"1" * 100_000),
+        Hostile(b"1" * 60_000),
         Hostile(b"{}", headers={b"\xff\xfe": "a name that is no text"}),
+        Hostile(b"{}", headers={f"x-{number}": "y" * 250 for number in range(480)}),
+        Hostile(b"{}", headers={"ce-subject": "y" * 100_000}),
         Hostile(b"[]", headers={"x-deadline": "soon", "traceparent": {"not": ["a", "string"]}, "x-n": None}),
         *[Hostile(large)] * LARGE_ONES,
     ]
@@ -117,16 +119,19 @@ def publish(stage: Stage, exchange: str, routing_key: str, hostile: list[Hostile
             publishing.basic_publish(message(one.body, properties), exchange, routing_key, timeout=30)
 
 
-def publish_unreadable(stage: Stage, exchange: str, routing_key: str) -> int:
-    """Publish messages of which not even the headers can be read. Returns how many."""
-    kinds = [after_the_year_9999(), tables_in_tables(levels=1500)] * 10
+UNREADABLE_ONES = [after_the_year_9999(), tables_in_tables(levels=1500), tables_in_tables(levels=2500)] * 7
+UNWRITABLE_ONES = [tables_in_tables(levels=700)] * 3
+"""py-amqp reads them, but cannot write them again."""
+
+
+def publish_forged(stage: Stage, exchange: str, routing_key: str) -> None:
+    """Publish messages of which not even the headers can be read, or written."""
     with channel(stage.vhost.amqp_url) as publishing:
-        for kind in kinds:
+        for kind in UNREADABLE_ONES + UNWRITABLE_ONES:
             sent = Forged(b"{}", delivery_mode=2, application_headers={"x": kind.marked})
             sent.marked = b"S" + struct.pack(">I", len(kind.marked)) + kind.marked
             sent.forged = kind.forged
             publishing.basic_publish(sent, exchange, routing_key, timeout=30)
-    return len(kinds)
 
 
 def events_are_put_aside(stage: Stage, mark: Path) -> None:
@@ -135,20 +140,25 @@ def events_are_put_aside(stage: Stage, mark: Path) -> None:
     stage.until_effects("count", ["event-before"], "event-")
     second = stage.processes["second"]
     allowed = second.peak_memory_bytes + ALLOWED_MEMORY_BYTES
-    hostile = [*hostile_messages(mark), Hostile(b'{"item": "poison"}', headers={ATTEMPT: -10})]
+    hostile = [
+        *hostile_messages(mark),
+        Hostile(b'{"item": "poison"}', headers={ATTEMPT: -10}),
+        Hostile(b'{"item": "poison"}', headers={ATTEMPT: 2**63 - 1}),
+    ]
     publish(stage, topology.EVENTS, "first.accepted.v1", hostile)
-    unreadable = publish_unreadable(stage, topology.EVENTS, "first.accepted.v1")
+    publish_forged(stage, topology.EVENTS, "first.accepted.v1")
     stage.accept("event-after")
     stage.until_effects("count", ["event-before", "event-after"], "event-")
     assert not mark.exists(), "a message was executed"
     url = stage.vhost.amqp_url
     put_aside = dead_letters.counts(url, ["second.count"])["second.count"]
-    assert put_aside == len(hostile) + unreadable, "not all are put aside"
+    expected = len(hostile) + len(UNREADABLE_ONES) + len(UNWRITABLE_ONES)
+    assert put_aside == expected, "not all are put aside"
     reasons = [letter["reason"] for letter in dead_letters.show(url, "second.count")]
-    assert reasons.count("body is larger than 1 MiB") == LARGE_ONES
+    assert reasons.count("body is larger than 64 KiB") == LARGE_ONES
     assert reasons.count("body is nested too deep") == 2
     assert reasons.count("content type is not application/json") == 3
-    assert reasons.count("properties are unreadable") == unreadable
+    assert reasons.count("properties are unreadable") == len(UNREADABLE_ONES)
     assert reasons.count("delivery-limit") == 0
     assert stage.effects("count", "hostile") == [], "a message had an effect"
     assert second.is_ready()
@@ -166,7 +176,7 @@ def calls_are_refused(stage: Stage, mark: Path) -> None:
         replies: list[bytes] = []
         queue = hearing.queue_declare(str(uuid.uuid4()), exclusive=True).queue
         hearing.queue_bind(queue, topology.RPC, queue)
-        publish_unreadable(stage, topology.RPC, "first.accept")
+        publish_forged(stage, topology.RPC, "first.accept")
         publish(stage, topology.RPC, "first.accept", hostile, reply_to=queue, correlation_id=uuid.uuid4().hex)
 
         def heard() -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import kombu
+import psycopg
 import pytest
 from cloudevents.core.bindings import rabbitmq
 
@@ -26,6 +27,10 @@ from shared.messaging.rpc import PREFETCH
 from shared.testing.processes import until
 from shared.testing.stage import Stage
 
+FORGET_CONNECTIONS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 BUSY = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
 STOCK_CLIENT = Path(__file__).parent / "stages" / "stock_client.py"
 
@@ -259,3 +264,28 @@ def test_a_service_stops_when_told(stage: Stage) -> None:
     started = time.monotonic()
     assert process.stop() == 0
     assert time.monotonic() - started < 10
+
+
+def test_an_error_that_a_handler_caught_is_no_success(stage: Stage) -> None:
+    """PostgreSQL answers the COMMIT of a failed transaction with a rollback, and with no error."""
+    with pytest.raises(CallFailed):
+        stage.client.call("first", "swallow", {"item": "swallowed"}, 5.0)
+    assert stage.effects("accepted", "swallowed") == []
+
+
+def test_a_connection_that_only_reads_is_given_up(stage: Stage) -> None:
+    """As after a failover: the old server is there, and takes no writes."""
+    reading_only = "ALTER DATABASE {} SET default_transaction_read_only = {}"
+    name = stage.databases["first"].rpartition("/")[2]
+    stage.run("first", reading_only.format(name, "on"))
+    stage.run("first", FORGET_CONNECTIONS)
+    try:
+        with pytest.raises(CallFailed):
+            stage.accept("read-only")
+        until(lambda: not stage.processes["first"].is_ready(), 10, "it says that it is ready")
+    finally:
+        with psycopg.connect(stage.databases["first"], options="-c default_transaction_read_only=off") as own:
+            own.execute(reading_only.format(name, "off").encode())
+    until(lambda: stage.processes["first"].is_ready(), 10, "it does not recover")
+    stage.accept("read-only-over")
+    assert stage.effects("accepted", "read-only") == ["read-only-over"]

@@ -194,7 +194,7 @@ def test_a_body_over_one_mebibyte_is_refused_and_one_of_it_is_read():
     headers, body = to_amqp(verified())
     filled = body[:-1] + b', "more": "' + b"x" * (LARGEST_BODY_BYTES - len(body) - 12) + b'"}'
     assert from_amqp(headers, filled)
-    assert refusal(headers, filled + b" " * 2) == "body is larger than 1 MiB"
+    assert refusal(headers, filled + b" " * 2) == "body is larger than 64 KiB"
 
 
 @pytest.mark.parametrize("name", ["specversion", "id", "source", "type", "subject", "time", "correlationid"])

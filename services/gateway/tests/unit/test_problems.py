@@ -85,7 +85,13 @@ def test_every_refusal_that_a_service_may_raise_has_a_row_of_the_table(service):
 
 
 @pytest.mark.parametrize(
-    "absence", [CallTimeout("registration.get"), CallFailed("x"), ServiceUnknown("registration")]
+    "absence",
+    [
+        CallTimeout("registration.get"),
+        CallFailed("x"),
+        CallFailed("DatabaseAway", error_id="0" * 32),
+        ServiceUnknown("registration"),
+    ],
 )
 def test_a_service_that_is_away_is_503_with_retry_after(http, rpc, absence):
     rpc.answers["registration.get"] = absence

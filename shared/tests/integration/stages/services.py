@@ -3,11 +3,13 @@ job follows each. What a handler does with an item is told by its name, so that 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 from argon2 import PasswordHasher
 from marshmallow import fields
 
@@ -68,6 +70,13 @@ class FirstService:
     def note_and_refuse(self, tx: Any, item: str) -> ItemRefused:
         self.accept_new.handler(self, tx, item)
         return ItemRefused()
+
+    @rpc(writes=True)
+    def swallow(self, tx: Any, item: str) -> str:
+        self.accept_new.handler(self, tx, item)
+        with contextlib.suppress(psycopg.Error):
+            tx.run("SELECT 1 / 0")
+        return "done"
 
     @rpc
     def answer_oddly(self) -> object:
