@@ -171,13 +171,14 @@ def main(parts: Sequence[str], quick: bool, run: str) -> None:
     kept = Records(servers.run / "results" if quick else ROOT / "bench" / "results")
     if "report" not in parts:
         servers.up("servers")
-        kept.keep("machine", machine.describe(servers, load))
+        described = machine.describe(servers, load)
         if load >= machine.QUIET_LOAD:
             click.echo(f"Other work is going on here (load {load:.1f}): figures are not to be compared.")
         bench = Bench(servers, kept, QUICK if quick else FULL)
         try:
             for part in parts or PARTS:
                 getattr(bench, part)()
+                kept.keep("machine", {**kept.read("machine"), part: described})
         except Broken as broken:
             click.echo(f"Not valid: {broken}", err=True)
             sys.exit(1)

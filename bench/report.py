@@ -78,16 +78,25 @@ def show(records: Records) -> None:
 def publish(records: Records) -> None:
     """In the document, with plots and the machine's description."""
     drawn = plots.draw(records)
-    machine = records.read("machine")
-    busy = "" if machine["quiet"] else " **The machine was not quiet: these figures are not to be compared.**"
+    described = records.read("machine")
+    machine = next(iter(described.values()))
+    runs = {one["at"]: one for one in described.values()}
     parts = [
-        f"Taken {machine['at']} on {machine['cores']} cores of {machine['processor']}, "
-        f"{machine['memory_gib']} GiB, Linux {machine['kernel']} on {machine['file_system']}, "
-        f"load {machine['load_before']} before.{busy} Python {machine['python']}, "
+        ("Taken in one run. " if len(runs) == 1 else "**The parts were taken in runs of their own.** ")
+        + f"On {machine['cores']} cores of {machine['processor']}, "
+        f"{machine['memory_gib']} GiB, Linux {machine['kernel']} on {machine['file_system']}; "
+        f"Python {machine['python']}, "
         f"RabbitMQ {machine['rabbitmq']}, PostgreSQL {machine['postgresql']} (fsync {machine['fsync']}, "
         f"synchronous_commit {machine['synchronous_commit']}); "
         + ", ".join(f"{library} {machine[library]}" for library in LIBRARIES)
-        + "."
+        + ".",
+        _markdown(
+            ("part", "taken", "load before", ""),
+            [
+                (part, one["at"], f"{one['load_before']:.1f}", "" if one["quiet"] else "not quiet")
+                for part, one in described.items()
+            ],
+        ),
     ]
     pictures = {
         "One event stage": "stage",
