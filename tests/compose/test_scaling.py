@@ -103,7 +103,11 @@ def test_the_whole_product_stopped_and_started_with_work_in_flight(stack: Stack)
     crowd = Crowd(stack, LARGEST_CROWD, new_seed())
     with crowd.on_the_way(AT_ONCE, LEAST):
         time.sleep(2.0)
-        stack.compose("stop", *SERVICES)
-        stack.compose("stop", *SERVERS)
-        stack.compose("up", "--detach", "--wait", *SERVERS, *SERVICES)
+        for parts in (SERVICES, SERVERS):
+            stack.compose("stop", *parts)
+        for parts in (SERVERS, SERVICES):
+            stack.compose("start", *parts)
+            for name in parts:
+                for container in stack.containers(name):
+                    stack.wait_ready(container)
     got_through(crowd)
