@@ -33,6 +33,7 @@ class Stack:
     def __init__(self, run: str) -> None:
         self.run = run
         self._base = free_ports(REPLICAS)
+        self._ports = f"{self._base}-{self._base + REPLICAS - 1}"
         self._engine: Any = None
 
     # -- as operators do ---------------------------------------------------------------------------------
@@ -51,6 +52,11 @@ class Stack:
         wanted = ("--no-recreate", "--no-deps", "--scale", f"{service}={replicas}", service)
         self.compose("up", "--detach", "--wait", *wanted)
 
+    def keep_the_gateways_port(self) -> None:
+        """Publish one gateway on one port: of a range, Docker takes another one at each start."""
+        self._ports = str(self._base)
+        self.compose("up", "--detach", "--wait", "--no-deps", "gateway")
+
     def compose(self, *arguments: str) -> None:
         """``docker compose`` with the settings of this one. Raises ``AssertionError`` with what it said."""
         self._script("compose.sh", *arguments)
@@ -68,7 +74,7 @@ class Stack:
         done = subprocess.run(
             ["sh", f"deploy/docker/{name}", *arguments],
             cwd=ROOT,
-            env={**os.environ, "RUN": self.run, "GATEWAY_PORTS": f"{self._base}-{self._base + REPLICAS - 1}"},
+            env={**os.environ, "RUN": self.run, "GATEWAY_PORTS": self._ports},
             capture_output=True,
             text=True,
             check=False,
