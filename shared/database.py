@@ -167,6 +167,10 @@ class Database:
         """Close every connection."""
         self._pool.close(timeout=2.0)
 
+    def stats(self) -> dict[str, int]:
+        """What the pool counts, by psycopg's names."""
+        return self._pool.get_stats()
+
     def ping(self) -> None:
         """Raise when the database does not answer, or takes no writes."""
         with self.transaction() as tx:

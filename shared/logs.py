@@ -27,8 +27,10 @@ QUIET = {
     "httpx": logging.WARNING,
     "kombu": logging.INFO,
     "mail.log": logging.WARNING,
+    "opentelemetry": logging.WARNING,
     "smpplib": logging.INFO,
     "sqlparse": logging.WARNING,
+    "urllib3": logging.WARNING,
 }
 
 

@@ -21,7 +21,7 @@ from typing import Any  # noqa: E402
 import nameko  # noqa: E402
 from nameko.runners import ServiceRunner  # noqa: E402
 
-from shared import health, logs, metrics, migrate  # noqa: E402
+from shared import health, logs, metrics, migrate, spans  # noqa: E402
 from shared.messaging import topology  # noqa: E402
 from shared.messaging.runtime import Runtime  # noqa: E402
 from shared.settings import SettingsInvalid, load  # noqa: E402
@@ -56,6 +56,8 @@ def main(arguments: list[str]) -> int:
         return 2
     name: str = service.name  # type: ignore[attr-defined]
     logs.configure(name, settings.log_level)
+    if settings.otel_exporter_otlp_endpoint:
+        spans.export(name, settings.otel_exporter_otlp_endpoint)
     nameko.config.setup({"SETTINGS": settings, "max_workers": MAX_WORKERS})
     runner = ServiceRunner()
     runner.add_service(service)
@@ -78,6 +80,7 @@ def main(arguments: list[str]) -> int:
     metrics.watch_hub_lag()
     logs.get(__name__).info("started")
     runner.wait()
+    spans.stop()
     return 0
 
 

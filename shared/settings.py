@@ -77,6 +77,10 @@ class CommonSettings(FromEnvironment):
         default="INFO",
         metadata={"help": "Least level that is logged.", "choices": ("DEBUG", "INFO", "WARNING", "ERROR")},
     )
+    otel_exporter_otlp_endpoint: str = field(
+        default="",
+        metadata={"help": "Collector of traces (OTLP over HTTP), http://host:4318; empty: none are sent."},
+    )
     seal_private: str = field(
         default="", metadata={"help": "Own private key (X25519, base64), opens what was sealed to it."}
     )

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the Debian packages that a native installation needs and that are missing. POSIX shell alone, because on a
-# bare machine nothing else is there yet. Does nothing, in no time, when all is there.
+# Installs the Debian packages that a native installation needs and that are missing, and those named as arguments whose
+# command has the package's name. POSIX shell alone, because on a bare machine nothing else is there yet. Does nothing, in
+# no time, when all is there.
 set -eu
 
 missing=""
@@ -15,6 +16,9 @@ need python3-venv python3 -c 'import ensurepip, venv'
 need rabbitmq-server test -x /usr/lib/rabbitmq/bin/rabbitmq-server
 need postgresql sh -c 'ls /usr/lib/postgresql/*/bin/postgres'
 need redis-server command -v redis-server
+for more in "$@"; do
+    need "$more" command -v "$more"
+done
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

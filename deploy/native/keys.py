@@ -36,6 +36,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "redis": _password,
     "supervisor": _password,
     "register_token": _password,
+    "grafana_admin": _password,
     "smpp": lambda: secrets.token_hex(4),  # SMPP 3.4 allows eight characters
     **{f"seal_{name}": _box_key for name in PROCESSES},
     "token_signing": _signing_key,

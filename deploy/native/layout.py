@@ -1,5 +1,6 @@
 """Knows an installation: its folder, ports, secrets and addresses, and what each process is told."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ STAND_INS = ("population_register", "smsc", "mail_server")
 SERVICES = ("registration", "identity", "notification", "history")
 VHOST = "vssid"
 SMPP_SYSTEM_ID = "vssid"
+HANDED_ON = ("OTEL_EXPORTER_OTLP_ENDPOINT",)
+"""Settings that every process gets as `make up` has them."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Layout:
             "OPS_HOST": "127.0.0.1",
             "OPS_PORT": str(self.ports[f"ops_{service}"]),
             "LOG_LEVEL": "INFO",
+            **{name: os.environ[name] for name in HANDED_ON if name in os.environ},
             "SEAL_PRIVATE": self.keys[f"seal_{service}"],
             **{f"SEAL_PUBLIC_{name.upper()}": self.keys.seal_public(name) for name in PROCESSES},
             **({"DATABASE_URL": self.database_url(service)} if service in WITH_DATABASE else {}),
@@ -118,6 +122,7 @@ class Layout:
             "register_citizens_file": str(self.citizens_file),
             "amqp": self.amqp_url("admin"),
             "amqp_management": self.amqp_management_url,
+            "amqp_metrics": self.http("amqp_metrics") + "/metrics",
             "postgres": self.admin_database_url(),
             "redis": self.redis_url,
             "databases": {name: self.database_url(name) for name in WITH_DATABASE},

@@ -13,7 +13,7 @@ from pathlib import Path
 NAMES = (
     "amqp", "amqp_management", "erlang_distribution", "epmd", "postgres", "redis", "supervisor",
     "gateway", "ops_gateway", "ops_registration", "ops_identity", "ops_notification", "ops_history",
-    "register", "smsc", "smsc_http", "mail", "mail_http",
+    "register", "smsc", "smsc_http", "mail", "mail_http", "amqp_metrics",
 )  # fmt: skip
 FIRST, LAST = 20_000, 32_000  # below the ports that Linux hands out to outgoing connections
 BLOCK_SIZE = 20
@@ -33,12 +33,14 @@ def is_free(port: int) -> bool:
 
 
 def kept(run: Path) -> dict[str, int] | None:
-    """The ports chosen earlier for this folder, if any."""
+    """The ports chosen earlier for this folder, if any. A name that is new since then takes its place in the
+    block, so that what runs stays where it is."""
     try:
         ports = json.loads((run / "ports.json").read_text())
     except FileNotFoundError:
         return None
-    return ports if set(ports) == set(NAMES) else None
+    block = _block(ports["amqp"])
+    return block if ports.items() <= block.items() else None
 
 
 def choose(run: Path, registry: Path = REGISTRY) -> dict[str, int]:
@@ -59,9 +61,12 @@ def _blocks(run: Path) -> Iterator[dict[str, int]]:
     count = (LAST - FIRST) // BLOCK_SIZE
     start = int.from_bytes(hashlib.sha256(str(run).encode()).digest()[:4], "big")
     for step in range(count):
-        first = FIRST + (start + step) % count * BLOCK_SIZE
-        yield {name: first + offset for offset, name in enumerate(NAMES)}
+        yield _block(FIRST + (start + step) % count * BLOCK_SIZE)
     raise RuntimeError(f"no {BLOCK_SIZE} free ports in a row between {FIRST} and {LAST}")
+
+
+def _block(first: int) -> dict[str, int]:
+    return {name: first + offset for offset, name in enumerate(NAMES)}
 
 
 def _all_free(block: dict[str, int]) -> bool:

@@ -27,11 +27,13 @@ def prepare_rabbitmq(layout: Layout) -> None:
     (folder / "mnesia").mkdir(parents=True, exist_ok=True)
     (folder / "log").mkdir(exist_ok=True)
     write_private(folder / ".erlang.cookie", layout.keys["erlang_cookie"], mode=0o400)
-    (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+    (folder / "enabled_plugins").write_text("[rabbitmq_management,rabbitmq_prometheus].\n")
     settings = {
         "listeners.tcp.local": f"127.0.0.1:{layout.ports['amqp']}",
         "management.tcp.ip": "127.0.0.1",
         "management.tcp.port": layout.ports["amqp_management"],
+        "prometheus.tcp.ip": "127.0.0.1",
+        "prometheus.tcp.port": layout.ports["amqp_metrics"],
         "default_vhost": VHOST,
         "default_user": "admin",
         "default_pass": layout.keys["amqp_admin"],

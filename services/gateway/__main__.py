@@ -18,7 +18,7 @@ from granian.constants import Interfaces
 from services.gateway.app import create
 from services.gateway.rpc import Services
 from services.gateway.settings import Settings
-from shared import health, logs
+from shared import health, logs, metrics, spans
 from shared.messaging.calls import RpcClient
 from shared.objects import FolderObjects
 from shared.sealed import Sealer
@@ -50,8 +50,11 @@ def main() -> int:
 def start(settings: Settings) -> Any:
     """In the worker: the link to the broker, the ops port, the application."""
     _die_with_parent()
+    if settings.otel_exporter_otlp_endpoint:
+        spans.export("gateway", settings.otel_exporter_otlp_endpoint)
     client = RpcClient(settings.amqp_url, "gateway")
     client.start()
+    metrics.broker_connected.set_function(lambda: float(client.is_up))
     health.serve(settings.ops_host, settings.ops_port, {"broker": lambda: _check(client)})
     services = Services(
         client,

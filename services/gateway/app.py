@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
+from uuid import UUID
 
 from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
@@ -136,7 +137,7 @@ class Traced:
         self._inner = inner
 
     def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
-        with tracing.start(environ.get("HTTP_TRACEPARENT")):
+        with tracing.start(environ.get("HTTP_TRACEPARENT"), "HTTP", tracing.SERVER):
             return self._inner(environ, start_response)
 
 
@@ -156,6 +157,16 @@ def _finish(response: Response) -> Response:
     seconds = time.monotonic() - g.get("started", time.monotonic())
     route = request.url_rule.rule if request.url_rule else "-"
     status = response.status_code
+    _describe(route, status)
     http_seconds.labels(request.method if route != "-" else "-", route, status).observe(seconds)
     log.info("request", method=request.method, route=route, status=status, ms=round(seconds * 1000, 1))
     return response
+
+
+def _describe(route: str, status: int) -> None:
+    """What the trace shows of a request: the route's template, and the ids in it, which are UUIDs."""
+    ids = {name: str(value) for name, value in (request.view_args or {}).items() if isinstance(value, UUID)}
+    tracing.rename(f"{request.method if route != '-' else '-'} {route}")
+    tracing.describe(http_status=status, **ids)
+    if status >= 500:
+        tracing.fail(f"status {status}")

@@ -116,7 +116,8 @@ class Photo:
 
 @dataclass(frozen=True)
 class Case:
-    """One application, waiting for an officer of one agency or ended."""
+    """One application, waiting for an officer of one agency or ended. ``traceparent`` is the trace of its
+    submission, in which its ending is told: the visit may be weeks later, in a request of somebody else."""
 
     id: UUID
     registration_id: UUID
@@ -130,6 +131,7 @@ class Case:
     language: str
     opened_at: datetime
     status: CaseStatus = CaseStatus.WAITING
+    traceparent: str | None = None
 
     @property
     def search_text(self) -> str:

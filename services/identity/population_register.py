@@ -7,16 +7,18 @@ mismatchedFields}}``. Nothing that is asked or answered is logged.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import eventlet
 import httpx
+from prometheus_client import Counter, Histogram
 
 from services.identity.circuit import Circuit, CircuitOpen
 from services.identity.domain import Outcome, Question, RegisterAnswer
-from shared import logs
+from shared import logs, metrics, tracing
 
 log = logs.get(__name__)
 
@@ -33,6 +35,18 @@ REFUSALS = {
     401: Outcome.UNAUTHORISED,
     403: Outcome.UNAUTHORISED,
 }
+register_answers_total = Counter(
+    "vssid_register_answers_total",
+    "Questions to the population register by its answer: matched, mismatched, …, unavailable",
+    ["outcome"],
+    registry=metrics.REGISTRY,
+)
+register_seconds = Histogram(
+    "vssid_register_seconds",
+    "Time until the population register had answered, or was not waited for any longer",
+    buckets=metrics.SECONDS,
+    registry=metrics.REGISTRY,
+)
 NUMBER_FIELDS = {"cccd": "personalNumber", "cmnd": "cmnd", "passport": "passport"}
 
 
@@ -72,6 +86,15 @@ class PopulationRegister:
 
     def ask(self, question: Question) -> RegisterAnswer:
         """The register's answer, ``unavailable`` when there is none within the time-out. Never raises."""
+        started = time.perf_counter()
+        with tracing.step("ask register", tracing.CLIENT, request_id=str(question.request_id)):
+            answer = self._asked(question)
+            tracing.describe(outcome=answer.outcome.value)
+        register_seconds.observe(time.perf_counter() - started)
+        register_answers_total.labels(answer.outcome.value).inc()
+        return answer
+
+    def _asked(self, question: Question) -> RegisterAnswer:
         try:
             with self._circuit.call():
                 return self._answer(question)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.identity import jobs, schemas, sign_in, use_cases
+from services.identity import gauges, jobs, schemas, sign_in, use_cases
 from services.identity.domain import Claims, Officer, Question, RegisterCheck
 from services.identity.parts import new_id, now, parts_of
 from services.identity.storage import Storage
 from services.identity.tokens import staff_token_hash
+from shared import tracing
 from shared.events import identity as identity_events
 from shared.events import notification as notification_events
 from shared.events import registration as registration_events
 from shared.events.envelope import Event
-from shared.messaging.dependencies import Database, Parts
+from shared.messaging.dependencies import Database, Gauges, Parts
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import rpc
@@ -32,6 +33,7 @@ class IdentityService:
 
     db = Database()
     parts = Parts(parts_of)
+    gauges = Gauges(gauges.read)
 
     # -- the register -----------------------------------------------------------------------------
 
@@ -67,7 +69,8 @@ class IdentityService:
     @on_event(registration_events.SUBMITTED)
     def open_case(self, tx: Any, event: Event) -> None:
         """An application arrived."""
-        use_cases.open_case(Storage(tx), event.data, case_id=new_id(), at=event.time)
+        trace = tracing.headers().get("traceparent")
+        use_cases.open_case(Storage(tx), event.data, case_id=new_id(), at=event.time, traceparent=trace)
 
     @on_event(registration_events.CLOSE_REQUESTED)
     def close_case(self, tx: Any, event: Event) -> None:

@@ -34,7 +34,7 @@ from shared.database import Transaction
 
 # By name, never *: a migration that adds a column would end the prepared statements of the version before.
 CASE_COLUMNS = """id, registration_id, declaration_number, agency_code, applicant, photos, warnings,
-    register_outcome, mismatched, deadline, language, opened_at, status"""
+    register_outcome, mismatched, deadline, language, opened_at, status, traceparent"""
 ACCOUNT_COLUMNS = "id, person_id, code, full_name, birth_value, phone, email, language"
 JOINED_ACCOUNT_COLUMNS = ", ".join(f"a.{column}" for column in ACCOUNT_COLUMNS.split(", "))
 CREDENTIAL_COLUMNS = "id, account_id, state, password_hash, valid_until"
@@ -92,10 +92,11 @@ class Storage:
 
     ADD_CASE = """
         INSERT INTO cases (id, registration_id, declaration_number, agency_code, applicant, photos, warnings,
-                           register_outcome, mismatched, deadline, language, search_text, opened_at)
+                           register_outcome, mismatched, deadline, language, search_text, opened_at,
+                           traceparent)
         VALUES (%(id)s, %(registration_id)s, %(declaration_number)s, %(agency_code)s, %(applicant)s,
                 %(photos)s, %(warnings)s, %(outcome)s, %(mismatched)s, %(deadline)s, %(language)s,
-                %(search_text)s, %(opened_at)s)
+                %(search_text)s, %(opened_at)s, %(traceparent)s)
         ON CONFLICT (registration_id) DO NOTHING
     """
 
@@ -113,6 +114,7 @@ class Storage:
             "language": case.language,
             "search_text": case.search_text,
             "opened_at": case.opened_at,
+            "traceparent": case.traceparent,
             **_answer(case.register),
         }
         return self.tx.run(self.ADD_CASE, row) == 1
@@ -156,6 +158,19 @@ class Storage:
             },
         )
         return [_case(row) for row in rows]
+
+    WAITING_CASES = """
+        SELECT (SELECT count(*) FROM (SELECT FROM cases WHERE status = 'waiting'
+                                      ORDER BY opened_at LIMIT 10000) AS first_rows) AS rows,
+               (SELECT extract(epoch FROM now() - opened_at)::float8 FROM cases
+                WHERE status = 'waiting' ORDER BY opened_at LIMIT 1) AS oldest_seconds
+    """
+
+    def waiting_cases(self) -> tuple[int, float]:
+        """How many wait, counted up to 10,000, and since how many seconds the oldest does, 0 for none."""
+        row = self.tx.one(self.WAITING_CASES)
+        assert row is not None
+        return row["rows"], row["oldest_seconds"] or 0.0
 
     NOTE_REGISTER_ANSWER = """
         UPDATE cases SET register_outcome = %(outcome)s, mismatched = %(mismatched)s WHERE id = %(id)s
@@ -488,6 +503,7 @@ def _case(row: Row) -> Case:
         language=row["language"],
         opened_at=row["opened_at"],
         status=CaseStatus(row["status"]),
+        traceparent=row["traceparent"],
     )
 
 

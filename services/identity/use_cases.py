@@ -163,7 +163,11 @@ def _tell_checked(storage: Storage, case: Case, outcome: Outcome, now: datetime)
     outbox.add(
         storage.tx,
         identity_events.CHECKED.event(
-            subject=case.id, correlation_id=case.registration_id, at=now, data=data
+            subject=case.id,
+            correlation_id=case.registration_id,
+            at=now,
+            data=data,
+            traceparent=case.traceparent,
         ),
     )
 
@@ -171,7 +175,14 @@ def _tell_checked(storage: Storage, case: Case, outcome: Outcome, now: datetime)
 # --- cases: opened, closed on request ------------------------------------------------------------
 
 
-def open_case(storage: Storage, submitted: Mapping[str, Any], *, case_id: UUID, at: datetime) -> None:
+def open_case(
+    storage: Storage,
+    submitted: Mapping[str, Any],
+    *,
+    case_id: UUID,
+    at: datetime,
+    traceparent: str | None = None,
+) -> None:
     """An application becomes a case at the chosen agency's desk.
 
     The register's answer is the one we wrote down ourselves; an application without one is checked by a
@@ -181,7 +192,7 @@ def open_case(storage: Storage, submitted: Mapping[str, Any], *, case_id: UUID, 
     registration_id: UUID = submitted["registration_id"]
     storage.lock_registration(registration_id)
     answer = storage.register_answer(submitted["register_check"]["request_id"], registration_id)
-    case = _case_of(submitted, case_id, answer or RegisterAnswer(Outcome.UNAVAILABLE), at)
+    case = _case_of(submitted, case_id, answer or RegisterAnswer(Outcome.UNAVAILABLE), at, traceparent)
     if not storage.add_case(case):
         return
     _tell_checked(storage, case, case.register.outcome, at)
@@ -213,7 +224,11 @@ def _close(storage: Storage, case: Case, reason: str, now: datetime) -> None:
         outbox.add(
             storage.tx,
             identity_events.CLOSED.event(
-                subject=case.id, correlation_id=case.registration_id, at=now, data=data
+                subject=case.id,
+                correlation_id=case.registration_id,
+                at=now,
+                data=data,
+                traceparent=case.traceparent,
             ),
         )
 
@@ -222,7 +237,13 @@ def _contact(case: Case) -> dict[str, str]:
     return {"phone": case.applicant.phone, "email": case.applicant.email, "language": case.language}
 
 
-def _case_of(submitted: Mapping[str, Any], case_id: UUID, answer: RegisterAnswer, at: datetime) -> Case:
+def _case_of(
+    submitted: Mapping[str, Any],
+    case_id: UUID,
+    answer: RegisterAnswer,
+    at: datetime,
+    traceparent: str | None,
+) -> Case:
     person, document = submitted["person"], submitted["document"]
     applicant = Applicant(
         code=person["code"],
@@ -249,6 +270,7 @@ def _case_of(submitted: Mapping[str, Any], case_id: UUID, answer: RegisterAnswer
         deadline=submitted["deadline"],
         language=submitted["language"],
         opened_at=at,
+        traceparent=traceparent,
     )
 
 
@@ -358,7 +380,11 @@ def reject_case(storage: Storage, officer: Officer, case_id: UUID, *, reason: st
     outbox.add(
         storage.tx,
         identity_events.REJECTED.event(
-            subject=case.id, correlation_id=case.registration_id, at=now, data=data
+            subject=case.id,
+            correlation_id=case.registration_id,
+            at=now,
+            data=data,
+            traceparent=case.traceparent,
         ),
     )
     return ended
@@ -402,7 +428,11 @@ def _tell_verified(storage: Storage, case: Case, person: Person, method: str, no
     outbox.add(
         storage.tx,
         identity_events.VERIFIED.event(
-            subject=person.id, correlation_id=case.registration_id, at=now, data=data
+            subject=person.id,
+            correlation_id=case.registration_id,
+            at=now,
+            data=data,
+            traceparent=case.traceparent,
         ),
     )
 

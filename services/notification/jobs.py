@@ -11,16 +11,39 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from prometheus_client import Counter, Histogram
+
 from services.notification import use_cases
 from services.notification.domain import AttemptTaken, Channel, Declined, Message, Outcome, Receipt, Unknown
 from services.notification.email import Letter
 from services.notification.texts import EmailText
 from services.notification.use_cases import Storage
-from shared import logs
+from shared import logs, metrics, tracing
 
 log = logs.get(__name__)
 
 AWAY_SECONDS = 0.5
+PROVIDERS = {Channel.SMS: "smsc", Channel.EMAIL: "mail_server"}
+
+messages_total = Counter(
+    "vssid_messages_total",
+    "Attempts to send by what the provider made of them: sent, declined (by status or reach), unknown",
+    ["provider", "outcome", "reason"],
+    registry=metrics.REGISTRY,
+)
+message_seconds = Histogram(
+    "vssid_message_seconds",
+    "Time until the provider had answered, or had not",
+    ["provider"],
+    buckets=metrics.SECONDS,
+    registry=metrics.REGISTRY,
+)
+receipts_total = Counter(
+    "vssid_receipts_total",
+    "Parts of messages by what the provider reported in the end: delivered, failed",
+    ["provider", "outcome"],
+    registry=metrics.REGISTRY,
+)
 
 Record = Callable[[Any], None]
 
@@ -117,7 +140,7 @@ def send_message(db: Database, storage_of: StorageOf, outside: Outside, due: Due
 
     outcome: Outcome
     try:
-        outcome = _speak(outside, message, begin)
+        outcome = _counted(message, lambda: _speak(outside, message, begin))
     except AttemptTaken:
         return None
     except Exception as error:
@@ -130,6 +153,19 @@ def send_message(db: Database, storage_of: StorageOf, outside: Outside, due: Due
             record(tx)
         raise NotTaken(outcome.reason)
     return record
+
+
+def _counted(message: Message, send: Callable[[], Outcome]) -> Outcome:
+    """Send, and count what came of it; the trace shows it by the message's id."""
+    provider = PROVIDERS[message.channel]
+    started = time.perf_counter()
+    with tracing.step(f"send to {provider}", tracing.CLIENT, message_id=str(message.id)):
+        outcome = send()
+        name, reason = type(outcome).__name__.lower(), getattr(outcome, "reason", "")
+        tracing.describe(outcome=name)
+    message_seconds.labels(provider).observe(time.perf_counter() - started)
+    messages_total.labels(provider, name, reason).inc()
+    return outcome
 
 
 def _speak(outside: Outside, message: Message, begin: Callable[[], None]) -> Outcome:
@@ -168,8 +204,10 @@ def record_receipts(
         try:
             with db.transaction() as tx:
                 use_cases.note_receipts(storage_of(tx), receipts, now())
-            return
+            break
         except Exception as error:
             if not is_away(error):
                 raise
             time.sleep(AWAY_SECONDS)
+    for receipt in receipts:
+        receipts_total.labels(PROVIDERS[Channel.SMS], "delivered" if receipt.delivered else "failed").inc()

@@ -12,18 +12,23 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from prometheus_client import Gauge
 from smpplib import consts
 
 from services.notification.domain import Declined, Outcome, Receipt, Sent, Unknown
 from services.notification.smpp_link import Link, LinkLost, Smsc
 from services.notification.sms_text import split
-from shared import logs
+from shared import logs, metrics
 
 log = logs.get(__name__)
 
 RECONNECT_SECONDS = (0.2, 5.0)
 BIND_WAIT_SECONDS = 3.0
 RECEIPTS_AT_ONCE = 100
+
+smsc_bound = Gauge(
+    "vssid_smsc_bound", "1 while there is a session with the SMSC, else 0", registry=metrics.REGISTRY
+)
 
 
 class SmsChannel:
@@ -97,6 +102,7 @@ class SmsChannel:
                 link = Link(self._smsc)
                 self._link = link
                 self._bound.set()
+                smsc_bound.set(1)
                 pause = RECONNECT_SECONDS[0]
                 log.info("bound to the SMSC")
                 link.read(functools.partial(self._receive, link), self._stopping)
@@ -104,6 +110,7 @@ class SmsChannel:
                 log.warning("no session with the SMSC", error=type(error).__name__)
             finally:
                 self._bound.clear()
+                smsc_bound.set(0)
                 self._link = None
                 if link is not None:
                     link.close()

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import uuid_utils
 
-from services.registration import email_otp, schemas, use_cases
+from services.registration import email_otp, gauges, schemas, use_cases
 from services.registration.contacts import email_address, phone_range_known
 from services.registration.declaration import Declaration, warnings_of
 from services.registration.domain import Check, EmailOtp, Registration
@@ -22,7 +22,7 @@ from shared.cache import CacheUnavailable
 from shared.events import credentials as credentials_events
 from shared.events import identity as identity_events
 from shared.events import notification as notification_events
-from shared.messaging.dependencies import Database, Parts
+from shared.messaging.dependencies import Database, Gauges, Parts
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import CallFailed, CallRefused, CallTimeout, Client, ServiceUnknown, rpc
@@ -38,6 +38,7 @@ class RegistrationService:
 
     db = Database()
     parts = Parts(parts_of)
+    gauges = Gauges(gauges.read)
     identity = Client("identity", "check_citizen")
 
     # -- the steps --

@@ -52,6 +52,20 @@ UPDATE registrations SET
     close_requested = %(close_requested)s, timeline = %(timeline)s, changed_at = now()
 WHERE id = %(id)s
 """
+OPEN = """
+SELECT wanted.status,
+       (SELECT count(*) FROM (SELECT FROM registrations
+                              WHERE status = wanted.status
+                                AND status IN ('draft', 'submitted', 'awaiting_visit', 'supplement_requested',
+                                               'verified')
+                              ORDER BY submitted_at LIMIT 10000) AS first_rows) AS rows
+FROM unnest(ARRAY['draft', 'submitted', 'awaiting_visit', 'supplement_requested', 'verified'])
+     AS wanted (status)
+"""
+UNHEARD_SECONDS = """
+SELECT extract(epoch FROM now() - submitted_at)::float8 AS seconds FROM registrations
+WHERE status = 'submitted' ORDER BY submitted_at LIMIT 1
+"""
 CLAIM = "INSERT INTO claims (registration_id, phone, code) VALUES (%(id)s, %(phone)s, %(code)s)"
 FREE = "DELETE FROM claims WHERE registration_id = %(id)s"
 NEXT_DECLARATION = "SELECT nextval('declaration_numbers') AS number"
@@ -85,6 +99,15 @@ class Storage:
 
     def save(self, registration: Registration) -> None:
         self.tx.run(SAVE, row_of(registration))
+
+    def open_by_status(self) -> dict[str, int]:
+        """How many have not ended, by status, counted up to 10,000 each."""
+        return {row["status"]: row["rows"] for row in self.tx.all(OPEN)}
+
+    def longest_unheard_seconds(self) -> float:
+        """How long ago the oldest was submitted of which no case is known; 0 when there is none."""
+        row = self.tx.one(UNHEARD_SECONDS)
+        return row["seconds"] if row else 0.0
 
     def claim(self, registration_id: UUID, *, phone: str, code: str) -> None:
         try:

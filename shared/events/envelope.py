@@ -80,9 +80,16 @@ class EventType:
         REGISTRY[name] = self
 
     def event(
-        self, *, subject: object, correlation_id: object, at: datetime, data: Mapping[str, Any]
+        self,
+        *,
+        subject: object,
+        correlation_id: object,
+        at: datetime,
+        data: Mapping[str, Any],
+        traceparent: str | None = None,
     ) -> Event:
-        """A new event with an id of its own. Raises ``marshmallow.ValidationError`` when the data does not
+        """A new event with an id of its own, in the trace that is current when it is written, or in that of
+        ``traceparent``. Raises ``marshmallow.ValidationError`` when the data does not
         fit the schema, or holds a field that it does not know: a wrong event must not leave the service."""
         if strangers := set(data) - set(self.schema.fields):
             raise ValidationError({name: ["Unknown field."] for name in sorted(strangers)})
@@ -95,6 +102,7 @@ class EventType:
             correlation_id=str(correlation_id),
             time=at.astimezone(UTC),
             data=loaded,
+            traceparent=traceparent,
         )
 
     @property

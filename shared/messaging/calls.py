@@ -14,7 +14,7 @@ from typing import Any
 
 import amqp
 
-from shared import tracing
+from shared import metrics, tracing
 from shared.messaging import topology
 from shared.messaging.connection import Link, LinkDown, message, publish_frames
 from shared.refusals import FieldProblem
@@ -61,6 +61,15 @@ class CallRefused(Exception):
         self.details = dict(details or {})
 
 
+OUTCOMES = {
+    CallRefused: "refused",
+    CallFailed: "failed",
+    CallTimeout: "timeout",
+    ServiceUnknown: "unknown",
+}
+"""How the metric names what a call may raise."""
+
+
 class RpcClient:
     """Calls services; ``call`` may be used from any number of threads. ``name`` is the caller's, by which the
     broker knows the queue of its replies as its own."""
@@ -99,6 +108,24 @@ class RpcClient:
         Raises ``CallRefused``, ``CallTimeout`` (no reply in ``deadline_seconds``), ``ServiceUnknown`` or
         ``CallFailed``.
         """
+        name, outcome = f"{service}.{method}", "ok"
+        try:
+            with tracing.step(f"call {name}", tracing.CLIENT):
+                return self._call(service, method, kwargs, deadline_seconds, idempotency_key)
+        except (CallRefused, CallFailed) as error:
+            outcome = OUTCOMES[type(error)]
+            raise
+        finally:
+            metrics.rpc_calls_total.labels(name, outcome).inc()
+
+    def _call(
+        self,
+        service: str,
+        method: str,
+        kwargs: Mapping[str, Any],
+        deadline_seconds: float,
+        idempotency_key: str | None,
+    ) -> Any:
         deadline = time.time() + deadline_seconds
         if not self._link.wait_up(min(CONNECT_PATIENCE_SECONDS, deadline_seconds)):
             raise CallFailed("the broker is not connected")

@@ -8,6 +8,7 @@ from typing import Any
 from nameko.extensions import DependencyProvider
 
 from shared.database import Database as Pool
+from shared.messaging.gauges import Read
 from shared.messaging.runtime import Runtime
 
 
@@ -46,3 +47,16 @@ class Parts(DependencyProvider):  # type: ignore[misc]
 
     def get_dependency(self, _worker_ctx: Any) -> Any:
         return self._made
+
+
+class Gauges(DependencyProvider):  # type: ignore[misc]
+    """``gauges = Gauges(read)``: ``read(tx)`` sets the service's own gauges, every quarter of a minute."""
+
+    runtime = Runtime()
+
+    def __init__(self, read: Read, **kwargs: Any) -> None:
+        self._read = read
+        super().__init__(**kwargs)
+
+    def setup(self) -> None:
+        self.runtime.gauges.add(self._read)

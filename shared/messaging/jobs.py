@@ -42,11 +42,6 @@ UPDATE jobs SET due_at = now() + make_interval(secs => %(pause)s), lease = NULL,
                 failed_at = CASE WHEN %(given_up)s THEN now() END
 WHERE kind = %(kind)s AND key = %(key)s AND lease = %(lease)s
 """
-PENDING = """
-SELECT count(*) AS rows FROM (
-    SELECT FROM jobs WHERE kind = %(kind)s AND failed_at IS NULL AND due_at <= now() LIMIT 10000
-) AS first_rows
-"""
 
 Record = Callable[[Transaction], None]
 
@@ -143,11 +138,9 @@ class Jobs(Entrypoint):  # type: ignore[misc]
         try:
             with self.runtime.database.transaction() as tx:
                 rows = tx.all(CLAIM, {"kind": self.kind, "limit": limit, "lease_seconds": self.lease_seconds})
-                pending = tx.one(PENDING, {"kind": self.kind})
         except Exception as error:
             log.warning("claiming failed", kind=self.kind, error=type(error).__name__)
             return []
-        metrics.jobs_pending.labels(self.kind).set(pending["rows"] if pending else 0)
         return [
             Claimed(
                 self.kind,
@@ -164,7 +157,7 @@ class Jobs(Entrypoint):  # type: ignore[misc]
     def _in_hand(self, due: Claimed, work: Callable[[Claimed], Record | None]) -> None:
         """Act, then record; never raises."""
         ends_at = time.monotonic() + self.lease_seconds
-        with tracing.start(due.traceparent), logs.bind(job=due.kind):
+        with tracing.start(due.traceparent, f"job {due.kind}"), logs.bind(job=due.kind):
             try:
                 self._finish(due, work(due), ends_at)
                 outcome = "done"
@@ -172,6 +165,7 @@ class Jobs(Entrypoint):  # type: ignore[misc]
                 log.warning("lease lost; nothing recorded", attempt=due.attempt)
                 outcome = "lease_lost"
             except Exception as error:
+                tracing.fail(error)
                 log.error("job failed", attempt=due.attempt, given_up=due.is_last, exc_info=error)
                 self._put_off(due, error)
                 outcome = "given_up" if due.is_last else "put_off"

@@ -15,6 +15,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import amqp
@@ -240,6 +241,8 @@ class Listener(Entrypoint):  # type: ignore[misc]
             if self._stopping.is_set() or generation != self.runtime.consuming.generation:
                 raise _Abandoned
         metrics.event_handler_seconds.labels(self.queue).observe(time.perf_counter() - started)
+        oldest = datetime.now(UTC) - min(event.time for event in events)
+        metrics.event_age_seconds.labels(self.queue).observe(max(0.0, oldest.total_seconds()))
         metrics.event_batch_size.labels(self.queue).observe(len(events))
         metrics.events_handled_total.labels(self.queue, "handled").inc(len(events))
 
@@ -327,5 +330,6 @@ def handle_once(database: Database, listener: str, handler: HandleAll, events: S
 def handle_each(handler: Callable[[Transaction, Event], None], tx: Transaction, events: list[Event]) -> None:
     """Hand over the events one by one, each in its own trace."""
     for event in events:
-        with tracing.start(event.traceparent, correlation_id=event.correlation_id):
+        name = f"handle {event.type}"
+        with tracing.start(event.traceparent, name, tracing.CONSUMER, correlation_id=event.correlation_id):
             handler(tx, event)

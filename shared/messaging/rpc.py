@@ -278,8 +278,9 @@ class Rpc(Entrypoint):  # type: ignore[misc]
             metrics.rpc_requests_total.labels(self.name, "late").inc()
             self.server.acknowledge(call)
             return
-        with tracing.start(call.traceparent):
+        with tracing.start(call.traceparent, self.name, tracing.SERVER):
             outcome, payload = self._outcome(lambda: self._execute(call, handler))
+            tracing.describe(outcome=outcome)
             self.server.reply(call, payload)
         metrics.rpc_seconds.labels(self.name).observe(time.perf_counter() - started)
         metrics.rpc_requests_total.labels(self.name, outcome).inc()
@@ -303,6 +304,7 @@ class Rpc(Entrypoint):  # type: ignore[misc]
         except Refused as refused:
             return "refused", payload_of(refused)
         except Exception as error:
+            tracing.fail(error)
             return "failed", _failure(self.name, error)
 
     # -- calls in flight together ------------------------------------------------------------------------
@@ -326,8 +328,9 @@ class Rpc(Entrypoint):  # type: ignore[misc]
         calls = [call for call in calls if call not in late] if late else calls
         if not calls:
             return
-        with tracing.start(calls[0].traceparent):
+        with tracing.start(calls[0].traceparent, self.name, tracing.SERVER):
             outcome, answered = self._outcome(lambda: self._execute_together(calls, handler))
+            tracing.describe(outcome=outcome, calls=len(calls))
         payloads = answered["result"] if outcome == "ok" else [answered] * len(calls)
         for call, payload in zip(calls, payloads, strict=True):
             self.server.reply(call, payload)

@@ -12,6 +12,7 @@ from nameko.extensions import SharedExtension
 from shared import logs, metrics
 from shared.database import Committed, Database
 from shared.messaging.connection import Link
+from shared.messaging.gauges import Refresher, read_jobs, read_outbox
 from shared.messaging.publisher import Publisher
 from shared.messaging.relay import Relay
 
@@ -51,6 +52,10 @@ class Runtime(SharedExtension):
         self.publisher = Publisher(self.publishing)
         self.relay = Relay(self.database, self.publisher)
         self._wakers: dict[str, list[Callable[[], None]]] = {}
+        self.gauges = Refresher(self.database)
+        self.gauges.add(read_outbox)
+        self.gauges.add(lambda tx: read_jobs(tx, list(self._wakers)))
+        self._pool = metrics.PoolCollector(self.database.stats)
         self._stopping = threading.Event()
         self.database.after_commit.append(self._wake_jobs)
 
@@ -60,10 +65,13 @@ class Runtime(SharedExtension):
         self.consuming.start()
         self.relay.start()
         metrics.broker_connected.set_function(lambda: float(self.consuming.is_up and self.publishing.is_up))
+        metrics.REGISTRY.register(self._pool)
         self.container.spawn_managed_thread(self._keep_house)
+        self.container.spawn_managed_thread(lambda: self.gauges.run(self._stopping))
 
     def stop(self) -> None:
         self._stopping.set()
+        metrics.REGISTRY.unregister(self._pool)
         self.relay.stop()
         self.consuming.stop()
         self.publishing.stop()

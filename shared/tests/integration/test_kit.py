@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import subprocess
 import sys
 import time
@@ -19,9 +21,11 @@ import pytest
 from cloudevents.core.bindings import rabbitmq
 
 from deploy.native.instance import Instance
+from shared import metrics
 from shared.messaging import dead_letters, topology
 from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, ServiceUnknown
 from shared.messaging.connection import channel, message
+from shared.messaging.gauges import REFRESH_SECONDS
 from shared.messaging.publisher import Outcome
 from shared.messaging.rpc import PREFETCH
 from shared.testing.processes import until
@@ -115,6 +119,27 @@ def test_a_call_to_nobody_fails_at_once(stage: Stage) -> None:
     with pytest.raises(ServiceUnknown):
         stage.client.call("nobody", "anything", {}, 10.0)
     assert time.monotonic() - started < 2
+
+
+def calls_counted(method: str, outcome: str) -> float:
+    """How many calls of this process ended so."""
+    labels = {"method": method, "outcome": outcome}
+    return metrics.REGISTRY.get_sample_value("vssid_rpc_calls_total", labels) or 0.0
+
+
+def test_the_caller_counts_its_calls_by_how_they_ended(stage: Stage) -> None:
+    endings = [
+        ("first.accept", "ok", lambda: stage.accept("counted call")),
+        ("first.accept", "refused", lambda: stage.accept("refused")),
+        ("first.fail", "failed", lambda: stage.client.call("first", "fail", {"secret": ""}, 5.0)),
+        ("first.sleep", "timeout", lambda: stage.client.call("first", "sleep", {"seconds": 1}, 0.2)),
+        ("nobody.anything", "unknown", lambda: stage.client.call("nobody", "anything", {}, 5.0)),
+    ]
+    for method, outcome, call in endings:
+        before = calls_counted(method, outcome)
+        with contextlib.suppress(CallFailed, CallRefused):
+            call()
+        assert calls_counted(method, outcome) == before + 1
 
 
 def test_an_unknown_method_is_named(stage: Stage) -> None:
@@ -254,7 +279,21 @@ def test_a_plain_kombu_consumer_reads_an_event_with_the_cloudevents_sdk_alone(st
 def test_metrics_and_health_answer(stage: Stage) -> None:
     text = stage.processes["second"].metrics()
     assert 'vssid_events_handled_total{listener="second.count",outcome="handled"}' in text
+    assert 'vssid_event_age_seconds_count{listener="second.count"}' in text
     assert "vssid_broker_connected 1.0" in text
+    assert "vssid_database_connections_max 10.0" in text
+
+
+def test_a_job_that_was_given_up_shows_soon(stage: Stage) -> None:
+    stage.accept("jobfails shown")
+    until(
+        lambda: re.search(
+            r'^vssid_jobs_given_up\{kind="follow"\} [1-9]', stage.processes["second"].metrics(), re.M
+        ),
+        20 + 2 * REFRESH_SECONDS,
+        "no job that was given up shows",
+        0.5,
+    )
 
 
 def test_a_service_stops_when_told(stage: Stage) -> None:

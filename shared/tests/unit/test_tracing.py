@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -109,3 +110,77 @@ def test_another_thread_has_no_part_in_it() -> None:
         thread.start()
         thread.join()
     assert seen == [None]
+
+
+# -- what is exported -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shown() -> Iterator[list[tracing.Span]]:
+    """The steps that ended while somebody wanted to know."""
+    spans: list[tracing.Span] = []
+    tracing.export_to(spans.append)
+    yield spans
+    tracing.export_to(None)
+
+
+def test_a_step_is_shown_with_its_parent_its_times_and_its_ids(shown: list[tracing.Span]) -> None:
+    with tracing.start(EXAMPLE, "identity.me", tracing.SERVER, correlation_id="c-1") as context:
+        tracing.describe(outcome="ok")
+    (span,) = shown
+    assert (span.name, span.kind, span.context, span.parent) == (
+        "identity.me",
+        "SERVER",
+        context,
+        tracing.parse(EXAMPLE),
+    )
+    assert span.attributes == {"correlation_id": "c-1", "outcome": "ok"}
+    assert 0 < span.started_ns <= span.ended_ns
+    assert span.failure == ""
+
+
+def test_a_part_of_a_step_is_its_child_and_what_is_called_meanwhile_is_the_parts(
+    shown: list[tracing.Span],
+) -> None:
+    with tracing.start(None, "outer") as outer, tracing.step("call identity.me", tracing.CLIENT):
+        sent = tracing.parse(tracing.headers()["traceparent"])
+    part, whole = shown
+    assert (part.name, part.parent, part.context) == ("call identity.me", outer, sent)
+    assert (whole.name, whole.parent, whole.context) == ("outer", None, outer)
+
+
+def test_while_nobody_exports_a_part_changes_nothing() -> None:
+    with tracing.start(None) as outer, tracing.step("call identity.me"):
+        assert tracing.current() is outer
+        tracing.describe(outcome="ok")
+        tracing.rename("another")
+        tracing.fail(KeyError())
+
+
+def test_outside_of_a_trace_a_part_begins_none(shown: list[tracing.Span]) -> None:
+    with tracing.step("call identity.me"):
+        assert tracing.current() is None
+    assert shown == []
+
+
+def test_a_trace_that_its_sender_does_not_sample_is_not_shown(shown: list[tracing.Span]) -> None:
+    with tracing.start(EXAMPLE[:-1] + "0"), tracing.step("a part"):
+        pass
+    tracing.note(EXAMPLE[:-1] + "0", "publish", tracing.PRODUCER, 1)
+    assert shown == []
+
+
+def test_an_error_shows_as_its_class_and_nothing_of_its_text(shown: list[tracing.Span]) -> None:
+    with pytest.raises(ValueError), tracing.start(None, "handle"):
+        raise ValueError("0912345678")
+    with tracing.start(None, "job"):
+        tracing.fail(KeyError("0912345678"))
+    assert [span.failure for span in shown] == ["ValueError", "KeyError"]
+    assert "0912345678" not in repr(shown)
+
+
+def test_what_is_over_can_be_noted_as_a_step_of_the_senders_trace(shown: list[tracing.Span]) -> None:
+    tracing.note(EXAMPLE, "publish identity.verified.v1", tracing.PRODUCER, 1, outcome="confirmed")
+    tracing.note(None, "publish identity.verified.v1", tracing.PRODUCER, 1)
+    (span,) = shown
+    assert (span.context.trace_id, span.parent, span.started_ns) == (EXAMPLE[3:35], tracing.parse(EXAMPLE), 1)

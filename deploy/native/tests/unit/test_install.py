@@ -24,9 +24,11 @@ def pretend(folder: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def install(folder: Path) -> subprocess.CompletedProcess:
+def install(folder: Path, *more: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PATH": str(folder), "POLICY_RC_D": str(folder / "policy-rc.d")}
-    return subprocess.run(["sh", INSTALL], env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["sh", INSTALL, *more], env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_who_may_not_install_is_told_the_exact_command(commands):
@@ -38,6 +40,15 @@ def test_who_may_not_install_is_told_the_exact_command(commands):
     assert done.returncode == 2
     assert "sudo apt-get update && sudo apt-get install -y --no-install-recommends python3" in done.stderr
     assert done.stderr.strip().endswith("redis-server")
+
+
+def test_what_is_named_is_installed_as_well(commands):
+    pretend(commands, "id", "echo 1000")
+    pretend(commands, "apt-get", "exit 0")
+
+    done = install(commands, "prometheus")
+
+    assert done.stderr.strip().endswith("redis-server prometheus")
 
 
 def test_without_apt_nothing_is_tried(commands):

@@ -40,9 +40,17 @@ def test_a_folder_keeps_its_ports(tmp_path, registry):
     assert ports.kept(run) == chosen
 
 
-def test_ports_of_an_older_version_are_not_kept(tmp_path):
+def test_a_port_that_is_new_since_an_older_version_takes_its_place_beside_the_others(tmp_path, registry):
     run = new_run(tmp_path, "one")
-    (run / "ports.json").write_text(json.dumps({"amqp": 20_000}))
+    chosen = ports.choose(run, registry)
+    (run / "ports.json").write_text(json.dumps({"amqp": chosen["amqp"], "redis": chosen["redis"]}))
+
+    assert ports.kept(run) == chosen
+
+
+def test_ports_in_another_order_are_not_kept(tmp_path):
+    run = new_run(tmp_path, "one")
+    (run / "ports.json").write_text(json.dumps({"amqp": 20_000, "redis": 20_001}))
 
     assert ports.kept(run) is None
 

@@ -8,6 +8,9 @@ import json
 
 import pytest
 
+from shared import tracing
+from shared.messaging.calls import CallTimeout
+
 ID = "0192f6a0-0000-7000-8000-000000000001"
 PATH = f"/v1/registrations/{ID}"
 HELD = {"Registration-Token": "the-resume-token"}
@@ -360,3 +363,30 @@ def test_every_answer_carries_the_security_headers_and_a_request_id(http, rpc):
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     assert response.headers["X-Request-Id"] == trace
+
+
+def test_the_trace_shows_the_route_and_the_ids_in_it_and_nothing_of_the_request(http, rpc):
+    rpc.answers["registration.save_declaration"] = VIEW
+    spans = []
+    tracing.export_to(spans.append)
+    try:
+        http.put(f"{PATH}/declaration", json=DECLARATION, headers=HELD)
+        http.get("/v1/nothing/0912345678")
+    finally:
+        tracing.export_to(None)
+    saved, nothing = spans
+    assert saved.name == "PUT /v1/registrations/<uuid:registration_id>/declaration"
+    assert saved.attributes == {"http_status": 200, "registration_id": ID}
+    assert (nothing.name, nothing.attributes) == ("- -", {"http_status": 404})
+    assert "0912345678" not in repr(spans)
+
+
+def test_a_request_that_is_not_answered_shows_as_failed(http, rpc):
+    rpc.answers["registration.get"] = CallTimeout("late")
+    spans = []
+    tracing.export_to(spans.append)
+    try:
+        http.get(PATH, headers=HELD)
+    finally:
+        tracing.export_to(None)
+    assert spans[0].failure == "status 503"

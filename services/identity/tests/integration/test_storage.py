@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -352,3 +352,20 @@ def test_old_wrong_tries_are_forgotten(storage: AnyStorage) -> None:
         at = NOW + timedelta(minutes=minutes)
         storage.add_wrong_try("log_in", b"one", at=at, forget_before=at)
     assert storage.reached_by("log_in", b"one", 2, since=NOW - timedelta(hours=1)) is None
+
+
+def test_the_waiting_cases_are_counted_and_the_oldest_tells_its_age(identity_dsn: str) -> None:
+    with transaction_on(identity_dsn, keep=False) as tx:
+        storage = Storage(tx)
+        already, _ = storage.waiting_cases()
+        now = datetime.now(UTC)
+        oldest = samples.case(opened_at=now - timedelta(days=4000), traceparent="a trace")
+        ended = samples.case(opened_at=now - timedelta(days=5000))
+        for case in (oldest, ended):
+            storage.add_case(case)
+        storage.end_case(ended.id, Ending(CaseStatus.CLOSED, now, reason="cancelled"))
+
+        waiting, seconds = storage.waiting_cases()
+        assert waiting == already + 1
+        assert seconds == pytest.approx(4000 * 86_400, abs=60)
+        assert storage.case(oldest.id) == oldest

@@ -12,6 +12,7 @@ from services.identity.circuit import Circuit
 from services.identity.domain import Outcome, Question, RegisterAnswer
 from services.identity.population_register import CallerCodes, PopulationRegister
 from services.identity.tests.register_server import Answer, RegisterServer, reply, with_result
+from shared import metrics
 
 TOKEN = "the-token-of-the-register"
 QUESTION = Question(uuid4(), "Nguyễn Thị Thử", "1990-05", "cccd", "001190000001")
@@ -147,3 +148,16 @@ def test_nothing_of_the_person_or_the_token_is_logged(
     said = caplog.text + printed.out + printed.err
     assert str(QUESTION.request_id) in said
     assert not any(secret in said for secret in ("Thử", "001190000001", "1990-05", TOKEN))
+
+
+def counted(outcome: str) -> float:
+    return metrics.REGISTRY.get_sample_value("vssid_register_answers_total", {"outcome": outcome}) or 0.0
+
+
+def test_answers_are_counted_and_so_is_their_absence(server: RegisterServer) -> None:
+    before = counted("matched"), counted("unavailable")
+    asked = register(server, timeout_seconds=0.2)
+    asked.ask(QUESTION)
+    server.stop()
+    asked.ask(QUESTION)
+    assert (counted("matched"), counted("unavailable")) == (before[0] + 1, before[1] + 1)

@@ -83,6 +83,24 @@ def test_a_check_made_for_another_registration_is_not_believed(storage: FakeStor
     assert outcomes_told(storage) == ["unavailable"]
 
 
+def test_however_a_case_ends_it_is_told_in_the_trace_of_its_submission(storage: FakeStorage) -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+    def case_in_trace() -> Case:
+        data = samples.checked(storage, samples.submitted(), Outcome.MATCHED)
+        use_cases.open_case(storage, data, case_id=uuid4(), at=NOW, traceparent=trace)
+        case = storage.case_of(data["registration_id"])
+        assert case is not None
+        return case
+
+    confirmed(storage, case_in_trace())
+    use_cases.reject_case(storage, OFFICER, case_in_trace().id, reason="Giấy tờ không khớp", now=NOW)
+    use_cases.close_case(storage, case_in_trace().registration_id, "cancelled", NOW)
+
+    endings = ("identity.verified.v1", "identity.rejected.v1", "identity.closed.v1")
+    assert [event.traceparent for name in endings for event in storage.tx.events(name)] == [trace] * 3
+
+
 # --- the register asked again --------------------------------------------------------------------
 
 

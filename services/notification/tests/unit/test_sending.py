@@ -13,6 +13,7 @@ from services.notification.domain import Declined, Message, Outcome, Sent, State
 from services.notification.tests.unit import examples
 from services.notification.tests.unit.fakes import FakeChannel, FakeDatabase, FakeMessages, FakeSealer
 from services.notification.texts import Texts
+from shared import metrics, tracing
 
 PLACES = {
     "hotline": "1900 9068",
@@ -241,3 +242,35 @@ def test_an_email_carries_its_id_and_purpose(monkeypatch: pytest.MonkeyPatch) ->
     assert letter.message_id == f"{message_id}@vssid.example"
     assert letter.purpose == "email_otp"
     assert "123456" in letter.text
+
+
+def counted(name: str, **labels: str) -> float:
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_what_the_provider_made_of_a_message_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = {"provider": "smsc", "outcome": "sent", "reason": ""}
+    refused = {"provider": "smsc", "outcome": "declined", "reason": "smsc_status_88"}
+    before = counted("vssid_messages_total", **taken), counted("vssid_messages_total", **refused)
+    stage = Stage(monkeypatch, Declined("smsc_status_88"), Sent(("p1",)))
+    message_id = stage.write_sms()
+    with pytest.raises(jobs.NotTaken):
+        stage.run(message_id)
+    stage.run(message_id)
+    after = counted("vssid_messages_total", **taken), counted("vssid_messages_total", **refused)
+    assert after == (before[0] + 1, before[1] + 1)
+
+
+def test_the_trace_shows_a_message_by_its_id_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans: list[tracing.Span] = []
+    stage = Stage(monkeypatch, Sent(("p1",)))
+    message_id = stage.write_sms()
+    tracing.export_to(spans.append)
+    try:
+        with tracing.start(None, "job send_sms"):
+            stage.run(message_id)
+    finally:
+        tracing.export_to(None)
+    assert [span.name for span in spans] == ["send to smsc", "job send_sms"]
+    assert spans[0].attributes == {"message_id": str(message_id), "outcome": "sent"}
+    assert examples.PHONE not in repr(spans)

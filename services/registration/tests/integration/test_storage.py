@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -12,9 +14,10 @@ from psycopg.rows import dict_row
 
 from deploy.native.instance import Instance
 from services.registration import places
+from services.registration.domain import Status, Submission
 from services.registration.refusals import PhoneTaken
 from services.registration.storage import Storage
-from services.registration.tests.examples import draft
+from services.registration.tests.examples import complete, draft
 from services.registration.tests.storage_suite import StorageSuite
 from shared.database import Database, Transaction
 from tests.fixtures import migrate
@@ -66,6 +69,25 @@ def test_loading_places_again_changes_nothing(connection: psycopg.Connection) ->
         places.load_units(cursor)
         places.load_agencies(cursor)
     assert tx.all("SELECT * FROM agencies ORDER BY code") == before
+
+
+def test_what_has_not_ended_is_counted_by_status_and_the_oldest_unheard_tells_its_age(
+    connection: psycopg.Connection,
+) -> None:
+    storage = Storage(Transaction(connection))
+    before, long_ago = storage.open_by_status(), datetime.now(UTC) - timedelta(days=4000)
+    submission = Submission("TK-2015-000000001", long_ago, long_ago + timedelta(days=30), "2026-01")
+    unheard = complete().submitted(submission)
+    storage.add(unheard)
+    storage.save(unheard)
+    storage.add(draft())
+
+    after = storage.open_by_status()
+    assert set(after) == {"draft", "submitted", "awaiting_visit", "supplement_requested", "verified"}
+    assert (after["draft"], after["submitted"]) == (before["draft"] + 1, before["submitted"] + 1)
+    assert storage.longest_unheard_seconds() == pytest.approx(4000 * 86_400, abs=60)
+    storage.save(replace(unheard, status=Status.COMPLETED))
+    assert storage.open_by_status()["submitted"] == before["submitted"]
 
 
 @pytest.mark.proves("G6")

@@ -1,0 +1,25 @@
+"""What operators see of the cases at the desks."""
+
+from __future__ import annotations
+
+from prometheus_client import Gauge
+
+from services.identity.storage import Storage
+from shared import metrics
+from shared.database import Transaction
+
+cases_waiting = Gauge(
+    "vssid_cases_waiting", "Cases that wait for an officer, counted up to 10,000", registry=metrics.REGISTRY
+)
+case_oldest_waiting_seconds = Gauge(
+    "vssid_case_oldest_waiting_seconds",
+    "How long the oldest case has waited for an officer",
+    registry=metrics.REGISTRY,
+)
+
+
+def read(tx: Transaction) -> None:
+    """Set the gauges."""
+    waiting, oldest_seconds = Storage(tx).waiting_cases()
+    cases_waiting.set(waiting)
+    case_oldest_waiting_seconds.set(oldest_seconds)
