@@ -20,7 +20,7 @@ FAULTS_IN_SHORT := $(KIT_FAULTS_IN_SHORT) tests/faults/test_product_same_request
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down restart status logs endpoints demo test test-unit test-integration test-contracts \
-        test-e2e test-compat test-faults faults faults-long lint format promises prove lock docs clean
+        test-e2e test-compat test-observability prometheus test-faults faults faults-long lint format promises prove lock docs clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ logs: setup ## Follow the logs (SERVICE=identity for one process)
 
 endpoints: setup ## Print where each thing listens, as JSON
 	@$(NATIVE) endpoints --run $(RUN)
+
+prometheus: setup ## Watch the installation with Debian's Prometheus, until Ctrl-C
+	@sh deploy/native/install.sh prometheus
+	@$(PY) -m deploy.observability --run $(RUN)
 
 demo: ## Run CITIZENS=20 synthetic citizens through the whole path (ENGINE=compose or native)
 	@RUN=$(RUN) CITIZENS=$(CITIZENS) sh deploy/demo/run.sh $(ENGINE)
@@ -101,6 +105,10 @@ test-compat: setup ## The kit on Debian 13's RabbitMQ 4.0 and PostgreSQL 17, ins
 	@sh deploy/native/debian_root.sh trixie .run/trixie
 	VSSID_SERVERS_ROOT=.run/trixie VSSID_TEST_RUN=.run/test-trixie KILLS=5 \
 	    $(PY) -m pytest shared/tests/integration deploy/native/tests/integration/test_versions.py $(KIT_FAULTS_IN_SHORT)
+
+test-observability: setup ## Every alert fires and clears in Debian's Prometheus; one registration is one trace
+	@sh deploy/native/install.sh prometheus
+	$(PY) -m pytest tests/observability
 
 .PHONY: test-compose test-compose-smoke
 

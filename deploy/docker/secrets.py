@@ -43,6 +43,7 @@ def secrets(keys: Keys) -> Iterator[tuple[str, str]]:
     yield "topology_amqp_management_url", f"http://admin:{keys['amqp_admin']}@rabbitmq:15672"
     yield "population_register_token", keys["register_token"]
     yield "smpp_password", keys["smpp"]
+    yield "grafana_admin", keys["grafana_admin"]
     yield "token_signing_key", keys["token_signing"]
     yield "token_public_keys", keys.token_public_keys()
     for name in PROCESSES:

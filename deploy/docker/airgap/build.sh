@@ -47,6 +47,7 @@ stand_in python vssid-offline/python:3.13-trixie
 stand_in postgres vssid-offline/postgres:17-trixie
 stand_in rabbitmq vssid-offline/rabbitmq:4.0-trixie
 stand_in redis vssid-offline/redis:8-trixie
+stand_in prometheus vssid-offline/prometheus:2.53-trixie
 sh deploy/docker/build.sh "$service" vssid-offline/python:3.13-trixie
 
 mkdir -p "$(dirname "$variables")"
@@ -55,6 +56,7 @@ PYTHON_IMAGE=vssid-offline/python:3.13-trixie
 POSTGRES_IMAGE=vssid-offline/postgres:17-trixie
 RABBITMQ_IMAGE=vssid-offline/rabbitmq:4.0-trixie
 REDIS_IMAGE=vssid-offline/redis:8-trixie
+PROMETHEUS_IMAGE=vssid-offline/prometheus:2.53-trixie
 VSSID_IMAGE=$service
 END
 docker image ls --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep -E '^vssid(-offline/|:offline)' >&2

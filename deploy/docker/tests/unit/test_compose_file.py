@@ -8,6 +8,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 CONTAINERS = COMPOSE["services"]
 JOBS = ("topology", "permissions", *(f"migrate-{name}" for name in WITH_DATABASE))
 PLAYED_BY_HAND = ("demo",)
+WATCHING = ("prometheus", "grafana", "traces")
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -25,10 +26,10 @@ def test_every_container_has_limits(name):
     assert {"mem_limit", "cpus", "pids_limit"} <= set(CONTAINERS[name])
 
 
-def test_the_gateway_alone_is_published_and_on_loopback():
+def test_of_the_product_the_gateway_alone_is_published_and_all_on_loopback():
     published = {name: container["ports"] for name, container in CONTAINERS.items() if "ports" in container}
 
-    assert set(published) - set(STAND_INS) == {"gateway"}
+    assert set(published) - {*STAND_INS, *WATCHING} == {"gateway"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
@@ -64,3 +65,14 @@ def test_a_service_starts_when_its_tables_and_queues_are_there(name):
         == awaited[f"migrate-{name}"]
         == {"condition": "service_completed_successfully"}
     )
+
+
+@pytest.mark.parametrize("name", WATCHING)
+def test_what_operators_look_at_runs_only_when_it_is_asked_for(name):
+    assert "observability" in CONTAINERS[name]["profiles"]
+
+
+def test_prometheus_runs_alone_where_no_image_registry_answers():
+    assert [name for name in CONTAINERS if "prometheus" in CONTAINERS[name].get("profiles", [])] == [
+        "prometheus"
+    ]

@@ -1,0 +1,1 @@
+"""What operators watch the product with: Prometheus, its alerts, dashboards."""
