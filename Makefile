@@ -118,6 +118,11 @@ test-compose: setup engine ## Containers scaled, killed, restarted and stopped u
 test-compose-smoke: setup engine ## The same in short: one path, one service scaled
 	$(PY) -m pytest tests/compose -m smoke
 
+.PHONY: test-operations
+
+test-operations: setup ## Back-up, restore of each database, reconciling, keys: an operator's work (about 10 minutes)
+	$(PY) -m pytest tests/operations
+
 test-faults: setup ## All faults in full: kit and product killed, cut, starved (about 15 minutes)
 	$(PY) -m pytest tests/faults
 

@@ -1,6 +1,7 @@
 """Makes the secrets that docker-compose.yml hands out: ``python -m deploy.docker.secrets .run/compose``.
 
-Made once and kept; a second call changes nothing. Run it as a module: as a script it would hide Python's
+Made once and kept; a second call changes nothing. ``publish``, ``sign`` and ``forget`` behind the folder are
+the steps of a rotation of the key that signs tokens. Run it as a module: as a script it would hide Python's
 own ``secrets``.
 """
 
@@ -86,5 +87,18 @@ def password_hash(password: str) -> str:
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
+STEPS = {"publish": Keys.publish_next, "sign": Keys.sign_with_next, "forget": Keys.forget_former}
+
+
+def rotate(folder: Path, step: str) -> None:
+    """One step of a rotation, written into the secrets; containers see it when they are made anew."""
+    kept = folder / "keys"
+    STEPS[step](Keys.kept_in(kept), kept)
+    write(folder)
+
+
 if __name__ == "__main__":
-    write(Path(sys.argv[1]).resolve())
+    if len(sys.argv) > 2:
+        rotate(Path(sys.argv[1]).resolve(), sys.argv[2])
+    else:
+        write(Path(sys.argv[1]).resolve())

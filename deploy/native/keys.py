@@ -70,9 +70,33 @@ class Keys:
         return base64.b64encode(bytes(private.public_key)).decode()
 
     def token_public_keys(self) -> str:
-        """The JWKS with which anybody may verify a token."""
-        public = OKPKey.import_key(json.loads(self["token_signing"])).as_dict(private=False)
-        return json.dumps({"keys": [public]})
+        """The JWKS with which anybody may verify a token: the key that signs, the next one, former ones."""
+        held = (self["token_signing"], self._values.get("token_next"))
+        former = json.loads(self._values.get("token_former", "[]"))
+        return json.dumps({"keys": [*(_public(key) for key in held if key), *former]})
+
+    def publish_next(self, folder: Path) -> None:
+        """Rotation, first step: the next signing key exists and is published; the old one still signs."""
+        self._keep(folder, {"token_next": self._values.get("token_next") or _signing_key()})
+
+    def sign_with_next(self, folder: Path) -> None:
+        """Second step, once everybody knows the next key: it signs. Tokens of the old one stay valid."""
+        former = [_public(self["token_signing"]), *json.loads(self._values.get("token_former", "[]"))]
+        following = self._values["token_next"]
+        changes = {"token_signing": following, "token_next": "", "token_former": json.dumps(former)}
+        self._keep(folder, changes)
+
+    def forget_former(self, folder: Path) -> None:
+        """Last step, once no token of theirs lives: former keys are published no more."""
+        self._keep(folder, {"token_former": "[]"})
+
+    def _keep(self, folder: Path, changes: dict[str, str]) -> None:
+        self._values = {name: value for name, value in (self._values | changes).items() if value}
+        write_private(folder / "keys.json", json.dumps(self._values, indent=1) + "\n")
+
+
+def _public(signing_key: str) -> dict[str, object]:
+    return dict(OKPKey.import_key(json.loads(signing_key)).as_dict(private=False))
 
 
 def write_private(file: Path, text: str, mode: int = 0o600) -> None:

@@ -1,4 +1,4 @@
-"""Import a file of records: ``python -m services.history.import_file participation FILE.jsonl``.
+"""Import a file of records: ``vssid records import participation FILE.jsonl``.
 
 Needs ``DATABASE_URL``. The event ``history.imported`` leaves with the next sweep of the running service.
 """

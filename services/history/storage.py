@@ -38,6 +38,7 @@ INSERT INTO ended_sessions (account_id, issued_before) VALUES (%(account_id)s, %
 ON CONFLICT (account_id) DO UPDATE
 SET issued_before = greatest(ended_sessions.issued_before, EXCLUDED.issued_before)
 """
+SESSIONS_ENDED = "SELECT account_id, issued_before FROM ended_sessions WHERE account_id = ANY(%(ids)s)"
 ADD_IMPORT = """
 INSERT INTO import (id, kind, key, sha256, source, as_of, imported_at)
 VALUES (%(id)s, %(kind)s, %(key)s, %(sha256)s, %(source)s, %(as_of)s, %(at)s)
@@ -114,6 +115,11 @@ class HistoryStorage:
     def end_sessions(self, account_id: UUID, issued_before: datetime) -> None:
         """Remember the latest ending."""
         self.tx.run(END_SESSIONS, {"account_id": account_id, "issued_before": issued_before})
+
+    def sessions_ended(self, account_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+        """Until when the tokens of these accounts are no longer accepted, where any were ended."""
+        rows = self.tx.all(SESSIONS_ENDED, {"ids": list(account_ids)})
+        return {row["account_id"]: row["issued_before"] for row in rows}
 
     def add_import(self, offered: Import, kind: str, at: datetime) -> bool:
         """False when the key was used before; waits for one that is under way."""

@@ -1,4 +1,4 @@
-"""Add a member of staff: ``python -m services.identity.add_staff --user lan --agency 00101 --name "Lan"``.
+"""Add a member of staff: ``vssid staff add --user lan --agency 00101 --name "Lan"``.
 
 Reads ``DATABASE_URL``. Without ``--password-file`` a password is generated and printed, once.
 """

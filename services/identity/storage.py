@@ -191,6 +191,13 @@ class Storage:
         row = {"id": case_id, **asdict(ending), "status": ending.status.value}
         return self.tx.run(self.END_CASE, row) == 1
 
+    ENDING = "SELECT status, ended_at, ended_by, reason FROM cases WHERE id = %(id)s AND ended_at IS NOT NULL"
+
+    def ending(self, case_id: UUID) -> Ending | None:
+        """How the case ended, once it has."""
+        row = self.tx.one(self.ENDING, {"id": case_id})
+        return row and Ending(CaseStatus(row["status"]), row["ended_at"], row["ended_by"], row["reason"])
+
     ADD_CLOSE_REQUEST = """
         INSERT INTO close_requests (registration_id, reason, requested_at)
         VALUES (%(registration_id)s, %(reason)s, %(at)s)
@@ -402,6 +409,18 @@ class Storage:
                 raise
             raise StaffUserTaken from None
 
+    DISABLE_STAFF = "UPDATE staff SET active = false WHERE user_name = %(user)s RETURNING id"
+    END_STAFF_SESSIONS = "DELETE FROM staff_sessions WHERE staff_id = %(id)s"
+
+    def disable_staff(self, user: str) -> UUID | None:
+        """No log-in any more, and no session; None when nobody has this name."""
+        row = self.tx.one(self.DISABLE_STAFF, {"user": user})
+        if row is None:
+            return None
+        self.tx.run(self.END_STAFF_SESSIONS, {"id": row["id"]})
+        staff_id: UUID = row["id"]
+        return staff_id
+
     STAFF_NAMED = """
         SELECT id, user_name, display_name, agency_code, password_hash FROM staff
         WHERE user_name = %(user)s AND active
@@ -455,6 +474,73 @@ class Storage:
     def add_audit(self, entry: AuditEntry) -> None:
         """One more line of the audit trail; the database refuses to change it afterwards."""
         self.tx.run(self.ADD_AUDIT, {**asdict(entry), "details": Jsonb(dict(entry.details))})
+
+    # --- pages for reconciling -------------------------------------------------------------------
+
+    STANDING = """
+        SELECT c.registration_id, c.status,
+               EXISTS (SELECT FROM close_requests r WHERE r.registration_id = c.registration_id) AS is_asked,
+               c.status = 'verified'
+               AND NOT EXISTS (SELECT FROM credentials k WHERE k.account_id = a.id
+                               AND (k.cause = c.registration_id::text OR k.made_at >= c.ended_at))
+               AND NOT EXISTS (SELECT FROM jobs j
+                               WHERE j.kind = 'issue_credential' AND j.key = c.registration_id::text)
+               AS lacks_credential
+        FROM cases c
+        LEFT JOIN person_numbers n ON n.number = c.applicant->>'code'
+        LEFT JOIN accounts a ON a.person_id = n.person_id
+    """
+    STANDING_OF = STANDING + " WHERE c.registration_id = ANY(%(ids)s)"
+    STANDING_AFTER = (
+        STANDING
+        + """
+        WHERE c.registration_id > %(after)s AND c.opened_at <= %(until)s
+        ORDER BY c.registration_id LIMIT %(limit)s
+    """
+    )
+
+    def standing_of(self, registration_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+        """How the cases of these registrations stand: ``registration_id, status``, whether the end was asked
+        for (``is_asked``), whether a verified one has no credential and none on its way."""
+        return self.tx.all(self.STANDING_OF, {"ids": list(registration_ids)})
+
+    def standing_after(self, after: UUID, *, until: datetime, limit: int) -> list[dict[str, Any]]:
+        """The same for cases opened until then, in order of registration after ``after``."""
+        return self.tx.all(self.STANDING_AFTER, {"after": after, "until": until, "limit": limit})
+
+    FIRST_PASSWORDS_AFTER = """
+        SELECT id, cause, state, delivery FROM credentials
+        WHERE id > %(after)s AND valid_until IS NOT NULL AND made_at <= %(until)s ORDER BY id LIMIT %(limit)s
+    """
+
+    def first_passwords_after(self, after: UUID, *, until: datetime, limit: int) -> list[dict[str, Any]]:
+        """First passwords in order of id: ``id, cause, state, delivery``."""
+        return self.tx.all(self.FIRST_PASSWORDS_AFTER, {"after": after, "until": until, "limit": limit})
+
+    SESSIONS_ENDED = """
+        SELECT account_id, max(ended_at) AS ended_at FROM sessions
+        WHERE ended_at BETWEEN %(since)s AND %(until)s AND account_id > %(after)s
+        GROUP BY account_id ORDER BY account_id LIMIT %(limit)s
+    """
+
+    def sessions_ended(
+        self, after: UUID, *, since: datetime, until: datetime, limit: int
+    ) -> list[dict[str, Any]]:
+        """Accounts whose sessions were ended in that time, in order of id: ``account_id, ended_at``."""
+        return self.tx.all(
+            self.SESSIONS_ENDED, {"after": after, "since": since, "until": until, "limit": limit}
+        )
+
+    LOCKED_OUT_SINCE = """
+        SELECT DISTINCT a.id FROM unnest(%(ids)s::uuid[], %(times)s::timestamptz[]) AS told (account_id, at)
+        JOIN accounts a ON a.id = told.account_id
+        WHERE NOT EXISTS (SELECT FROM credentials c WHERE c.account_id = a.id AND c.made_at >= told.at)
+    """
+
+    def locked_out_since(self, told: Sequence[tuple[UUID, datetime]]) -> set[UUID]:
+        """Of accounts that had a new password at a time: those that have none made then or later."""
+        ids, times = [account_id for account_id, _ in told], [at for _, at in told]
+        return {row["id"] for row in self.tx.all(self.LOCKED_OUT_SINCE, {"ids": ids, "times": times})}
 
     # --- wrong tries, while Redis is away --------------------------------------------------------
 

@@ -67,6 +67,7 @@ class Storage(Protocol):
     ) -> list[Case]: ...
     def note_register_answer(self, case_id: UUID, answer: RegisterAnswer) -> None: ...
     def end_case(self, case_id: UUID, ending: Ending) -> bool: ...
+    def ending(self, case_id: UUID) -> Ending | None: ...
     def add_close_request(self, registration_id: UUID, reason: str, at: datetime) -> None: ...
     def close_request(self, registration_id: UUID) -> str | None: ...
 
@@ -93,6 +94,7 @@ class Storage(Protocol):
 
     def add_staff(self, staff: StaffAccount, at: datetime) -> None: ...
     def staff_named(self, user: str) -> StaffAccount | None: ...
+    def disable_staff(self, user: str) -> UUID | None: ...
     def start_staff_session(
         self, token_hash: bytes, staff_id: UUID, started_at: datetime, expires_at: datetime
     ) -> None: ...
@@ -448,6 +450,9 @@ def open_account(storage: Storage, verified: Mapping[str, Any], *, account_id: U
     case = storage.case_of(verified["registration_id"])
     if case is None:
         raise LookupError("identity.verified without its case")
+    known = storage.account_of(verified["person_id"])
+    if known is not None and storage.credential_for(known.id, str(case.registration_id)) is not None:
+        return  # told again: the contact may have changed since
     person = case.applicant
     account = storage.save_account(
         Account(
@@ -545,6 +550,89 @@ def _replace(storage: Storage, credential_id: UUID, at_most: int, now: datetime)
         _issue_soon(storage, account_id, again, now)
 
 
+# --- after a restore: what is told or made again (``vssid reconcile``) --------------------------------
+
+
+def submission_of(case: Case) -> dict[str, Any]:
+    """The data of the registration.submitted that opened this case, as far as the case knows it: neither the
+    request id of the first check nor the version of the consent."""
+    person = case.applicant
+    return {
+        "registration_id": case.registration_id,
+        "declaration_number": case.declaration_number,
+        "person": {
+            "code": person.code,
+            "personal_number": person.personal_number,
+            "full_name": person.full_name,
+            "birth": {"precision": person.birth_precision, "value": person.birth_value},
+            "sex": person.sex,
+        },
+        "document": {"kind": person.document_kind, "number": person.document_number},
+        "phone": person.phone,
+        "email": person.email,
+        "address": dict(person.address),
+        "agency_code": case.agency_code,
+        "photos": [{"kind": p.kind, "ref": p.ref, "sha256": p.sha256} for p in case.photos],
+        "register_check": {"request_id": UUID(int=0), "outcome": case.register.outcome.told},
+        "warnings": list(case.warnings),
+        "consent": {"version": "unknown", "at": case.opened_at},
+        "deadline": case.deadline,
+        "guardian": None,
+        "language": case.language,
+    }
+
+
+def tell_case_again(storage: Storage, registration_id: UUID) -> None:
+    """How the case stands, to those who lost it: checked, verified, rejected or closed, as of then.
+
+    Raises ``LookupError`` when a verified case has lost its person.
+    """
+    case = storage.case_of(registration_id)
+    if case is None:
+        return
+    ending = storage.ending(case.id)
+    if ending is None:
+        _tell_checked(storage, case, case.register.outcome, case.opened_at)
+    elif ending.status is CaseStatus.VERIFIED:
+        people = storage.people_with(case.applicant.numbers)
+        if len(people) != 1:
+            raise LookupError("a verified case without its person")
+        _tell_verified(storage, case, people[0], "desk" if ending.staff_id else "reused", ending.at)
+    else:
+        rejected = ending.status is CaseStatus.REJECTED
+        event_type = identity_events.REJECTED if rejected else identity_events.CLOSED
+        data = {"registration_id": registration_id, "reason": ending.reason, **_contact(case)}
+        outbox.add(
+            storage.tx,
+            event_type.event(subject=case.id, correlation_id=registration_id, at=ending.at, data=data),
+        )
+
+
+def replace_unheard(storage: Storage, credential_id: UUID, *, replacements: int, now: datetime) -> bool:
+    """Nobody knows of an SMS with this first password, and its secret is not kept: another one is made, as
+    for an SMS that did not arrive. False when it was replaced too often, or is no longer in force."""
+    found = storage.cause_of(credential_id)
+    if found is None or domain.cause_of_replacement(found[1], replacements) is None:
+        return False
+    live = {credential.id for credential in storage.live_credentials(found[0])}
+    _replace(storage, credential_id, replacements, now)
+    return credential_id in live
+
+
+def issue_anew(storage: Storage, account_id: UUID, *, replacements: int, now: datetime) -> bool:
+    """The citizen's own password was lost, and the first one opens the account again: another first password
+    takes its place and goes out. False when there is none to replace."""
+    issued = [c.id for c in storage.live_credentials(account_id) if c.state is CredentialState.ISSUED]
+    return bool(issued) and replace_unheard(storage, issued[0], replacements=replacements, now=now)
+
+
+def tell_sessions_ended_again(
+    storage: Storage, account_id: UUID, issued_before: datetime, *, now: datetime
+) -> None:
+    """Older tokens of the account are not to be accepted."""
+    _tell_sessions_ended(storage, account_id, issued_before, now)
+
+
 # --- log-in and change of password ---------------------------------------------------------------
 
 
@@ -621,14 +709,25 @@ def change_password(
         storage.tx,
         account_events.NOTICE_DUE.event(subject=account.id, correlation_id=account.id, at=now, data=data),
     )
-    ended = {"account_id": account.id, "issued_before": now}
+    _tell_sessions_ended(storage, account.id, now, now)
+    return log_in(storage, account, new, session_id=session_id, now=now)
+
+
+def _tell_sessions_ended(storage: Storage, account_id: UUID, issued_before: datetime, now: datetime) -> None:
+    data = {"account_id": account_id, "issued_before": issued_before}
     outbox.add(
         storage.tx,
-        account_events.SESSIONS_ENDED.event(
-            subject=account.id, correlation_id=account.id, at=now, data=ended
-        ),
+        account_events.SESSIONS_ENDED.event(subject=account_id, correlation_id=account_id, at=now, data=data),
     )
-    return log_in(storage, account, new, session_id=session_id, now=now)
+
+
+def disable_staff(storage: Storage, user: str, *, by: str, now: datetime) -> bool:
+    """A member of staff may do nothing from here on, in no session. False when nobody has this name."""
+    staff_id = storage.disable_staff(user)
+    if staff_id is None:
+        return False
+    storage.add_audit(AuditEntry(now, staff_id, "disabled", details={"by": by}))
+    return True
 
 
 def start_staff_session(

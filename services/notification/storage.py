@@ -61,6 +61,20 @@ WHERE message_id IS NULL AND phone = %(phone)s AND received_at >= %(since)s ORDE
 OF_REGISTRATION = f"""
 SELECT {COLUMNS}, changed_at FROM message WHERE registration_id = %(registration_id)s ORDER BY written_at, id
 """
+WAS_TOLD = """
+SELECT EXISTS (SELECT FROM message WHERE registration_id = %(registration_id)s
+               AND purpose = ANY(%(purposes)s) AND cause_event_id <> %(cause)s) AS told
+"""
+PASSWORDS_OF = """
+SELECT id, registration_id, credential_id, state, reason FROM message
+WHERE registration_id = ANY(%(ids)s) AND purpose = 'credentials' AND channel = 'sms'
+"""
+CHANGES_AFTER = """
+SELECT id, account_id, written_at FROM message
+WHERE id > %(after)s AND purpose = 'password_changed' AND account_id IS NOT NULL AND written_at <= %(until)s
+ORDER BY id LIMIT %(limit)s
+"""
+IN_FLIGHT = "SELECT id FROM message WHERE state IN ('waiting', 'sending') LIMIT %(limit)s"
 
 
 class MessageStorage:
@@ -148,6 +162,28 @@ class MessageStorage:
         """The messages of a registration with the time of their last change, oldest first."""
         rows = self.tx.all(OF_REGISTRATION, {"registration_id": registration_id})
         return [(_message(row), row["changed_at"]) for row in rows]
+
+    def was_told(self, registration_id: UUID, purposes: Sequence[Purpose], cause: UUID) -> bool:
+        """Whether another cause than this one has had it told one of these things."""
+        params = {
+            "registration_id": registration_id,
+            "purposes": [p.value for p in purposes],
+            "cause": cause,
+        }
+        row = self.tx.one(WAS_TOLD, params)
+        return bool(row and row["told"])
+
+    def passwords_of(self, registration_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+        """SMS with first passwords: ``id, registration_id, credential_id, state, reason``."""
+        return self.tx.all(PASSWORDS_OF, {"ids": list(registration_ids)})
+
+    def password_changes_after(self, after: UUID, *, until: datetime, limit: int) -> list[dict[str, Any]]:
+        """Who was told of an own new password, in order of message: ``id, account_id, written_at``."""
+        return self.tx.all(CHANGES_AFTER, {"after": after, "until": until, "limit": limit})
+
+    def in_flight(self, limit: int) -> list[UUID]:
+        """Messages that wait, or are being sent."""
+        return [row["id"] for row in self.tx.all(IN_FLIGHT, {"limit": limit})]
 
 
 def _message(row: Mapping[str, Any]) -> Message:

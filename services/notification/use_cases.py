@@ -34,6 +34,8 @@ NO_ANSWER = "no_answer"
 
 ENDINGS = {State.DELIVERED: DELIVERED, State.FAILED: FAILED}
 
+ENDINGS_TOLD = (Purpose.REJECTED, Purpose.CLOSED)
+
 
 class Storage(Protocol):
     """Messages, attempts and receipts, inside the caller's transaction."""
@@ -54,6 +56,8 @@ class Storage(Protocol):
     def open_messages(self, phone: str) -> list[Message]: ...
     def stray_receipts(self, phone: str, since: datetime) -> list[Receipt]: ...
     def of_registration(self, registration_id: UUID) -> list[tuple[Message, datetime]]: ...
+    def was_told(self, registration_id: UUID, purposes: Sequence[Purpose], cause: UUID) -> bool: ...
+    def in_flight(self, limit: int) -> list[UUID]: ...
 
 
 # ---- writing: what a listener does ---------------------------------------------------------------------
@@ -92,11 +96,15 @@ def deliver_credentials(storage: Storage, event: Event) -> None:
 
 def tell_rejected(storage: Storage, event: Event) -> None:
     """A registration that the agency refused, with the officer's reason."""
+    if _ending_was_told(storage, event):
+        return
     _write(storage, event, _both(event, Purpose.REJECTED), facts={"reason": event.data["reason"]})
 
 
 def tell_closed(storage: Storage, event: Event) -> None:
     """A registration that ended without an account."""
+    if _ending_was_told(storage, event):
+        return
     _write(storage, event, _both(event, Purpose.CLOSED), facts={"reason": event.data["reason"]})
 
 
@@ -123,6 +131,11 @@ def tell_account(storage: Storage, event: Event) -> None:
     purpose = Purpose(event.data["kind"])
     channels = [(Channel(c["kind"]), c["to"], purpose) for c in event.data["channels"]]
     _write(storage, event, channels, facts={"at": event.time.isoformat()})
+
+
+def _ending_was_told(storage: Storage, event: Event) -> bool:
+    """A registration ends once. After a restore its ending may be told again, by another event."""
+    return storage.was_told(event.data["registration_id"], ENDINGS_TOLD, event.id)
 
 
 def _both(event: Event, purpose: Purpose) -> list[tuple[Channel, str, Purpose]]:
@@ -336,6 +349,30 @@ def _publish(
     }
     event = event_type.event(subject=message.id, correlation_id=message.subject_id, at=now, data=data)
     outbox.add(storage.tx, event)
+
+
+# ---- after a restore (``vssid restore``, ``vssid reconcile``) -------------------------------------------
+
+
+def give_up_in_flight(storage: Storage, *, receipt_wait_seconds: float, limit: int, now: datetime) -> int:
+    """Messages that waited when the backup was made may have gone out since: nobody knows. They are never
+    sent again blindly; a first password among them is replaced. Returns how many, ``limit`` at the most."""
+    messages = storage.in_flight(limit)
+    for message_id in messages:
+        record(storage, message_id, Unknown("restored"), receipt_wait_seconds=receipt_wait_seconds, now=now)
+    return len(messages)
+
+
+def tell_outcome_again(storage: Storage, message_id: UUID, now: datetime) -> None:
+    """What became of a message, to those who lost it."""
+    message = storage.message(message_id)
+    if message is None:
+        return
+    told = {State.SENT: SENT, **ENDINGS}.get(message.state)
+    if told is None and (message.state, message.reason) == (State.UNKNOWN, NO_ANSWER):
+        told = FAILED
+    if told is not None:
+        _publish(storage, told, message, message.reason, now)
 
 
 # ---- telling -------------------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ ending stays, and what is already known changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
-from services.registration.declaration import Declaration
+from services.registration.declaration import Address, Birth, Declaration, Document
 from services.registration.refusals import (
     OtpExpired,
     OtpWrong,
@@ -255,6 +256,33 @@ class Registration:
         return replace(self.in_draft(*MISSING), status=Status.SUBMITTED, submission=submission).entry(
             "submitted", submission.at
         )
+
+    def taken_back(self, told: Mapping[str, Any], at: datetime) -> Self:
+        """Submitted at ``at``, as registration.submitted told it: for what a restore has lost here."""
+        person, check = told["person"], told["register_check"]
+        declaration = Declaration(
+            code=person["code"],
+            full_name=person["full_name"],
+            birth=Birth(**person["birth"]),
+            sex=person["sex"],
+            document=Document(**told["document"]),
+            phone=told["phone"],
+            address=Address(**told["address"]),
+        )
+        number, version = told["declaration_number"], told["consent"]["version"]
+        return replace(
+            self,
+            status=Status.SUBMITTED,
+            declaration=declaration,
+            warnings=tuple(told["warnings"]),
+            check=Check(check["request_id"], check["outcome"]),
+            photos=tuple(Photo(size_bytes=0, **photo) for photo in told["photos"]),
+            agency_code=told["agency_code"],
+            email=told["email"],
+            email_verified=True,
+            email_otp=None,
+            submission=Submission(number, at, told["deadline"], version),
+        ).entry("submitted", at)
 
     def cancelled_by_citizen(self, now: datetime) -> Self:
         """A draft closes at once. After submission the case alone decides: this is a request to it."""

@@ -1,6 +1,6 @@
 """Loads administrative units and agencies from CSV; loading the same again changes nothing.
 
-``python -m services.registration.places load agencies.csv`` loads the agencies of a site that has a list of
+``vssid agencies import agencies.csv`` loads the agencies of a site that has a list of
 its own, ``--units FILE`` the units. One that is no longer in the file stays: applications refer to it.
 """
 
@@ -59,12 +59,7 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(file)
 
 
-@click.group()
-def main() -> None:
-    """Places of the registration service."""
-
-
-@main.command()
+@click.command()
 @click.argument("agencies", type=click.Path(exists=True, path_type=Path), default=AGENCIES)
 @click.option("--units", type=click.Path(exists=True, path_type=Path), default=UNITS)
 def load(agencies: Path, units: Path) -> None:
@@ -76,7 +71,3 @@ def load(agencies: Path, units: Path) -> None:
     with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
         load_units(cursor, units)
         load_agencies(cursor, agencies)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,6 +7,7 @@ alone decide who holds them.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -77,6 +78,13 @@ WHERE (%(province_code)s::text IS NULL OR province_code = %(province_code)s)
 ORDER BY code
 """
 UNIT = "SELECT code, name, kind, parent FROM administrative_units WHERE code = %(code)s AND valid_to IS NULL"
+SUBMITTED_AFTER = """
+SELECT id, status, close_requested FROM registrations
+WHERE id > %(after)s AND submitted_at <= %(until)s ORDER BY id LIMIT %(limit)s
+"""
+SUBMITTED_OF = "SELECT id FROM registrations WHERE id = ANY(%(ids)s) AND submitted_at IS NOT NULL"
+FORGET_REMINDERS = "DELETE FROM jobs WHERE kind = 'remind' AND due_at <= now()"
+SKIP_NUMBERS = "SELECT setval('declaration_numbers', nextval('declaration_numbers') + %(count)s)"
 UNITS = """
 SELECT code, name, kind, parent FROM administrative_units
 WHERE parent IS NOT DISTINCT FROM %(parent)s AND valid_to IS NULL
@@ -125,6 +133,22 @@ class Storage:
         row = self.tx.one(NEXT_DECLARATION)
         assert row is not None
         return int(row["number"])
+
+    def skip_declarations(self, count: int) -> None:
+        """Leave out as many numbers."""
+        self.tx.one(SKIP_NUMBERS, {"count": count})
+
+    def forget_reminders(self) -> None:
+        """Those that have fallen due."""
+        self.tx.run(FORGET_REMINDERS)
+
+    def submitted_after(self, after: UUID, *, until: datetime, limit: int) -> list[dict[str, Any]]:
+        """Those submitted until then, in order of id after ``after``: ``id, status, close_requested``."""
+        return self.tx.all(SUBMITTED_AFTER, {"after": after, "until": until, "limit": limit})
+
+    def submitted_of(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Which of these are known and were submitted."""
+        return {row["id"] for row in self.tx.all(SUBMITTED_OF, {"ids": list(ids)})}
 
     def agency(self, code: str) -> Agency | None:
         row = self.tx.one(AGENCY, {"code": code})

@@ -308,6 +308,67 @@ def remind(storage: Storage, registration_id: UUID, *, now: datetime) -> None:
     )
 
 
+# -- after a restore: what is told again, what is taken back (``vssid reconcile``) --
+
+
+def tell_submitted_again(storage: Storage, registration_id: UUID, *, now: datetime) -> None:
+    """The case was lost: registration.submitted once more, as of then. Of an application that has ended or
+    asked to end since, the request to close goes with it."""
+    held = storage.find(registration_id, to_change=True)
+    if held is None or held.submission is None or held.declaration is None:
+        return
+    data = submission_data(held, held.declaration)
+    at = held.submission.at
+    outbox.add(storage.tx, events.SUBMITTED.event(subject=held.id, correlation_id=held.id, at=at, data=data))
+    ask_to_close_again(storage, registration_id, now=now)
+
+
+def ask_to_close_again(storage: Storage, registration_id: UUID, *, now: datetime) -> None:
+    """The case does not know that the application has ended, or asked to end."""
+    held = storage.find(registration_id, to_change=True)
+    if held is None or held.submission is None:
+        return
+    if held.close_requested is not None or held.status in CLOSED:
+        data = {"registration_id": held.id, "reason": held.close_requested or "cancelled"}
+        outbox.add(
+            storage.tx,
+            events.CLOSE_REQUESTED.event(subject=held.id, correlation_id=held.id, at=now, data=data),
+        )
+
+
+def take_back(
+    storage: Storage, submitted: Mapping[str, Any], *, has_ended: bool, token_hash: bytes, now: datetime
+) -> None:
+    """An application that was lost here, from what its case knows: the data of registration.submitted.
+
+    A draft keeps its resume token; one that is gone altogether gets ``token_hash``, which nobody can open:
+    its citizen goes on at the desk. ``has_ended``: its case gave phone and code free. Raises ``PhoneTaken``
+    or ``CodeTaken`` when somebody else claimed one meanwhile.
+    """
+    known = storage.find(submitted["registration_id"], to_change=True)
+    if known is not None and known.status is not Status.DRAFT:
+        return
+    at: datetime = submitted["consent"]["at"]
+    draft = known or start(
+        storage,
+        registration_id=submitted["registration_id"],
+        token_hash=token_hash,
+        language=submitted["language"],
+        now=at,
+    )
+    taken = draft.taken_back(submitted, at)
+    if not has_ended:
+        assert taken.declaration is not None
+        storage.claim(taken.id, phone=taken.declaration.phone, code=taken.declaration.code)
+    storage.save(taken)
+    deadline: datetime = submitted["deadline"]
+    outbox.add(storage.tx, Due(EXPIRY_JOB, key=str(taken.id), at=max(deadline, now)))
+    for days in REMINDERS_DAYS_BEFORE:
+        reminded_at = deadline - timedelta(days=days)
+        if reminded_at > now:
+            outbox.add(storage.tx, Due(REMINDER_JOB, key=f"{taken.id} {days}", at=reminded_at))
+
+
 # -- what others report; each may come late, early or twice (``domain.py`` says what then) --
 
 

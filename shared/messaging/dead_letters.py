@@ -1,16 +1,10 @@
-"""What operators do with dead letters: look at them, and put them back.
-
-``python -m shared.messaging.dead_letters list`` · ``… show <listener>`` · ``… replay <listener>``
-"""
+"""What operators do with dead letters (``vssid dead-letters``): look at them, put them back, drop them."""
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
 from typing import Any
 
-from shared import settings
 from shared.messaging import topology
 from shared.messaging.connection import UNREADABLE, channel, message
 from shared.messaging.listener import (
@@ -24,15 +18,6 @@ from shared.messaging.listener import (
 )
 
 
-@dataclass(frozen=True)
-class DeadLetterSettings(settings.FromEnvironment):
-    """Settings of this program."""
-
-    amqp_url: str = field(
-        metadata={"help": "The broker: amqp://user:password@host:port/vhost (`make endpoints`)."}
-    )
-
-
 def counts(url: str, listeners: list[str]) -> dict[str, int]:
     """How many dead letters each listener has."""
     with channel(url) as asking:
@@ -44,18 +29,20 @@ def show(url: str, listener: str, limit: int = 100) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     with channel(url) as asking:
         while len(found) < limit and (letter := asking.basic_get(f"{listener}.dead")) is not None:
-            headers = letter.properties.get("application_headers") or {}
-            found.append(
-                {
-                    "event_id": headers.get("ce-id"),
-                    "type": headers.get("ce-type"),
-                    "reason": headers.get(REASON) or _brokers_reason(letter.properties),
-                    "attempts": headers.get(ATTEMPT, 0),
-                    "error_id": headers.get(ERROR_ID),
-                    "failed_at_ms": headers.get(FAILED_AT),
-                }
-            )
+            found.append(_shown(letter.properties))
     return found  # closing without acknowledging puts them back
+
+
+def _shown(properties: dict[str, Any]) -> dict[str, Any]:
+    headers = properties.get("application_headers") or {}
+    return {
+        "event_id": headers.get("ce-id"),
+        "type": headers.get("ce-type"),
+        "reason": headers.get(REASON) or _brokers_reason(properties),
+        "attempts": headers.get(ATTEMPT, 0),
+        "error_id": headers.get(ERROR_ID),
+        "failed_at_ms": headers.get(FAILED_AT),
+    }
 
 
 def _brokers_reason(properties: dict[str, Any]) -> str:
@@ -97,30 +84,25 @@ def replay(url: str, listener: str, limit: int = 10_000) -> int:
     return replayed
 
 
-def main(arguments: list[str]) -> int:
-    """The command line; AMQP_URL names the broker."""
-    try:
-        url = settings.load(DeadLetterSettings).amqp_url
-    except settings.SettingsInvalid as wrong:
-        print(wrong, file=sys.stderr)
-        return 2
-    match arguments:
-        case ["list"]:
-            listeners = [queue.listener for queue in topology.queues() if queue.listener]
-            for name, count in counts(url, listeners).items():
-                print(f"{count:6d}  {name}")
-        case ["show", listener]:
-            for letter in show(url, listener):
-                print(json.dumps(letter))
-        case ["replay", listener]:
-            print(f"{replay(url, listener)} put back into {listener}")
-        case _:
-            print(
-                "usage: python -m shared.messaging.dead_letters list|show|replay [listener]", file=sys.stderr
-            )
-            return 2
-    return 0
+def drop(
+    url: str, listener: str, about_to_drop: Callable[[dict[str, Any]], None], event_ids: Collection[str] = ()
+) -> int:
+    """Throw dead letters away for good: those of ``event_ids``, or all there are now; returns how many.
 
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ``about_to_drop`` hears of each, as ``show`` has it, before it goes; where it raises, the letter stays.
+    """
+    dropped = 0
+    with channel(url) as asking:
+        queue = f"{listener}.dead"
+        for _ in range(asking.queue_declare(queue, passive=True).message_count):
+            letter = asking.basic_get(queue)
+            if letter is None:
+                break
+            shown = _shown(letter.properties)
+            if not event_ids or shown["event_id"] in event_ids:
+                about_to_drop(shown)
+                asking.basic_ack(letter.delivery_tag)
+                dropped += 1
+        if dropped:
+            asking.queue_declare(queue, passive=True)  # its answer says that the broker has read them all
+    return dropped

@@ -134,6 +134,11 @@ def _rpc_queue(service: str) -> Queue:
     return Queue(f"rpc-{service}", ((RPC, f"{service}.*"),))
 
 
+def vhost_of(url: str) -> str:
+    """The vhost of a broker's address."""
+    return parse_url(url)["virtual_host"] or "/"
+
+
 def declare(url: str, wanted: Iterable[Queue]) -> None:
     """Declare exchanges, queues and bindings; what is there already is left as it is.
 
@@ -155,7 +160,7 @@ def set_limits(url: str, management_url: str) -> None:
 
     ``management_url`` is the management plugin's address with user and password.
     """
-    vhost = urllib.parse.quote(parse_url(url)["virtual_host"] or "/", safe="")
+    vhost = urllib.parse.quote(vhost_of(url), safe="")
     policy = {
         "pattern": ".*",
         "definition": {"delivery-limit": DELIVERY_LIMIT},

@@ -124,6 +124,11 @@ class Ledger:
         with self._lock:
             self._promises[registration_id].passwords_changed += 1
 
+    def declaration_number(self, registration_id: str) -> str:
+        """The number that was told."""
+        with self._lock:
+            return self._promises[registration_id].declaration_number
+
     @property
     def registration_ids(self) -> list[str]:
         """All that was accepted."""

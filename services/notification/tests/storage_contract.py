@@ -143,6 +143,28 @@ class StorageContract:
                 (second.id, NOW + timedelta(seconds=1)),
             ]
 
+    def test_what_another_cause_has_told_of_a_registration_is_known(self, opened: Open) -> None:
+        registration, first, second = uuid4(), uuid4(), uuid4()
+        endings = (Purpose.REJECTED, Purpose.CLOSED)
+        with opened() as storage:
+            assert not storage.was_told(registration, endings, first)
+        self.kept(opened, registration_id=registration, cause_event_id=first, purpose=Purpose.REJECTED)
+        with opened() as storage:
+            assert storage.was_told(registration, endings, second)
+            assert not storage.was_told(registration, endings, first)
+            assert not storage.was_told(registration, (Purpose.REMINDER,), second)
+            assert not storage.was_told(uuid4(), endings, second)
+
+    def test_messages_in_flight_wait_or_are_being_sent(self, opened: Open) -> None:
+        with opened() as storage:
+            before = set(storage.in_flight(1000))
+        ids = {state: self.kept(opened) for state in State}
+        with opened() as storage:
+            for state, message_id in ids.items():
+                storage.set_state(message_id, state, None, NOW)
+            assert set(storage.in_flight(1000)) - before == {ids[State.WAITING], ids[State.SENDING]}
+            assert len(storage.in_flight(1)) == 1
+
     @staticmethod
     def kept(opened: Open, **changes: object) -> UUID:
         written = message(**changes)

@@ -7,7 +7,7 @@ from deploy.native.layout import ROOT, STAND_INS
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 CONTAINERS = COMPOSE["services"]
 JOBS = ("topology", "permissions", *(f"migrate-{name}" for name in WITH_DATABASE))
-PLAYED_BY_HAND = ("demo",)
+PLAYED_BY_HAND = ("demo", "vssid")
 WATCHING = ("prometheus", "grafana", "traces")
 
 

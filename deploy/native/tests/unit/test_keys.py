@@ -78,3 +78,33 @@ def test_the_published_keys_verify_a_token_and_cannot_sign_one(tmp_path):
     assert claims == {"sub": "someone"}
     assert signing.kid
     assert all("d" not in key for key in published["keys"])
+
+
+def kids(keys):
+    return [key["kid"] for key in json.loads(keys.token_public_keys())["keys"]]
+
+
+def test_a_rotation_publishes_the_next_key_before_it_signs_and_the_old_one_until_it_is_forgotten(tmp_path):
+    first = json.loads(Keys.kept_in(tmp_path)["token_signing"])["kid"]
+
+    Keys.kept_in(tmp_path).publish_next(tmp_path)
+    published = Keys.kept_in(tmp_path)
+    assert json.loads(published["token_signing"])["kid"] == first
+    assert kids(published)[0] == first
+    following = kids(published)[1]
+
+    Keys.kept_in(tmp_path).sign_with_next(tmp_path)
+    signing = Keys.kept_in(tmp_path)
+    assert json.loads(signing["token_signing"])["kid"] == following
+    assert kids(signing) == [following, first]
+
+    Keys.kept_in(tmp_path).forget_former(tmp_path)
+    assert kids(Keys.kept_in(tmp_path)) == [following]
+
+
+def test_a_rotation_that_is_begun_twice_makes_one_key(tmp_path):
+    for _ in range(2):
+        Keys.kept_in(tmp_path).publish_next(tmp_path)
+
+    assert len(kids(Keys.kept_in(tmp_path))) == 2
+    assert all("d" not in key for key in json.loads(Keys.kept_in(tmp_path).token_public_keys())["keys"])

@@ -108,6 +108,9 @@ class FakeStorage:
         self.endings[case_id] = ending
         return True
 
+    def ending(self, case_id: UUID) -> Ending | None:
+        return self.endings.get(case_id)
+
     def add_close_request(self, registration_id: UUID, reason: str, at: datetime) -> None:
         self.close_requests.setdefault(registration_id, reason)
 
@@ -213,6 +216,14 @@ class FakeStorage:
 
     def staff_named(self, user: str) -> StaffAccount | None:
         return self.staff.get(user)
+
+    def disable_staff(self, user: str) -> UUID | None:
+        staff = self.staff.pop(user, None)
+        if staff is None:
+            return None
+        sessions = self.staff_sessions.items()
+        self.staff_sessions = {token: held for token, held in sessions if held[0] != staff.id}
+        return staff.id
 
     def start_staff_session(
         self, token_hash: bytes, staff_id: UUID, started_at: datetime, expires_at: datetime

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.notification.domain import Channel, Kept, Message, Outcome, Receipt, State
+from services.notification.domain import Channel, Kept, Message, Outcome, Purpose, Receipt, State
 from services.notification.email import Letter
 from shared.testing.transactions import FakeTransaction
 
@@ -87,6 +87,16 @@ class FakeMessages:
     def of_registration(self, registration_id: UUID) -> list[tuple[Message, datetime]]:
         found = [m for m in self.held.values() if m.registration_id == registration_id]
         return [(m, self.changed_at[m.id]) for m in found]
+
+    def was_told(self, registration_id: UUID, purposes: Sequence[Purpose], cause: UUID) -> bool:
+        return any(
+            (m.registration_id, m.cause_event_id != cause) == (registration_id, True)
+            and m.purpose in purposes
+            for m in self.held.values()
+        )
+
+    def in_flight(self, limit: int) -> list[UUID]:
+        return [m.id for m in self.held.values() if m.state in (State.WAITING, State.SENDING)][:limit]
 
 
 class FakeDatabase:

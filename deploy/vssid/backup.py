@@ -1,0 +1,258 @@
+"""``vssid backup``, ``restore``: the four databases and the photos, by PostgreSQL's own tools.
+
+Each database is dumped as of one moment of its own; the four moments lie within a second or two. What was on
+its way between them then is what ``vssid reconcile`` finds and closes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+from psycopg import conninfo, sql
+
+from deploy.vssid import audit
+from deploy.vssid.where import DatabaseSettings, load, native_folder
+from services.notification import use_cases as notification
+from services.notification.storage import MessageStorage
+from services.registration.storage import Storage as RegistrationStorage
+from shared import migrate, settings
+from shared.database import Database
+from shared.messaging.topology import SERVICES
+
+MANIFEST = "manifest.json"
+OBJECTS = "objects.tar"
+SKIPPED_NUMBERS = 1_000_000
+"""Declaration numbers left out after a restore: more than can have been handed out since the backup."""
+RECEIPT_WAIT_SECONDS = 15.0
+MESSAGES_AT_ONCE = 500
+
+STILL_RUNNING = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND application_name = %s"
+TERMINATE = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
+
+
+@dataclass(frozen=True)
+class RestoreSettings(settings.FromEnvironment):
+    """What replacing a database needs."""
+
+    postgres_admin_url: str = field(
+        metadata={"help": "PostgreSQL, as a role that may make databases: postgresql://…", "secret": True}
+    )
+    objects_dir: str = field(default="", metadata={"help": "The object folder, where it is on this host."})
+
+
+@dataclass(frozen=True)
+class ObjectSettings(settings.FromEnvironment):
+    """What a backup copies besides the databases."""
+
+    objects_dir: str = field(default="", metadata={"help": "The object folder, where it is on this host."})
+
+
+@click.command()
+@click.option("--to", "folder", type=click.Path(path_type=Path), required=True, help="Folder for backups.")
+def backup(folder: Path) -> None:
+    """All four databases at once, then the photos, into a new folder below FOLDER. Services may run."""
+    began = datetime.now(UTC)
+    made = folder / began.strftime("%Y%m%dT%H%M%SZ")
+    made.mkdir(mode=0o700, parents=True)
+    addresses = load(DatabaseSettings)
+    with ThreadPoolExecutor(len(SERVICES)) as together:
+        list(together.map(lambda service: _dump(addresses.of(service), made / f"{service}.dump"), SERVICES))
+    objects = load(ObjectSettings).objects_dir
+    if objects:
+        _pack(Path(objects), made / OBJECTS)
+    files = {file.name: _sha256(file) for file in sorted(made.iterdir())}
+    about = {"began_at": began.isoformat(), "ended_at": datetime.now(UTC).isoformat(), "sha256": files}
+    (made / MANIFEST).write_text(json.dumps(about, indent=1) + "\n")
+    size = sum(file.stat().st_size for file in made.iterdir())
+    click.echo(f"{made}: {', '.join(files)}; {size / 1e6:.1f} MB")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("services", nargs=-1, type=click.Choice(SERVICES))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def restore(folder: Path, services: tuple[str, ...], yes: bool) -> None:
+    """Put the databases of SERVICES (by default all) back to what the backup in FOLDER holds.
+
+    The database as it is now is kept beside it, under another name; photos that are missing come back, none
+    goes. Stop the services first; those of a native installation are stopped, and started afterwards.
+    """
+    _check(folder)
+    chosen = services or SERVICES
+    if not yes:
+        click.confirm(f"Replace the databases of {', '.join(chosen)} by {folder.name}?", abort=True)
+    audit.note("restored", services=list(chosen), backup=folder.name)
+    addresses, wanted = load(DatabaseSettings), load(RestoreSettings)
+    run = native_folder()
+    if run is not None:
+        _instance(run).supervision.stop(list(chosen))
+    for service in chosen:
+        kept = _replace(service, addresses.of(service), wanted.postgres_admin_url, folder / f"{service}.dump")
+        click.echo(f"{service}: restored; what was there is kept as the database {kept}")
+    if wanted.objects_dir and (folder / OBJECTS).exists():
+        click.echo(f"photos: {_unpack(folder / OBJECTS, Path(wanted.objects_dir))} were missing and are back")
+    if run is not None:
+        _instance(run).up()
+    click.echo("Next: " + ("start the services, then " if run is None else "") + "vssid reconcile")
+
+
+def _instance(run: Path) -> Any:
+    from deploy.native.instance import Instance  # the service image holds no native installation
+
+    return Instance(run)
+
+
+@click.command("after-restore")
+@click.argument("service", type=click.Choice(SERVICES))
+def after_restore(service: str) -> None:
+    """What must be done to a database that was restored by other means, before its service starts."""
+    audit.note("after_restore", service=service)
+    _settle(service, load(DatabaseSettings).of(service))
+
+
+def _settle(service: str, url: str) -> None:
+    """No declaration number is handed out twice; no message that may have gone out goes out again."""
+    database = Database(url, name="vssid-operator", max_size=1)
+    database.open()
+    try:
+        if service == "registration":
+            with database.transaction() as tx:
+                RegistrationStorage(tx).skip_declarations(SKIPPED_NUMBERS)
+                RegistrationStorage(tx).forget_reminders()
+        if service == "notification":
+            given_up = MESSAGES_AT_ONCE
+            while given_up == MESSAGES_AT_ONCE:
+                with database.transaction() as tx:
+                    given_up = notification.give_up_in_flight(
+                        MessageStorage(tx),
+                        receipt_wait_seconds=RECEIPT_WAIT_SECONDS,
+                        limit=MESSAGES_AT_ONCE,
+                        now=datetime.now(UTC),
+                    )
+    finally:
+        database.close()
+
+
+# ---- PostgreSQL ---------------------------------------------------------------------------------------
+
+
+def _dump(url: str, file: Path) -> None:
+    with _private(file) as out:
+        _run_tool(["pg_dump", "--format=custom"], url, stdout=out)
+
+
+def _replace(service: str, url: str, admin_url: str, dump: Path) -> str:
+    """Restore beside the database, bring it up to date, then swap the two. Returns the old one's new name."""
+    parts = conninfo.conninfo_to_dict(url)
+    name, role = str(parts["dbname"]), str(parts["user"])
+    draft, kept = f"{name}_restoring", f"{name}_before_{time.strftime('%Y%m%d%H%M%S', time.gmtime())}"
+    draft_url = _with_database(url, draft)
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+
+        def do(statement: str, *names: str) -> None:
+            admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+        if admin.execute(STILL_RUNNING, [name, f"vssid-{service}"]).fetchone() is not None:
+            raise click.ClickException(f"{service} still runs; stop it first")
+        do("DROP DATABASE IF EXISTS {} WITH (FORCE)", draft)
+        do("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'", draft, role)
+        do("REVOKE ALL ON DATABASE {} FROM PUBLIC", draft)
+        with dump.open("rb") as content:
+            _run_tool(["pg_restore", "--no-owner", "--no-privileges", "--exit-on-error"], draft_url, content)
+        migrate.migrate(service, draft_url, tell=lambda _said: None)
+        _settle(service, draft_url)
+        do("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", name)
+        for database in (name, draft):
+            admin.execute(TERMINATE, [database])
+        do("ALTER DATABASE {} RENAME TO {}", name, kept)
+        do("ALTER DATABASE {} RENAME TO {}", draft, name)
+    return kept
+
+
+def _with_database(url: str, name: str) -> str:
+    return conninfo.make_conninfo(url, dbname=name)
+
+
+def _run_tool(command: list[str], url: str, stdin: object = None, stdout: object = None) -> None:
+    """One of PostgreSQL's programs on a database; the password travels in the environment."""
+    parts = conninfo.conninfo_to_dict(url)
+    environment = {**os.environ, "PGPASSWORD": str(parts["password"]), "LC_ALL": "C.UTF-8"}
+    where = ["--host", str(parts["host"]), "--port", str(parts["port"]), "--username", str(parts["user"])]
+    prefix, program = _program(command[0])
+    done = subprocess.run(
+        [*prefix, program, *command[1:], *where, "--dbname", str(parts["dbname"])],
+        env=environment,
+        stdin=stdin,  # type: ignore[call-overload]
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode:
+        raise click.ClickException(f"{command[0]} failed: {done.stderr.decode(errors='replace').strip()}")
+
+
+def _program(name: str) -> tuple[list[str], str]:
+    """Where a program of PostgreSQL is: that of the native installation's version, else on the path."""
+    run = native_folder()
+    if run is None:
+        return [], name
+    from deploy.native import machine
+
+    root = machine.servers_root(run)
+    return machine.inside(root, run), str(machine.postgres_bin(root) / name)
+
+
+# ---- files --------------------------------------------------------------------------------------------
+
+
+def _private(file: Path):  # noqa: ANN202 - a binary file
+    return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _pack(objects: Path, file: Path) -> None:
+    """The photos. After the databases, so that every photo they name is here; half-written ones are not."""
+    with _private(file) as out, tarfile.open(fileobj=out, mode="w|") as tar:
+        for path in sorted(objects.glob("[a-z]*/*")):
+            try:
+                tar.add(path, str(path.relative_to(objects)), recursive=False)
+            except FileNotFoundError:  # replaced by another one meanwhile
+                continue
+
+
+def _unpack(file: Path, objects: Path) -> int:
+    """Bring back the photos that are missing; how many."""
+    count = 0
+    with tarfile.open(file) as tar:
+        for member in tar:
+            if not (objects / member.name).exists():
+                tar.extract(member, objects, filter="data")
+                count += 1
+    return count
+
+
+def _check(folder: Path) -> None:
+    """Every file of the backup is whole. Raises ``ClickException``."""
+    try:
+        files: dict[str, str] = json.loads((folder / MANIFEST).read_text())["sha256"]
+    except FileNotFoundError:
+        raise click.ClickException(f"{folder} holds no finished backup: there is no {MANIFEST}") from None
+    wrong = [name for name, sha256 in files.items() if _sha256(folder / name) != sha256]
+    if wrong:
+        raise click.ClickException(f"not as they were written: {', '.join(wrong)}")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

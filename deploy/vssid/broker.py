@@ -1,0 +1,88 @@
+"""What the broker's management interface says, and the age of what waits first in a queue."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+import urllib.parse
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from deploy.vssid.where import BrokerSettings, load
+from shared.messaging import topology
+from shared.messaging.connection import channel
+
+
+@dataclass(frozen=True)
+class Depth:
+    """A queue: how many wait in it or are being handled, and how many consumers it has."""
+
+    name: str
+    messages: int
+    consumers: int
+
+
+class Broker:
+    """One vhost, as its administrator. Methods raise ``httpx.HTTPError``."""
+
+    def __init__(self, addresses: BrokerSettings) -> None:
+        self.url = addresses.amqp_url
+        self.vhost = topology.vhost_of(addresses.amqp_url)
+        self._quoted = urllib.parse.quote(self.vhost, safe="")
+        self._management = httpx.Client(
+            base_url=f"{addresses.amqp_management_url.rstrip('/')}/api/", timeout=10.0
+        )
+
+    def ask(self, path: str) -> Any:
+        """The answer to GET ``path``; ``<vhost>`` in it is ours."""
+        return self._management.get(path.replace("<vhost>", self._quoted)).raise_for_status().json()
+
+    def depths(self) -> list[Depth]:
+        """Every queue of ours, in the topology's order. Counts are up to five seconds old."""
+        rows = self.ask("queues/<vhost>?columns=name,messages,consumers")
+        known = {row["name"]: row for row in rows}
+        return [
+            Depth(queue.name, known[queue.name].get("messages", 0), known[queue.name].get("consumers", 0))
+            for queue in topology.queues()
+            if queue.name in known
+        ]
+
+    def clock_difference_seconds(self) -> float:
+        """By how much the broker's clock is ahead of ours; exact to a second."""
+        before = time.time()
+        answer = self._management.get("whoami").raise_for_status()
+        there = email.utils.parsedate_to_datetime(answer.headers["Date"])
+        return there.timestamp() + 0.5 - (before + time.time()) / 2
+
+
+def broker() -> Broker:
+    """The broker of this installation."""
+    return Broker(load(BrokerSettings))
+
+
+def age_of_first(url: str, queue: str) -> float | None:
+    """For how many seconds the event that is first in the queue has existed; None where it does not say.
+
+    It is taken and put back at its place; a consumer in the meantime sees it marked as delivered before.
+    """
+    with channel(url) as asking:
+        first = asking.basic_get(queue)
+        if first is None:
+            return None
+        said = (first.properties.get("application_headers") or {}).get("ce-time")
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(str(said))).total_seconds()
+    except (ValueError, TypeError):
+        return None
+
+
+def in_flight(depths: list[Depth]) -> int:
+    """How many events are between services: in listeners' queues and in wait queues, dead letters apart."""
+    return sum(
+        depth.messages
+        for depth in depths
+        if not depth.name.endswith(".dead") and not depth.name.startswith("rpc-")
+    )

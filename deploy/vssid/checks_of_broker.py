@@ -1,0 +1,137 @@
+"""The broker: its queues, limits and permissions against the code, its alarms, its clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from deploy.vssid.broker import Broker, broker
+from deploy.vssid.findings import Finding, clock, note, well, wrong
+from shared.messaging import permissions, topology
+
+BROKER_CLOCK_SECONDS = 3.0
+"""It tells its time in whole seconds."""
+FEW_DESCRIPTORS = 0.9
+
+APPLY_TOPOLOGY = "python -m shared.messaging.topology apply"
+APPLY_PERMISSIONS = "python -m shared.messaging.permissions apply"
+
+
+def broker_checks() -> Iterator[Finding]:
+    """Raises ``httpx.HTTPError`` and ``OSError`` when it does not answer."""
+    ours = broker()
+    overview = ours.ask("overview")
+    yield well("broker", f"RabbitMQ {overview['rabbitmq_version']}")
+    yield clock("clock of the broker", ours.clock_difference_seconds(), BROKER_CLOCK_SECONDS)
+    yield from alarms(ours.ask("nodes"))
+    yield from queues(ours)
+    yield limits(ours.ask("policies/<vhost>"))
+    yield from rights(ours)
+
+
+def alarms(nodes: list[dict[str, Any]]) -> Iterator[Finding]:
+    """Short of memory, disk or descriptors, or apart from each other."""
+    for node in nodes:
+        name = f"node {node['name']}"
+        if not node.get("running"):
+            yield wrong(name, "is down", "start it; quorum queues need more than half of the nodes")
+            continue
+        if node.get("partitions"):
+            yield wrong(name, "does not see the other nodes", "mend the network, then restart this node")
+        for alarm, to_do in (
+            ("mem_alarm", "give it memory, or find the queue that grows: vssid queues"),
+            ("disk_free_alarm", "make room on its disk: until then nothing is published"),
+        ):
+            if node.get(alarm):
+                yield wrong(name, alarm, to_do)
+        used, total = node.get("fd_used", 0), node.get("fd_total", 0)
+        if total and used > FEW_DESCRIPTORS * total:
+            yield wrong(name, f"{used} of {total} file descriptors", "raise the limit of open files")
+
+
+def queues(ours: Broker) -> Iterator[Finding]:
+    """Every queue is there in the right shape, is listened to, and has no dead letters."""
+    present = {row["name"]: row for row in ours.ask("queues/<vhost>")}
+    bindings = {
+        (row["source"], row["destination"], row["routing_key"]) for row in ours.ask("bindings/<vhost>")
+    }
+    wanted = topology.queues()
+    odd = False
+    for queue in wanted:
+        row = present.get(queue.name)
+        if row is None:
+            odd = True
+            yield wrong(f"queue {queue.name}", "is missing", APPLY_TOPOLOGY)
+            continue
+        if any(row["arguments"].get(name) != value for name, value in queue.arguments.items()):
+            odd = True
+            yield wrong(
+                f"queue {queue.name}", "has another shape", "empty it, delete it, then " + APPLY_TOPOLOGY
+            )
+        if any((exchange, queue.name, key) not in bindings for exchange, key in queue.bindings):
+            odd = True
+            yield wrong(f"queue {queue.name}", "lacks bindings", APPLY_TOPOLOGY)
+        listened = queue.listener or queue.name.startswith("rpc-")
+        if listened and not row.get("consumers"):
+            odd = True
+            yield wrong(
+                f"queue {queue.name}", "nobody listens", "start the service that its name begins with"
+            )
+        if queue.name.endswith(".dead") and row.get("messages"):
+            listener = queue.name.removesuffix(".dead")
+            yield note(
+                f"listener {listener}",
+                f"{row['messages']} dead letters",
+                f"vssid dead-letters show {listener}",
+            )
+    strangers = sorted(
+        name for name in set(present) - {queue.name for queue in wanted} if _is_kept(present[name])
+    )
+    for name in strangers:
+        yield note(f"queue {name}", "is not in the code", "of an earlier version? empty it, then delete it")
+    if not odd:
+        yield well("queues", f"{len(wanted)} as declared")
+
+
+def _is_kept(row: dict[str, Any]) -> bool:
+    """Not the queue of somebody's replies, which goes with its connection."""
+    return not row.get("auto_delete") and not row.get("exclusive")
+
+
+def limits(policies: list[dict[str, Any]]) -> Finding:
+    """The delivery limit."""
+    for policy in policies:
+        if policy["name"] == "vssid-limits":
+            limit = policy["definition"].get("delivery-limit")
+            if limit == topology.DELIVERY_LIMIT:
+                return well("delivery limit", str(limit))
+    return wrong("delivery limit", "not the one in the code", APPLY_TOPOLOGY)
+
+
+def rights(ours: Broker) -> Iterator[Finding]:
+    """Each process's user may do what its code declares, no more and no less."""
+    granted = {row["user"]: row for row in ours.ask("vhosts/<vhost>/permissions")}
+    topics: dict[str, dict[str, tuple[str, str]]] = {}
+    for row in ours.ask("vhosts/<vhost>/topic-permissions"):
+        topics.setdefault(row["user"], {})[row["exchange"]] = (row["write"], row["read"])
+    odd = False
+    for user, grant in permissions.grants().items():
+        row = granted.get(user)
+        if row is None:
+            odd = True
+            yield wrong(f"broker user {user}", "has no rights", APPLY_PERMISSIONS)
+            continue
+        same = (row["configure"], row["write"], row["read"]) == (grant.configure, grant.write, grant.read)
+        nothing = (permissions.NOTHING, permissions.NOTHING)
+        on_topics = all(
+            topics.get(user, {}).get(exchange) == grant.topics.get(exchange, nothing)
+            for exchange, kind in topology.EXCHANGES.items()
+            if kind == "topic"
+        )
+        if not (same and on_topics):
+            odd = True
+            yield wrong(
+                f"broker user {user}", "may do something else than its code declares", APPLY_PERMISSIONS
+            )
+    if not odd:
+        yield well("broker users", "may do what their code declares")

@@ -1,0 +1,42 @@
+"""``vssid doctor``: looks at everything an installation depends on, and says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import click
+import httpx
+import psycopg
+
+from deploy.vssid.checks_of_broker import broker_checks
+from deploy.vssid.checks_of_databases import database_checks
+from deploy.vssid.checks_of_keys import key_checks
+from deploy.vssid.findings import Finding, wrong
+from deploy.vssid.show import show
+
+CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
+    "broker": broker_checks,
+    "databases": database_checks,
+    "keys": key_checks,
+}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON lines.")
+def doctor(as_json: bool) -> None:
+    """Every dependency, permission, schema, clock, the connection budget, keys. Exit 1 when one is wrong."""
+    found = [finding for name in CHECKS for finding in _of(name)]
+    rows = [
+        {"": finding.state, "what": finding.what, "found": finding.found, "what to do": finding.to_do}
+        for finding in found
+    ]
+    show([{**row, "state": row.pop("")} for row in rows] if as_json else rows, as_json)
+    raise SystemExit(1 if any(finding.state == "wrong" for finding in found) else 0)
+
+
+def _of(name: str) -> Iterator[Finding]:
+    """The findings of one part; that it cannot be asked is one."""
+    try:
+        yield from CHECKS[name]()
+    except (httpx.HTTPError, psycopg.Error, OSError) as error:
+        yield wrong(name, f"no answer: {type(error).__name__}", "bring it up; is its address right?")

@@ -1,0 +1,274 @@
+"""Finds what is missing between the four databases: after one of them was restored to an earlier moment, the
+others know of things that it has forgotten.
+
+Each database is read in pages in the order of an id, and each page is joined by ids with what the others know
+of it, so that memory does not grow with them. What is younger than ``until`` is still on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from deploy.vssid.where import Databases
+from services.history.storage import HistoryStorage
+from services.identity.domain import registration_of
+from services.identity.storage import Storage as IdentityStorage
+from services.notification.storage import MessageStorage
+from services.registration.storage import Storage as RegistrationStorage
+
+Row = Mapping[str, Any]
+
+PAGE = 1000
+FIRST = UUID(int=0)
+TOKENS_LIVE = timedelta(minutes=65)
+"""Longer than any access token: an ending of sessions before that is of no use any more."""
+
+OPEN = {"submitted", "awaiting_visit", "supplement_requested"}
+SUCCESS = {"verified", "completed"}
+ENDED = {"rejected", "expired", "cancelled"}
+REPORTED = {"sent": "sent", "delivered": "delivered", "failed": "failed"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of gap: what it means, and what is done. ``mended`` says how ``--mend`` closes it; without it
+    ``people`` says who does. ``is_gap`` is False where only a record is lost, not an effect."""
+
+    name: str
+    means: str
+    mended: str = ""
+    people: str = ""
+    is_gap: bool = True
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("case_missing", "submitted, but identity has no case", "registration.submitted is told again"),
+        Kind(
+            "application_missing",
+            "a case, but registration has no submitted application",
+            "the application is taken back from its case; phone and code are claimed again",
+            "where phone or code was claimed by somebody else meanwhile: ask both to the desk",
+        ),
+        Kind("opening_unheard", "registration does not know that its case is open", "identity.checked again"),
+        Kind("ending_unheard", "registration does not know how its case ended", "its ending is told again"),
+        Kind(
+            "closing_unheard",
+            "ended or asked to end, but its case still waits",
+            "registration.close_requested is told again",
+        ),
+        Kind(
+            "decision_lost",
+            "verified before, but its case waits at the desk",
+            people="an officer of its agency confirms it again; the citizen then gets another password",
+        ),
+        Kind(
+            "contradiction",
+            "registration and identity hold different endings",
+            people="ask the agency which is right",
+        ),
+        Kind("credential_missing", "verified, but no password was made", "identity.verified is told again"),
+        Kind(
+            "message_missing",
+            "a password was issued, but there is no message with it",
+            "another password takes its place: its secret is not kept",
+            "replaced too often: the citizen asks at the desk",
+        ),
+        Kind(
+            "outcome_unheard",
+            "what became of an SMS with a password is not known to all",
+            "notification tells it again",
+        ),
+        Kind(
+            "own_password_missing",
+            "a citizen was told of an own new password, which identity does not have",
+            "the first password that opens the account again is replaced by another",
+            "an older password of the citizen's own opens the account: nothing, or ask at the desk",
+        ),
+        Kind(
+            "ended_sessions_missing",
+            "sessions were ended, but history still takes their tokens",
+            "account.sessions_ended is told again",
+        ),
+        Kind(
+            "record_lost",
+            "the message with a password is not recorded any more, but what became of it is known",
+            is_gap=False,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something missing. ``key`` is what the mending needs: a registration, a credential, an account or a
+    message; ``belongs_to`` the registration or account, for people."""
+
+    kind: Kind
+    key: UUID
+    belongs_to: UUID
+    about: Any = None
+
+
+def gaps(databases: Databases, until: datetime) -> Iterator[Gap]:
+    """Every gap, as of ``until``."""
+    yield from of_applications(databases, until)
+    yield from of_cases(databases, until)
+    yield from of_first_passwords(databases, until)
+    yield from of_own_passwords(databases, until)
+    yield from of_sessions(databases, until)
+
+
+# ---- reading: a page of one database, and what the others know of it ------------------------------------
+
+
+def of_applications(databases: Databases, until: datetime) -> Iterator[Gap]:
+    """Submitted ⇒ case; what the case and the SMS did to the application."""
+
+    def page(after: UUID) -> list[dict[str, Any]]:
+        with databases.transaction("registration") as tx:
+            return RegistrationStorage(tx).submitted_after(after, until=until, limit=PAGE)
+
+    for applications in _pages(page, "id"):
+        ids = [row["id"] for row in applications]
+        with databases.transaction("identity") as tx:
+            cases = {row["registration_id"]: row for row in IdentityStorage(tx).standing_of(ids)}
+        with databases.transaction("notification") as tx:
+            passwords = _grouped(MessageStorage(tx).passwords_of(ids), "registration_id")
+        for row in applications:
+            yield from judge_application(row, cases.get(row["id"]), passwords.get(row["id"], []))
+
+
+def of_cases(databases: Databases, until: datetime) -> Iterator[Gap]:
+    """Case ⇒ submitted; verified ⇒ credential."""
+
+    def page(after: UUID) -> list[dict[str, Any]]:
+        with databases.transaction("identity") as tx:
+            return IdentityStorage(tx).standing_after(after, until=until, limit=PAGE)
+
+    for cases in _pages(page, "registration_id"):
+        with databases.transaction("registration") as tx:
+            known = RegistrationStorage(tx).submitted_of([row["registration_id"] for row in cases])
+        for row in cases:
+            registration_id = row["registration_id"]
+            if registration_id not in known:
+                yield _gap("application_missing", registration_id, about=row["status"])
+            elif row["lacks_credential"]:
+                yield _gap("credential_missing", registration_id)
+
+
+def of_first_passwords(databases: Databases, until: datetime) -> Iterator[Gap]:
+    """Issued ⇒ message; its outcome ⇒ the credential's."""
+
+    def page(after: UUID) -> list[dict[str, Any]]:
+        with databases.transaction("identity") as tx:
+            return IdentityStorage(tx).first_passwords_after(after, until=until, limit=PAGE)
+
+    for credentials in _pages(page, "id"):
+        with databases.transaction("notification") as tx:
+            found = MessageStorage(tx).passwords_of([registration_of(row["cause"]) for row in credentials])
+        messages = {row["credential_id"]: row for row in found}
+        for row in credentials:
+            yield from judge_password(row, messages.get(row["id"]))
+
+
+def of_own_passwords(databases: Databases, until: datetime) -> Iterator[Gap]:
+    """The citizen was told that the password is changed ⇒ there is one made then, or later."""
+
+    def page(after: UUID) -> list[dict[str, Any]]:
+        with databases.transaction("notification") as tx:
+            return MessageStorage(tx).password_changes_after(after, until=until, limit=PAGE)
+
+    for told in _pages(page, "id"):
+        with databases.transaction("identity") as tx:
+            lacking = IdentityStorage(tx).locked_out_since(
+                [(row["account_id"], row["written_at"]) for row in told]
+            )
+        for account_id in sorted(lacking):
+            yield _gap("own_password_missing", account_id)
+
+
+def of_sessions(databases: Databases, until: datetime) -> Iterator[Gap]:
+    """Sessions ended in identity ⇒ ended in history, for as long as their tokens may live."""
+
+    def page(after: UUID) -> list[dict[str, Any]]:
+        with databases.transaction("identity") as tx:
+            since = until - TOKENS_LIVE
+            return IdentityStorage(tx).sessions_ended(after, since=since, until=until, limit=PAGE)
+
+    for ended in _pages(page, "account_id"):
+        with databases.transaction("history") as tx:
+            known = HistoryStorage(tx).sessions_ended([row["account_id"] for row in ended])
+        for row in ended:
+            noted = known.get(row["account_id"])
+            if noted is None or noted < row["ended_at"]:
+                yield _gap("ended_sessions_missing", row["account_id"], about=row["ended_at"])
+
+
+# ---- judging ------------------------------------------------------------------------------------------
+
+
+def judge_application(application: Row, case: Row | None, passwords: Sequence[Row]) -> Iterator[Gap]:
+    """What is missing around one submitted application."""
+    name = _mismatch(application, case)
+    if name:
+        yield _gap(name, application["id"])
+    if application["status"] == "verified" and case is not None and case["status"] == "verified":
+        for message in passwords:
+            if message["state"] in ("sent", "delivered"):
+                yield _gap("outcome_unheard", message["id"], application["id"])
+
+
+def _mismatch(application: Row, case: Row | None) -> str:
+    status = application["status"]
+    if case is None:
+        return "case_missing"
+    match case["status"]:
+        case "waiting" if status in SUCCESS:
+            return "decision_lost"
+        case "waiting" if status in ENDED or (application["close_requested"] and not case["is_asked"]):
+            return "closing_unheard"
+        case "waiting":
+            return "opening_unheard" if status == "submitted" else ""
+        case "verified" if status in ENDED:
+            return "contradiction"
+        case "rejected" | "closed" if status in SUCCESS:
+            return "contradiction"
+    return "ending_unheard" if status in OPEN else ""
+
+
+def judge_password(credential: Row, message: Row | None) -> Iterator[Gap]:
+    """What is missing around one first password."""
+    registration_id = registration_of(credential["cause"])
+    if message is None:
+        unheard = credential["state"] == "issued" and credential["delivery"] is None
+        yield _gap("message_missing" if unheard else "record_lost", credential["id"], registration_id)
+        return
+    reported = REPORTED.get(message["state"])
+    if message["state"] == "unknown" and message["reason"] == "no_answer":
+        reported = "failed"
+    if reported and credential["delivery"] in (None, "sent") and credential["delivery"] != reported:
+        yield _gap("outcome_unheard", message["id"], registration_id)
+
+
+def _gap(kind: str, key: UUID, belongs_to: UUID | None = None, about: Any = None) -> Gap:
+    return Gap(KINDS[kind], key, belongs_to or key, about)
+
+
+def _pages(page: Callable[[UUID], list[dict[str, Any]]], key: str) -> Iterator[list[dict[str, Any]]]:
+    after = FIRST
+    while rows := page(after):
+        yield rows
+        after = rows[-1][key]
+
+
+def _grouped(rows: Iterable[Row], name: str) -> dict[UUID, list[Row]]:
+    groups: dict[UUID, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row[name], []).append(row)
+    return groups

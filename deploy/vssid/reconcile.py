@@ -1,0 +1,131 @@
+"""``vssid reconcile``: what is missing between the services, and having it done."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from deploy.vssid import audit
+from deploy.vssid.broker import Broker, broker, in_flight
+from deploy.vssid.gaps import KINDS, Gap, gaps
+from deploy.vssid.mending import mend
+from deploy.vssid.show import show
+from deploy.vssid.where import Databases, databases
+from shared.messaging.topology import SERVICES
+
+MOST_ROUNDS = 6
+"""One gap's closing can show the next: a case that is opened again may end again, and so on."""
+WAITING = "SELECT count(*) AS rows FROM outbox"
+ISSUING = "SELECT count(*) AS rows FROM jobs WHERE kind = 'issue_credential' AND failed_at IS NULL"
+LOOK_SECONDS = 1.0
+QUIET_LOOKS = 6
+"""The broker's counts are up to five seconds old: so often nothing must be seen on its way."""
+
+
+@click.command()
+@click.option("--mend", "mends", is_flag=True, help="Have done what is missing.")
+@click.option(
+    "--settle", default=60, show_default=True, help="Leave out what is younger than so many seconds."
+)
+@click.option("--wait", default=120, show_default=True, help="How long to wait for events on their way.")
+@click.option("--json", "as_json", is_flag=True, help="Each gap and the summary as JSON lines.")
+def reconcile(mends: bool, settle: int, wait: int, as_json: bool) -> None:
+    """What is missing: submitted ⇒ case, verified ⇒ credential, issued ⇒ message, and what follows from them.
+
+    After a restore of a database, or at any time. Exit 0 when nothing is missing, 1 when something is, 2 when
+    --mend has to wait for events that are still on their way.
+    """
+    with databases() as ours:
+        at_broker = broker()
+        if mends and not _is_quiet(ours, at_broker, wait):
+            raise click.UsageError(
+                "events are still on their way (`vssid outbox`, `vssid queues`): mend what keeps them first"
+            )
+        left = _round(1, ours, settle, mends, as_json)
+        while mends and left["mended"] and left["round"] < MOST_ROUNDS:
+            if not _is_quiet(ours, at_broker, wait):
+                raise click.UsageError("what was told again is still on its way; call again later")
+            left = _round(left["round"] + 1, ours, settle, mends, as_json)
+    _report(left, mends, as_json)
+    raise SystemExit(1 if any(KINDS[name].is_gap for name in left["found"]) else 0)
+
+
+def _round(number: int, ours: Databases, settle: int, mends: bool, as_json: bool) -> dict[str, Any]:
+    """Look once, mending on the way. Only counts are kept, and a few ids of each kind."""
+    found: Counter[str] = Counter()
+    mended: Counter[str] = Counter()
+    examples: dict[str, list[str]] = {}
+    for gap in gaps(ours, datetime.now(UTC) - timedelta(seconds=settle)):
+        name = gap.kind.name
+        found[name] += 1
+        if len(examples.setdefault(name, [])) < 3:
+            examples[name].append(str(gap.belongs_to))
+        done = mends and gap.kind.is_gap and _mend(ours, gap)
+        mended[name] += int(done)
+        if as_json:
+            line = {
+                "round": number,
+                "gap": name,
+                "key": gap.key,
+                "belongs_to": gap.belongs_to,
+                "mended": done,
+            }
+            click.echo(json.dumps(line, default=str))
+    return {"round": number, "found": dict(found), "mended": dict(+mended), "examples": examples}
+
+
+def _mend(ours: Databases, gap: Gap) -> bool:
+    if not gap.kind.mended:
+        return False
+    audit.note("mended", gap=gap.kind.name, key=gap.key)
+    return mend(ours, gap)
+
+
+def _is_quiet(ours: Databases, at_broker: Broker, wait: int) -> bool:
+    """Wait until nothing is on its way between the services any more; False when it lasts too long."""
+    end, quiet = time.monotonic() + wait, 0
+    while quiet < QUIET_LOOKS and time.monotonic() < end:
+        quiet = 0 if _on_their_way(ours) or in_flight(at_broker.depths()) else quiet + 1
+        time.sleep(LOOK_SECONDS)
+    return quiet >= QUIET_LOOKS
+
+
+def _on_their_way(ours: Databases) -> int:
+    count = 0
+    for service in SERVICES:
+        with ours.transaction(service) as tx:
+            count += (tx.one(WAITING) or {"rows": 0})["rows"]
+            if service == "identity":
+                count += (tx.one(ISSUING) or {"rows": 0})["rows"]
+    return count
+
+
+def _report(left: dict[str, Any], mends: bool, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"round": left["round"], "found": left["found"]}))
+        return
+    rows = [
+        {
+            "gap": name,
+            "count": count,
+            "meaning": KINDS[name].means,
+            "what to do": _what_to_do(name, mends),
+            "for example": "\n".join(left["examples"][name]),
+        }
+        for name, count in left["found"].items()
+    ]
+    show(rows, nothing="Nothing is missing.")
+
+
+def _what_to_do(name: str, mends: bool) -> str:
+    kind = KINDS[name]
+    if not kind.is_gap:
+        return "nothing"
+    if kind.mended and not mends:
+        return f"--mend: {kind.mended}"
+    return kind.people or "call again; if it stays, look at dead letters and jobs"

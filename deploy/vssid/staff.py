@@ -1,0 +1,33 @@
+"""``vssid staff``: who may work at a desk."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from deploy.vssid import audit
+from deploy.vssid.borrowed import borrowed
+from deploy.vssid.where import databases
+from services.identity import add_staff, use_cases
+from services.identity.storage import Storage
+
+
+@click.group()
+def staff() -> None:
+    """Members of staff: add, disable."""
+
+
+staff.add_command(borrowed(add_staff.main, "identity", "staff_added"), "add")
+
+
+@staff.command()
+@click.argument("user")
+def disable(user: str) -> None:
+    """USER logs in no more, every session ends at once. What was done stays in the audit trail."""
+    audit.note("staff_disabled", user=user)
+    with databases("identity") as ours, ours.transaction("identity") as tx:
+        known = use_cases.disable_staff(Storage(tx), user, by=audit.operator(), now=datetime.now(UTC))
+    if not known:
+        raise click.ClickException(f"nobody has the user name {user}")
+    click.echo(f"{user} is disabled; every session has ended")

@@ -1,0 +1,133 @@
+"""Gaps between four real databases: each one that was made is found, whatever their size."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from deploy.vssid.gaps import gaps
+from deploy.vssid.where import Databases
+from shared.database import Database
+from shared.messaging.topology import SERVICES
+
+MANY = 20_000
+MOST_BYTES = 16 * 1024 * 1024
+
+ID = "('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
+ROWS = "FROM generate_series(1, %(many)s) AS row (n)"
+FILL = {
+    "registration": [
+        f"""INSERT INTO registrations (id, status, language, token_hash, declaration_number, submitted_at,
+                                       deadline, consent_version)
+            SELECT {ID}, 'completed', 'vi', '', 'TK-' || n, now() - interval '2 hours', now(), '1' {ROWS}"""
+    ],
+    "identity": [
+        f"""INSERT INTO cases (id, registration_id, declaration_number, agency_code, applicant, photos,
+                               warnings, register_outcome, mismatched, deadline, language, search_text,
+                               opened_at, status, ended_at)
+            SELECT {ID}, {ID}, 'TK-' || n, 'S001', json_build_object('code', lpad(n::text, 10, '0')), '[]',
+                   '{{}}', 'matched', '{{}}', now(), 'vi', '', now() - interval '2 hours', 'verified',
+                   now() - interval '1 hour' {ROWS}""",
+        f"INSERT INTO people (id, applicant, verified_at) SELECT {ID}, '{{}}', now() {ROWS}",
+        f"INSERT INTO person_numbers (number, person_id) SELECT lpad(n::text, 10, '0'), {ID} {ROWS}",
+        f"""INSERT INTO accounts (id, person_id, code, full_name, birth_value, phone, email, language,
+                                  opened_at)
+            SELECT {ID}, {ID}, lpad(n::text, 10, '0'), '', '', '', '', 'vi', now() {ROWS}""",
+        f"""INSERT INTO credentials (id, account_id, cause, state, password_hash, made_at, valid_until)
+            SELECT {ID}, {ID}, {ID}::text, 'issued', '', now() - interval '1 hour', now() {ROWS}""",
+        f"""INSERT INTO sessions (id, account_id, scope, started_at, ended_at)
+            SELECT {ID}, {ID}, 'citizen', now(), now() - interval '10 minutes' {ROWS}""",
+        "UPDATE credentials SET delivery = 'delivered'",
+    ],
+    "notification": [
+        f"""INSERT INTO message (id, cause_event_id, channel, purpose, recipient, language, facts,
+                                 registration_id, credential_id, account_id, state, written_at, changed_at)
+            SELECT {ID}, {ID}, 'sms', 'credentials', '', 'vi', '{{}}', {ID}, {ID}, {ID}, 'delivered',
+                   now() - interval '1 hour', now() {ROWS}"""
+    ],
+    "history": [
+        f"INSERT INTO ended_sessions (account_id, issued_before) SELECT {ID}, now() {ROWS}",
+    ],
+}
+SPOIL = {
+    "registration": {
+        "application_missing": (5, "DELETE FROM registrations WHERE id = %(id)s"),
+        "ending_unheard": (6, "UPDATE registrations SET status = 'awaiting_visit' WHERE id = %(id)s"),
+        "outcome_unheard": (7, "UPDATE registrations SET status = 'verified' WHERE id = %(id)s"),
+    },
+    "identity": {
+        "case_missing": (1001, "DELETE FROM cases WHERE id = %(id)s"),
+        "decision_lost": (1002, "UPDATE cases SET status = 'waiting', ended_at = NULL WHERE id = %(id)s"),
+        "credential_missing": (1003, "DELETE FROM credentials WHERE id = %(id)s"),
+        "message_missing": (2001, "UPDATE credentials SET delivery = NULL WHERE id = %(id)s"),
+    },
+    "notification": {
+        "message_missing": (2001, "DELETE FROM message WHERE id = %(id)s"),
+        "record_lost": (2002, "DELETE FROM message WHERE id = %(id)s"),
+        "own_password_missing": (
+            2003,
+            """INSERT INTO message (id, cause_event_id, channel, purpose, recipient, language, facts,
+                                    account_id, state, written_at, changed_at)
+               VALUES (gen_random_uuid(), gen_random_uuid(), 'email', 'password_changed', '', 'vi', '{}',
+                       %(id)s, 'sent', now() - interval '5 minutes', now())""",
+        ),
+    },
+    "history": {
+        "ended_sessions_missing": (MANY, "DELETE FROM ended_sessions WHERE account_id = %(id)s"),
+    },
+}
+
+
+def row(number: int) -> UUID:
+    return UUID(f"00000000-0000-7000-8000-{number:012x}")
+
+
+@pytest.fixture
+def four(database: Callable[[str], str]) -> Iterator[Databases]:
+    """The four databases, each with what ``MANY`` citizens who are through have left."""
+    opened = {service: Database(database(service), name="test", max_size=2) for service in SERVICES}
+    for pool in opened.values():
+        pool.open()
+    four = Databases(opened)
+    for service, statements in FILL.items():
+        with four.transaction(service) as tx:
+            for statement in statements:
+                tx.run(statement, {"many": MANY})
+        with four.transaction(service) as tx:
+            tx.run("ANALYZE")
+    yield four
+    for pool in opened.values():
+        pool.close()
+
+
+def test_every_gap_is_found_in_pages(four: Databases) -> None:
+    now = datetime.now(UTC)
+    assert list(gaps(four, now)) == []
+
+    made = set()
+    for service, spoilt in SPOIL.items():
+        with four.transaction(service) as tx:
+            for kind, (number, statement) in spoilt.items():
+                assert tx.run(statement, {"id": row(number)}) == 1
+                made.add((kind, row(number)))
+    tracemalloc.start()
+    found = [(gap.kind.name, gap.belongs_to) for gap in gaps(four, now)]
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert sorted(found) == sorted(made)
+    assert peak_bytes < MOST_BYTES
+
+
+def test_what_is_younger_is_left_out(four: Databases) -> None:
+    with four.transaction("identity") as tx:
+        tx.run("DELETE FROM cases WHERE id = %(id)s", {"id": row(3)})
+    with four.transaction("registration") as tx:
+        tx.run("UPDATE registrations SET submitted_at = now() WHERE id = %(id)s", {"id": row(3)})
+
+    assert list(gaps(four, datetime.now(UTC).replace(year=2020))) == []
+    assert [gap.kind.name for gap in gaps(four, datetime.now(UTC))] == ["case_missing"]

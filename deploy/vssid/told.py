@@ -1,0 +1,26 @@
+"""What a native installation would tell its operator, as variables of the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shared.messaging.topology import SERVICES
+
+
+def told(run: Path) -> dict[str, str]:
+    """The settings of ``vssid`` for the installation in ``run``."""
+    from deploy.native.instance import Instance  # the service image holds no native installation
+
+    layout = Instance(run).layout
+    identity = layout.environment("identity")
+    return {
+        "AMQP_URL": layout.amqp_url("admin"),
+        "AMQP_MANAGEMENT_URL": layout.amqp_management_url,
+        **{f"{service.upper()}_DATABASE_URL": layout.database_url(service) for service in SERVICES},
+        "POSTGRES_ADMIN_URL": layout.admin_database_url(),
+        "REDIS_URL": layout.redis_url,
+        "OBJECTS_DIR": str(layout.objects_dir),
+        "TOKEN_SIGNING_KEY": identity["TOKEN_SIGNING_KEY"],
+        "TOKEN_PUBLIC_KEYS": identity["TOKEN_PUBLIC_KEYS"],
+        "AUDIT_FILE": str(run / "audit.jsonl"),
+    }

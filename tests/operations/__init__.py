@@ -1,0 +1,1 @@
+"""An operator's work on an installation of its own: back up, restore, reconcile."""

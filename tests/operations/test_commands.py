@@ -1,0 +1,166 @@
+"""The operator's command on a whole installation: what it shows, what it does, what it writes down."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+
+import httpx
+import psycopg
+import pytest
+
+from deploy.native.instance import Instance
+from shared.messaging import topology
+from shared.messaging.connection import channel, message
+from shared.testing.client import ProblemSeen
+from shared.testing.processes import until
+from tests.faults.crowd import Crowd, new_seed
+from tests.operations.vssid import lines, vssid
+
+LISTENER = "identity.open_case"
+
+
+def findings(product: Instance) -> dict[str, dict]:
+    """What the doctor says, but for what is well."""
+    done = vssid(product, "doctor", "--json")
+    found = {row["what"]: row for row in lines(done) if row["state"] != "well"}
+    assert done.returncode == any(row["state"] == "wrong" for row in found.values()), done.stderr
+    return found
+
+
+def audit(product: Instance) -> list[dict]:
+    return [json.loads(line) for line in (product.run / "audit.jsonl").read_text().splitlines()]
+
+
+def amqp_url(product: Instance) -> str:
+    return str(product.endpoints()["amqp"])
+
+
+@pytest.fixture
+def letters(own_product: Instance) -> Iterator[list[str]]:
+    """Two dead letters of one listener, by their event ids."""
+    event_ids = [str(uuid.uuid4()) for _ in range(2)]
+    with channel(amqp_url(own_product)) as publishing:
+        for event_id in event_ids:
+            headers = {"ce-id": event_id, "ce-type": "registration.submitted.v1", "x-vssid-reason": "a test"}
+            letter = message(b'{"name": "nobody reads this"}', {"application_headers": headers})
+            key = f"{topology.DEAD_KEY}.{LISTENER}"
+            publishing.basic_publish(letter, topology.RETRY, key, mandatory=True, timeout=5)
+    yield event_ids
+    with channel(amqp_url(own_product)) as purging:
+        purging.queue_purge(f"{LISTENER}.dead")
+
+
+def test_the_doctor_finds_nothing_wrong_with_an_installation_that_is_well(own_product: Instance) -> None:
+    assert findings(own_product) == {}
+
+
+def test_the_doctor_finds_what_was_broken_and_says_what_to_do(own_product: Instance) -> None:
+    url, management = amqp_url(own_product), str(own_product.endpoints()["amqp_management"])
+    databases: dict[str, str] = own_product.endpoints()["databases"]  # type: ignore[assignment]
+    with channel(url) as breaking:
+        breaking.queue_unbind("history.note_sessions_ended", topology.EVENTS, "account.sessions_ended.v1")
+    rights = {"configure": ".*", "write": ".*", "read": ".*"}
+    httpx.put(f"{management}/api/permissions/vssid/history", json=rights).raise_for_status()
+    with psycopg.connect(databases["history"]) as connection:
+        connection.execute(
+            "INSERT INTO outbox (id, type, headers, body, due_at, created_at) VALUES "
+            "(gen_random_uuid(), 'unheard.of.v1', '{}', '', 'infinity', now() - interval '5 minutes')"
+        )
+    found = findings(own_product)
+    with psycopg.connect(databases["history"]) as connection:
+        connection.execute("DELETE FROM outbox WHERE type = 'unheard.of.v1'")
+    own_product._apply_topology()
+
+    assert {what: row["state"] for what, row in found.items()} == {
+        "queue history.note_sessions_ended": "wrong",
+        "broker user history": "wrong",
+        "outbox of history": "wrong",
+    }
+    assert all(row["what to do"] for row in found.values())
+    assert findings(own_product) == {}
+
+
+def test_the_doctor_tells_a_server_that_is_away_apart_from_the_rest(own_product: Instance) -> None:
+    own_product.supervision.stop(["redis"])
+    try:
+        assert list(findings(own_product)) == ["Redis"]
+    finally:
+        own_product.up()
+
+
+def test_dead_letters_are_shown_without_their_bodies(own_product: Instance, letters: list[str]) -> None:
+    listed = vssid(own_product, "dead-letters", "list", "--json")
+    shown = vssid(own_product, "dead-letters", "show", LISTENER)
+
+    assert (listed.returncode, lines(listed)) == (1, [{"listener": LISTENER, "dead letters": 2}])
+    assert [letter["event_id"] for letter in lines(shown)] == letters
+    assert "nobody reads this" not in shown.stdout
+
+
+def test_dropping_asks_and_writes_down_each_event_id(own_product: Instance, letters: list[str]) -> None:
+    refused = vssid(own_product, "dead-letters", "drop", LISTENER, answer="n\n")
+    assert refused.returncode == 1
+    one = vssid(own_product, "dead-letters", "drop", LISTENER, "--event", letters[1], answer="y\n")
+    assert "1 dropped" in one.stdout, one.stderr
+    assert [letter["event_id"] for letter in lines(vssid(own_product, "dead-letters", "show", LISTENER))] == [
+        letters[0]
+    ]
+    assert "1 dropped" in vssid(own_product, "dead-letters", "drop", LISTENER, "--yes").stdout
+
+    noted = [line for line in audit(own_product) if line["action"] == "dead_letter_dropped"][-2:]
+    assert [line["event_id"] for line in noted] == [letters[1], letters[0]]
+    assert {line["who"] for line in noted} == {"the test"}
+    assert "nobody reads this" not in (own_product.run / "audit.jsonl").read_text()
+
+
+def test_a_job_that_was_given_up_is_shown_and_tried_again(own_product: Instance) -> None:
+    databases: dict[str, str] = own_product.endpoints()["databases"]  # type: ignore[assignment]
+    key = str(uuid.uuid4())
+    with psycopg.connect(databases["identity"]) as connection:
+        connection.execute(
+            "INSERT INTO jobs (kind, key, due_at, attempts, failed_at, last_error) "
+            "VALUES ('check_register', %s, now(), 20, now(), 'SomeError')",
+            [key],
+        )
+    assert vssid(own_product, "jobs").returncode == 1
+    (failed,) = lines(vssid(own_product, "jobs", "failed", "identity", "--json"))
+    assert (failed["key"], failed["last_error"]) == (key, "SomeError")
+    assert (
+        "1 are due" in vssid(own_product, "jobs", "retry", "identity", "check_register", "--key", key).stdout
+    )
+    until(lambda: vssid(own_product, "jobs").returncode == 0, 30.0, "it is not tried again")
+
+
+def test_agencies_may_be_imported_again(own_product: Instance) -> None:
+    done = vssid(own_product, "agencies", "import")
+    assert done.returncode == 0, done.stderr
+
+
+def test_another_key_signs_and_nobody_is_logged_out_until_the_old_one_is_forgotten(
+    own_product: Instance,
+) -> None:
+    crowd = Crowd(own_product, 1, new_seed())
+    citizen, client = crowd.verify(0)
+    password = crowd.inbox.wait_for_password(citizen.phone)
+    client.log_in(citizen.code, password)
+    client.change_password(citizen.code, password, "một mật khẩu mới, đủ dài")
+
+    done = vssid(own_product, "keys", "rotate")
+    own_product.__dict__.pop("layout", None)  # its secrets are others now
+    assert done.returncode == 0, done.stderr
+    assert client.me()["code"] == citizen.code
+    assert client.participation()["items"]
+    assert findings(own_product)["token keys"]["state"] == "note"
+
+    old = client.headers["Authorization"]
+    client.log_in(citizen.code, "một mật khẩu mới, đủ dài")
+    done = vssid(own_product, "keys", "forget")
+    own_product.__dict__.pop("layout", None)
+    assert done.returncode == 0, done.stderr
+    assert client.me()["code"] == citizen.code
+    client.headers["Authorization"] = old
+    with pytest.raises(ProblemSeen) as refused:
+        client.me()
+    assert refused.value.status == 401
