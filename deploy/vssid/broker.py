@@ -41,14 +41,14 @@ class Broker:
         return self._management.get(path.replace("<vhost>", self._quoted)).raise_for_status().json()
 
     def depths(self) -> list[Depth]:
-        """Every queue of ours, in the topology's order. Counts are up to five seconds old."""
-        rows = self.ask("queues/<vhost>?columns=name,messages,consumers")
-        known = {row["name"]: row for row in rows}
-        return [
-            Depth(queue.name, known[queue.name].get("messages", 0), known[queue.name].get("consumers", 0))
-            for queue in topology.queues()
-            if queue.name in known
-        ]
+        """Every queue of ours that is there, in the topology's order. What consumers hold and have not
+        acknowledged is counted as of up to five seconds ago."""
+        rows = self.ask("queues/<vhost>?columns=name,messages")
+        held = {row["name"]: row.get("messages", 0) for row in rows}
+        names = [queue.name for queue in topology.queues() if queue.name in held]
+        with channel(self.url) as asking:
+            told = [asking.queue_declare(name, passive=True) for name in names]
+        return [Depth(t.queue, max(held[t.queue], t.message_count), t.consumer_count) for t in told]
 
     def clock_difference_seconds(self) -> float:
         """By how much the broker's clock is ahead of ours; exact to a second."""

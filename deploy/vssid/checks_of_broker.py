@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from deploy.vssid.broker import Broker, broker
+from deploy.vssid.broker import Broker, Depth, broker
 from deploy.vssid.findings import Finding, clock, note, well, wrong
 from shared.messaging import permissions, topology
 
@@ -71,12 +71,6 @@ def queues(ours: Broker) -> Iterator[Finding]:
         if any((exchange, queue.name, key) not in bindings for exchange, key in queue.bindings):
             odd = True
             yield wrong(f"queue {queue.name}", "lacks bindings", APPLY_TOPOLOGY)
-        listened = queue.listener or queue.name.startswith("rpc-")
-        if listened and not row.get("consumers"):
-            odd = True
-            yield wrong(
-                f"queue {queue.name}", "nobody listens", "start the service that its name begins with"
-            )
         if queue.name.endswith(".dead") and row.get("messages"):
             listener = queue.name.removesuffix(".dead")
             yield note(
@@ -91,6 +85,18 @@ def queues(ours: Broker) -> Iterator[Finding]:
         yield note(f"queue {name}", "is not in the code", "of an earlier version? empty it, then delete it")
     if not odd:
         yield well("queues", f"{len(wanted)} as declared")
+    yield from listening(ours.depths())
+
+
+def listening(depths: list[Depth]) -> Iterator[Finding]:
+    """Each service consumes its queues."""
+    for service in topology.SERVICES:
+        own = [d for d in depths if d.name == f"rpc-{service}" or d.name.startswith(f"{service}.")]
+        unheard = [d.name for d in own if not d.consumers and not d.name.endswith(".dead")]
+        if unheard:
+            yield wrong(
+                f"service {service}", f"nobody listens to {', '.join(unheard)}", "start it; see its log"
+            )
 
 
 def _is_kept(row: dict[str, Any]) -> bool:
