@@ -19,10 +19,10 @@ def keys() -> None:
 @keys.command()
 def rotate() -> None:
     """Publish a new key, sign with it once everybody knows it. Tokens of the old one stay valid."""
+    run = _folder()
     from deploy.native.instance import Instance
     from deploy.native.keys import Keys
 
-    run = _folder()
     audit.note("keys_rotated")
     secrets = run / "secrets"
     Keys.kept_in(secrets).publish_next(secrets)
@@ -37,10 +37,10 @@ def rotate() -> None:
 @keys.command()
 def forget() -> None:
     """Publish former keys no more: tokens of theirs have run out, an hour after the rotation."""
+    run = _folder()
     from deploy.native.instance import Instance
     from deploy.native.keys import Keys
 
-    run = _folder()
     audit.note("keys_forgotten")
     secrets = run / "secrets"
     Keys.kept_in(secrets).forget_former(secrets)

@@ -18,7 +18,9 @@ def show(rows: Sequence[Mapping[str, object]], as_json: bool = False, *, nothing
     elif not rows:
         click.echo(nothing)
     else:
-        table = Table(*rows[0])
+        table = Table()
+        for name in rows[0]:
+            table.add_column(name, overflow="fold")
         for row in rows:
             table.add_row(*("" if value is None else str(value) for value in row.values()))
         Console().print(table)

@@ -272,3 +272,32 @@ def test_history_hears_again_of_sessions_that_were_ended(site: Site, backup: Pat
     ended = site.rows("history", "SELECT account_id::text FROM ended_sessions")
     assert accounts <= set(ended)
     assert site.everything_sent() == before
+
+
+def test_all_four_put_back_to_a_backup_made_under_load_agree_after_mending(
+    own_product: Instance, tmp_path: Path
+) -> None:
+    """The four dumps are of four moments, with events and messages on their way between them."""
+    crowd = Crowd(own_product, 80, new_seed())
+    site = Site(own_product, crowd)
+    with crowd.on_the_way(6, 12):
+        time.sleep(5)
+        done = vssid(own_product, "backup", "--to", str(tmp_path))
+        assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.iterdir()
+    done = vssid(own_product, "restore", str(folder), "--yes")
+    assert done.returncode == 0, done.stderr
+
+    _, found = site.reconcile()
+    print("found:", dict(Counter(kind for kind, _ in found)))
+    _, left = site.reconcile("--mend")
+    assert {kind for kind, _ in left} <= {"decision_lost", "record_lost"}
+    travelled = {journey.registration_id: journey.citizen for journey in crowd.journeys}
+    for kind, registration_id in left:
+        if kind == "decision_lost":
+            officer = crowd.world.officers[crowd.world.agency_of(travelled[registration_id])]
+            officer.confirm(officer.find(crowd.ledger.declaration_number(registration_id))["id"])
+    wait(lambda: site.reconcile("--mend")[0] == 0, "it is not clean", 2 * SETTLE_SECONDS)
+    texts = Counter((sms["to"], sms["text"]) for sms in crowd.inbox.sms())
+    emails = Counter(mail["message_id"] for mail in crowd.inbox.emails())
+    assert (max(texts.values()), max(emails.values())) == (1, 1)

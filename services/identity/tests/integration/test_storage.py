@@ -271,6 +271,18 @@ def test_sessions_of_one_account_end_together_and_keep_when(storage: AnyStorage)
     assert [s and s.ended_at for s in map(storage.session, [s.id for s in sessions])] == [NOW, NOW, None]
 
 
+# --- endings -------------------------------------------------------------------------------------
+
+
+def test_an_ending_is_found_as_it_was_given(storage: AnyStorage) -> None:
+    case, ending = samples.case(), Ending(CaseStatus.REJECTED, NOW, OFFICER.id, "Giấy tờ không khớp")
+    storage.add_case(case)
+    assert storage.ending(case.id) is None
+    storage.end_case(case.id, ending)
+    assert storage.ending(case.id) == ending
+    assert storage.ending(uuid4()) is None
+
+
 # --- staff ---------------------------------------------------------------------------------------
 
 
@@ -293,6 +305,20 @@ def test_a_staff_session_is_found_by_its_hash_until_it_expires(storage: AnyStora
     assert (found.id, found.agency_code) == (member.id, AGENCY)
     assert storage.officer(b"a hash", ends) is None
     assert storage.officer(b"another", NOW) is None
+
+
+def test_a_disabled_member_of_staff_keeps_the_name_and_has_no_session(storage: AnyStorage) -> None:
+    member, other = (samples.staff(id=uuid4(), user=user) for user in ("mai", "nam"))
+    for staff in (member, other):
+        storage.add_staff(staff, NOW)
+        storage.start_staff_session(staff.user.encode(), staff.id, NOW, NOW + timedelta(hours=8))
+    assert storage.disable_staff("mai") == member.id
+    assert storage.staff_named("mai") is None
+    assert storage.officer(b"mai", NOW) is None
+    assert storage.officer(b"nam", NOW) is not None
+    assert storage.disable_staff("nobody") is None
+    with pytest.raises(StaffUserTaken):
+        storage.add_staff(samples.staff(id=uuid4(), user="mai"), NOW)
 
 
 def test_the_audit_trail_keeps_every_entry_in_order(storage: AnyStorage) -> None:

@@ -46,6 +46,7 @@ class FakeStorage:
         self.deliveries: dict[UUID, str] = {}
         self.sessions: dict[UUID, Session] = {}
         self.staff: dict[str, StaffAccount] = {}
+        self.disabled: set[str] = set()
         self.staff_sessions: dict[bytes, tuple[UUID, datetime]] = {}
         self.audit: list[AuditEntry] = []
         self.wrong_tries: list[tuple[str, bytes, datetime]] = []
@@ -215,12 +216,13 @@ class FakeStorage:
         self.staff[staff.user] = staff
 
     def staff_named(self, user: str) -> StaffAccount | None:
-        return self.staff.get(user)
+        return self.staff.get(user) if user not in self.disabled else None
 
     def disable_staff(self, user: str) -> UUID | None:
-        staff = self.staff.pop(user, None)
+        staff = self.staff.get(user)
         if staff is None:
             return None
+        self.disabled.add(user)
         sessions = self.staff_sessions.items()
         self.staff_sessions = {token: held for token, held in sessions if held[0] != staff.id}
         return staff.id

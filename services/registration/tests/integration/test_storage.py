@@ -90,6 +90,25 @@ def test_what_has_not_ended_is_counted_by_status_and_the_oldest_unheard_tells_it
     assert storage.open_by_status()["submitted"] == before["submitted"]
 
 
+def test_after_a_restore_no_declaration_number_comes_twice_and_no_reminder_goes_out_late(
+    connection: psycopg.Connection,
+) -> None:
+    tx = Transaction(connection)
+    storage = Storage(tx)
+    last = storage.next_declaration()
+    tx.run(
+        "INSERT INTO jobs (kind, key, due_at) VALUES ('remind', 'past', now() - interval '1 minute'), "
+        "('remind', 'to come', now() + interval '1 day'), ('pass_deadline', 'past', now())"
+    )
+    storage.skip_declarations(1000)
+    storage.forget_reminders()
+    assert storage.next_declaration() > last + 1000
+    assert [(row["kind"], row["key"]) for row in tx.all("SELECT kind, key FROM jobs ORDER BY kind")] == [
+        ("pass_deadline", "past"),
+        ("remind", "to come"),
+    ]
+
+
 @pytest.mark.proves("G6")
 def test_of_fifty_who_claim_one_phone_at_once_one_gets_it(migrated: str) -> None:
     database = Database(migrated, name="test", max_size=20)
