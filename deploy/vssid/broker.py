@@ -18,11 +18,17 @@ from shared.messaging.connection import channel
 
 @dataclass(frozen=True)
 class Depth:
-    """A queue: how many wait in it or are being handled, and how many consumers it has."""
+    """A queue: how many wait in it, how many of it are there in all, how many consumers it has."""
 
     name: str
+    ready: int
     messages: int
     consumers: int
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether it is a listener's: neither for waiting, nor for dead letters, nor for calls."""
+        return not self.name.startswith(("vssid.wait.", "rpc-")) and not self.name.endswith(".dead")
 
 
 class Broker:
@@ -48,7 +54,20 @@ class Broker:
         names = [queue.name for queue in topology.queues() if queue.name in held]
         with channel(self.url) as asking:
             told = [asking.queue_declare(name, passive=True) for name in names]
-        return [Depth(t.queue, max(held[t.queue], t.message_count), t.consumer_count) for t in told]
+        return [
+            Depth(t.queue, t.message_count, max(held[t.queue], t.message_count), t.consumer_count)
+            for t in told
+        ]
+
+    def holds_events_of(self, at: datetime) -> bool:
+        """Whether an event of that time or earlier waits for a listener, or to be tried again."""
+        for depth in self.depths():
+            if depth.ready and depth.name.startswith("vssid.wait."):
+                return True
+            first = time_of_first(self.url, depth.name) if depth.ready and depth.is_heard else None
+            if first is not None and first <= at:
+                return True
+        return False
 
     def clock_difference_seconds(self) -> float:
         """By how much the broker's clock is ahead of ours; exact to a second."""
@@ -63,26 +82,15 @@ def broker() -> Broker:
     return Broker(load(BrokerSettings))
 
 
-def age_of_first(url: str, queue: str) -> float | None:
-    """For how many seconds the event that is first in the queue has existed; None where it does not say.
+def time_of_first(url: str, queue: str) -> datetime | None:
+    """When the event that is first in the queue happened; None where it does not say, or nothing waits.
 
     It is taken and put back at its place; a consumer in the meantime sees it marked as delivered before.
     """
     with channel(url) as asking:
         first = asking.basic_get(queue)
-        if first is None:
-            return None
-        said = (first.properties.get("application_headers") or {}).get("ce-time")
+        headers = (first.properties.get("application_headers") or {}) if first is not None else {}
     try:
-        return (datetime.now(UTC) - datetime.fromisoformat(str(said))).total_seconds()
-    except (ValueError, TypeError):
+        return datetime.fromisoformat(str(headers.get("ce-time"))).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-
-
-def in_flight(depths: list[Depth]) -> int:
-    """How many events are between services: in listeners' queues and in wait queues, dead letters apart."""
-    return sum(
-        depth.messages
-        for depth in depths
-        if not depth.name.endswith(".dead") and not depth.name.startswith("rpc-")
-    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
-from deploy.vssid.broker import age_of_first, broker
+from deploy.vssid.broker import broker, time_of_first
 from deploy.vssid.show import show, span
 from deploy.vssid.where import databases
 from shared.messaging.topology import SERVICES
@@ -25,7 +27,8 @@ def queues(ages: bool, as_json: bool) -> None:
     ours = broker()
     rows = []
     for depth in ours.depths():
-        age = age_of_first(ours.url, depth.name) if ages and depth.messages else None
+        first = time_of_first(ours.url, depth.name) if ages and depth.ready and depth.is_heard else None
+        age = (datetime.now(UTC) - first).total_seconds() if first else None
         rows.append(
             {
                 "queue": depth.name,
@@ -35,12 +38,12 @@ def queues(ages: bool, as_json: bool) -> None:
             }
         )
     show(rows, as_json)
-    unheard = [row for row in rows if not row["consumers"] and _is_heard(str(row["queue"]))]
+    unheard = [row for row in rows if not row["consumers"] and _is_consumed(str(row["queue"]))]
     raise SystemExit(1 if unheard else 0)
 
 
-def _is_heard(queue: str) -> bool:
-    """Whether somebody has to listen to it: neither to a wait queue nor to dead letters."""
+def _is_consumed(queue: str) -> bool:
+    """Whether somebody has to take from it: neither to a wait queue nor to dead letters."""
     return not queue.startswith("vssid.wait.") and not queue.endswith(".dead")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from deploy.vssid import audit
-from deploy.vssid.broker import Broker, broker, in_flight
+from deploy.vssid.broker import Broker, broker
 from deploy.vssid.gaps import KINDS, Gap, gaps
 from deploy.vssid.mending import mend
 from deploy.vssid.show import show
@@ -20,11 +20,16 @@ from shared.messaging.topology import SERVICES
 
 MOST_ROUNDS = 6
 """One gap's closing can show the next: a case that is opened again may end again, and so on."""
-WAITING = "SELECT count(*) AS rows FROM outbox"
-ISSUING = "SELECT count(*) AS rows FROM jobs WHERE kind = 'issue_credential' AND failed_at IS NULL"
+WAITING = "SELECT EXISTS (SELECT FROM outbox WHERE created_at <= %(at)s) AS some"
+ISSUING = """
+SELECT EXISTS (SELECT FROM jobs
+               WHERE kind = 'issue_credential' AND failed_at IS NULL AND created_at <= %(at)s) AS some
+"""
 LOOK_SECONDS = 1.0
-QUIET_LOOKS = 6
-"""The broker's counts are up to five seconds old: so often nothing must be seen on its way."""
+CLOCK_SECONDS = 2.0
+"""By how much a database's clock may be ahead of ours."""
+IN_HAND_SECONDS = 3.0
+"""How long a listener may have in hand what it has taken from its queue."""
 
 
 @click.command()
@@ -42,13 +47,13 @@ def reconcile(mends: bool, settle: int, wait: int, as_json: bool) -> None:
     """
     with databases() as ours:
         at_broker = broker()
-        if mends and not _is_quiet(ours, at_broker, wait):
+        if mends and not _has_arrived(ours, at_broker, _now() - timedelta(seconds=settle), wait):
             raise click.UsageError(
                 "events are still on their way (`vssid outbox`, `vssid queues`): mend what keeps them first"
             )
         left = _round(1, ours, settle, mends, as_json)
         while mends and left["mended"] and left["round"] < MOST_ROUNDS:
-            if not _is_quiet(ours, at_broker, wait):
+            if not _has_arrived(ours, at_broker, _now() + timedelta(seconds=CLOCK_SECONDS), wait):
                 raise click.UsageError("what was told again is still on its way; call again later")
             left = _round(left["round"] + 1, ours, settle, mends, as_json)
     _report(left, mends, as_json)
@@ -60,7 +65,7 @@ def _round(number: int, ours: Databases, settle: int, mends: bool, as_json: bool
     found: Counter[str] = Counter()
     mended: Counter[str] = Counter()
     examples: dict[str, list[str]] = {}
-    for gap in gaps(ours, datetime.now(UTC) - timedelta(seconds=settle)):
+    for gap in gaps(ours, _now() - timedelta(seconds=settle)):
         name = gap.kind.name
         found[name] += 1
         if len(examples.setdefault(name, [])) < 3:
@@ -86,23 +91,31 @@ def _mend(ours: Databases, gap: Gap) -> bool:
     return mend(ours, gap)
 
 
-def _is_quiet(ours: Databases, at_broker: Broker, wait: int) -> bool:
-    """Wait until nothing is on its way between the services any more; False when it lasts too long."""
-    end, quiet = time.monotonic() + wait, 0
-    while quiet < QUIET_LOOKS and time.monotonic() < end:
-        quiet = 0 if _on_their_way(ours) or in_flight(at_broker.depths()) else quiet + 1
+def _has_arrived(ours: Databases, at_broker: Broker, at: datetime, wait: int) -> bool:
+    """Wait until whatever was on its way between the services at that time has arrived, whatever has come
+    since; False when it lasts too long."""
+    end = time.monotonic() + wait
+    while _leaves_or_is_made(ours, at) or at_broker.holds_events_of(at):
+        if time.monotonic() > end:
+            return False
         time.sleep(LOOK_SECONDS)
-    return quiet >= QUIET_LOOKS
+    time.sleep(IN_HAND_SECONDS)
+    return True
 
 
-def _on_their_way(ours: Databases) -> int:
-    count = 0
+def _leaves_or_is_made(ours: Databases, at: datetime) -> bool:
+    """Whether an event of that time is in an outbox, or a password has yet to be made."""
     for service in SERVICES:
         with ours.transaction(service) as tx:
-            count += (tx.one(WAITING) or {"rows": 0})["rows"]
-            if service == "identity":
-                count += (tx.one(ISSUING) or {"rows": 0})["rows"]
-    return count
+            for statement in (WAITING, ISSUING):
+                row = tx.one(statement, {"at": at})
+                if row is not None and row["some"]:
+                    return True
+    return False
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _report(left: dict[str, Any], mends: bool, as_json: bool) -> None:

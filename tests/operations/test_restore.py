@@ -274,6 +274,19 @@ def test_history_hears_again_of_sessions_that_were_ended(site: Site, backup: Pat
     assert site.everything_sent() == before
 
 
+def test_mending_goes_on_beside_the_traffic(site: Site, backup: Path) -> None:
+    accounts = {site.account(name) for name in ("new_holder", "through")}
+    site.restore("history", backup)
+    others = Crowd(site.product, 60, new_seed())
+    with others.on_the_way(4, 8):
+        time.sleep(5)
+        done = vssid(site.product, "reconcile", "--mend", "--settle", "5", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert accounts <= set(site.rows("history", "SELECT account_id::text FROM ended_sessions"))
+    report = others.ledger.wait_until_final()
+    assert report.is_clean, str(report)
+
+
 def test_all_four_put_back_to_a_backup_made_under_load_agree_after_mending(
     own_product: Instance, tmp_path: Path
 ) -> None:
