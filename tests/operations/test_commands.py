@@ -138,6 +138,16 @@ def test_agencies_may_be_imported_again(own_product: Instance) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture
+def one_key(own_product: Instance) -> Iterator[None]:
+    """Afterwards one key is published again, whatever happened."""
+    yield
+    if "token keys" in findings(own_product):
+        vssid(own_product, "keys", "forget")
+        own_product.__dict__.pop("layout", None)
+
+
+@pytest.mark.usefixtures("one_key")
 def test_another_key_signs_and_nobody_is_logged_out_until_the_old_one_is_forgotten(
     own_product: Instance,
 ) -> None:

@@ -117,6 +117,14 @@ class Site:
     def everything_sent(self) -> dict[str, Counter[str]]:
         return {name: self.sent_to(name) for name in self.numbers}
 
+    def most_sent_alike(self) -> int:
+        """How often the same SMS, or the same e-mail, went to one of these citizens at the most."""
+        sent: Counter[str] = Counter()
+        for citizen in self.crowd.world.citizens:
+            sent.update(f"{sms['to']} {sms['text']}" for sms in self.crowd.inbox.sms(citizen.phone))
+            sent.update(mail["message_id"] for mail in self.crowd.inbox.emails(citizen.email))
+        return max(sent.values())
+
     def restore(self, service: str, backup: Path) -> None:
         """As an operator does."""
         done = vssid(self.product, "restore", str(backup), service, "--yes")
@@ -231,8 +239,7 @@ def test_identity_hears_every_submission_again_and_officers_decide_again(site: S
     }
     for name in ("new_holder", "through"):
         site.sets_password(name)
-    texts = Counter((sms["to"], sms["text"]) for sms in site.crowd.inbox.sms())
-    assert max(texts.values()) == 1
+    assert site.most_sent_alike() == 1
 
 
 def test_a_password_whose_message_is_lost_is_replaced(site: Site, backup: Path) -> None:
@@ -311,6 +318,4 @@ def test_all_four_put_back_to_a_backup_made_under_load_agree_after_mending(
             officer = crowd.world.officers[crowd.world.agency_of(travelled[registration_id])]
             officer.confirm(officer.find(crowd.ledger.declaration_number(registration_id))["id"])
     wait(lambda: site.reconcile("--mend")[0] == 0, "it is not clean", 2 * SETTLE_SECONDS)
-    texts = Counter((sms["to"], sms["text"]) for sms in crowd.inbox.sms())
-    emails = Counter(mail["message_id"] for mail in crowd.inbox.emails())
-    assert (max(texts.values()), max(emails.values())) == (1, 1)
+    assert site.most_sent_alike() == 1
