@@ -31,7 +31,7 @@ class Load:
         pause_seconds: float = 0.05,
         deadline_seconds: float = 2.0,
         slow_seconds: float = 0.0,
-        patience_seconds: float = 90.0,
+        patience_seconds: float = 300.0,
     ) -> None:
         """``slow_seconds``: how long each call is inside the service before it is committed."""
         self.accepted: list[str] = []
