@@ -1,9 +1,10 @@
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from shared.testing.pretended import few_commands, pretend
 
 ENGINE = Path(__file__).parents[2] / "engine.sh"
 NEEDED = ("sh", "id", "tr", "grep", "sed", "head")
@@ -17,16 +18,7 @@ esac"""
 @pytest.fixture
 def commands(tmp_path: Path) -> Path:
     """A folder with the few commands that a machine without Docker has."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in NEEDED:
-        (folder / name).symlink_to(shutil.which(name))
-    return folder
-
-
-def pretend(folder: Path, name: str, script: str) -> None:
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
+    return few_commands(tmp_path / "bin", NEEDED)
 
 
 def engine(folder: Path, action: str) -> subprocess.CompletedProcess:

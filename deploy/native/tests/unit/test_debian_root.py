@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.testing.pretended import pretend
+
 SCRIPT = Path(__file__).parents[2] / "debian_root.sh"
 NEEDED = ("sh", "dirname", "mkdir", "date", "rm", "mv", "tail", "sed", "cat", "chmod", "env")
 INDEXES = "Debian-Security=http://security.example/debian\nDebian=http://mirror.example/debian"
@@ -27,11 +29,6 @@ def commands(tmp_path: Path) -> Path:
         f'echo "$*" >>{tmp_path}/asked\n[ "$2" != debootstrap ] || mkdir -p "$5/usr/sbin"',
     )
     return folder
-
-
-def pretend(folder: Path, name: str, script: str) -> None:
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
 
 
 def make(folder: Path, **settings: str) -> subprocess.CompletedProcess:

@@ -1,9 +1,10 @@
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from shared.testing.pretended import few_commands, pretend
 
 INSTALL = Path(__file__).parents[2] / "install.sh"
 NEEDED = ("sh", "id", "ls", "test", "rm", "mktemp", "tail", "cat", "chmod")
@@ -12,16 +13,7 @@ NEEDED = ("sh", "id", "ls", "test", "rm", "mktemp", "tail", "cat", "chmod")
 @pytest.fixture
 def commands(tmp_path: Path) -> Path:
     """A folder with the few commands that a machine without servers has."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in NEEDED:
-        (folder / name).symlink_to(shutil.which(name))
-    return folder
-
-
-def pretend(folder: Path, name: str, script: str) -> None:
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
+    return few_commands(tmp_path / "bin", NEEDED)
 
 
 def install(folder: Path, *more: str) -> subprocess.CompletedProcess:
