@@ -75,6 +75,7 @@ def _acknowledge_before_commit() -> None:
     def hasty(self: Listener, deliveries: list[Any]) -> None:
         channel, last = self._channel, deliveries[-1]
         self.runtime.consuming.write(lambda: channel.basic_ack(last.tag, multiple=True), last.generation)
+        time.sleep(0.2)  # so that a kill at any moment falls into the gap, whatever the machine is doing
         self._channel = None
         try:
             original(self, deliveries)
