@@ -86,7 +86,7 @@ test: lint test-unit ## What has to pass before a change goes in: all below, of 
 lint: setup ## Style, types, and the directions of imports
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy --strict $(wildcard services/*/domain.py services/*/use_cases.py)
+	$(VENV)/bin/mypy --strict $(wildcard services/*/domain.py services/*/use_cases.py services/*/use_cases)
 	$(VENV)/bin/lint-imports
 
 test-unit: setup ## Tests that need no server

@@ -40,6 +40,12 @@ def _all_but_python(folder: str, names: list[str]) -> set[str]:
     }
 
 
+def file_of(service: str, module: str) -> str:
+    """Where a module of a service is: a file, or a folder of them."""
+    package = f"services/{service}/{module}/__init__.py"
+    return package if (ROOT / package).exists() else f"services/{service}/{module}.py"
+
+
 PLANTS = [
     ("shared", "shared/settings.py", "import services.registration.domain"),
     ("shared", "shared/events/envelope.py", "from services.identity import use_cases"),
@@ -51,7 +57,7 @@ PLANTS = [
     ("services-apart", "services/gateway/app.py", "from services.registration import domain"),
     ("services-apart", "services/identity/domain.py", "import services.gateway.settings"),
     *[
-        ("inside", f"services/{service}/{importer}.py", f"import services.{service}.{imported}")
+        ("inside", file_of(service, importer), f"import services.{service}.{imported}")
         for service, importer, imported in [
             *[(service, "use_cases", "storage") for service in SERVICES],
             *[(service, "storage", "use_cases") for service in SERVICES],
@@ -72,9 +78,9 @@ PLANTS = [
     ("domain", "services/identity/domain.py", "from shared.events import identity"),
     ("domain", "services/identity/domain.py", "from shared import settings"),
     ("domain", "services/identity/domain.py", "import services.identity.use_cases"),
-    ("use-cases", "services/identity/use_cases.py", "from shared import settings"),
-    ("use-cases", "services/identity/use_cases.py", "import marshmallow"),
-    ("use-cases", "services/identity/use_cases.py", "from shared.messaging import topology"),
+    ("use-cases", "services/identity/use_cases/cases.py", "from shared import settings"),
+    ("use-cases", "services/identity/use_cases/cases.py", "import marshmallow"),
+    ("use-cases", "services/identity/use_cases/cases.py", "from shared.messaging import topology"),
     *[
         ("use-cases-free", "services/notification/use_cases.py", f"import {framework}")
         for framework in ("nameko", "amqp", "eventlet", "psycopg", "psycopg_pool")

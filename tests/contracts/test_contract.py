@@ -103,8 +103,10 @@ def services() -> list[type]:
 def modules_of(service: str) -> Iterator[ModuleType]:
     """The modules of a service that may publish: all but ``service.py``, which names what it hears."""
     package = importlib.import_module(f"services.{service}")
-    for found in pkgutil.iter_modules(package.__path__, f"services.{service}."):
-        if not found.name.endswith((".service", ".__main__", ".photo_inspector")):
+    for found in pkgutil.walk_packages(package.__path__, f"services.{service}."):
+        if ".tests" not in found.name and not found.name.endswith(
+            (".service", ".__main__", ".photo_inspector")
+        ):
             yield importlib.import_module(found.name)
 
 
@@ -242,5 +244,8 @@ def test_the_asyncapi_document_in_docs_is_the_one_of_the_code(services):
 @pytest.mark.parametrize("service", topology.SERVICES)
 def test_columns_are_read_by_name_so_that_a_new_one_disturbs_no_version_before(service):
     """PostgreSQL ends a prepared ``SELECT *`` with an error when a migration adds a column."""
-    text = (ROOT / "services" / service / "storage.py").read_text()
+    folder = ROOT / "services" / service
+    files = [*folder.glob("storage.py"), *folder.glob("storage/*.py")]
+    assert files
+    text = "\n".join(file.read_text() for file in files)
     assert re.findall(r"(?:SELECT|RETURNING)\s+(?:\w+\.)?\*|,\s*\w+\.\*", text) == []

@@ -1,0 +1,14 @@
+"""Identity's tables, in SQL. The only place that knows them."""
+
+from __future__ import annotations
+
+from services.identity.storage.cases import Cases
+from services.identity.storage.credentials import Credentials
+from services.identity.storage.people import People
+from services.identity.storage.reconciling import Reconciling
+from services.identity.storage.staff import Staff
+from services.identity.storage.wrong_tries import WrongTries
+
+
+class Storage(Cases, People, Credentials, Staff, Reconciling, WrongTries):
+    """Everything identity keeps, inside one transaction."""

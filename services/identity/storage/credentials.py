@@ -1,0 +1,125 @@
+"""Passwords and the sessions that they open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.identity.domain import (
+    Credential,
+    CredentialState,
+    Session,
+)
+from services.identity.storage.base import Tables
+from services.identity.storage.people import JOINED_ACCOUNT_COLUMNS, account_of_row
+
+CREDENTIAL_COLUMNS = "id, account_id, state, password_hash, valid_until"
+Row = Mapping[str, Any]
+
+
+class Credentials(Tables):
+    """Credentials and sessions."""
+
+    LIVE_CREDENTIALS = f"""
+        SELECT {CREDENTIAL_COLUMNS} FROM credentials WHERE account_id = %(account_id)s AND state <> 'ended'
+        ORDER BY made_at DESC, id DESC
+    """
+
+    def live_credentials(self, account_id: UUID) -> list[Credential]:
+        """At most one issued and one active, the newest first."""
+        return [_credential(row) for row in self.tx.all(self.LIVE_CREDENTIALS, {"account_id": account_id})]
+
+    CREDENTIAL_FOR = f"""
+        SELECT {CREDENTIAL_COLUMNS} FROM credentials
+        WHERE account_id = %(account_id)s AND cause = %(cause)s
+    """
+
+    def credential_for(self, account_id: UUID, cause: str) -> Credential | None:
+        """The credential that was made for one cause, in whatever state."""
+        row = self.tx.one(self.CREDENTIAL_FOR, {"account_id": account_id, "cause": cause})
+        return _credential(row) if row else None
+
+    CAUSE_OF = "SELECT account_id, cause FROM credentials WHERE id = %(id)s"
+
+    def cause_of(self, credential_id: UUID) -> tuple[UUID, str] | None:
+        """Whose credential it is, and what it was made for."""
+        row = self.tx.one(self.CAUSE_OF, {"id": credential_id})
+        return (row["account_id"], row["cause"]) if row else None
+
+    ADD_CREDENTIAL = """
+        INSERT INTO credentials (id, account_id, cause, state, password_hash, made_at, valid_until)
+        VALUES (%(id)s, %(account_id)s, %(cause)s, %(state)s, %(password_hash)s, %(at)s, %(valid_until)s)
+    """
+
+    def add_credential(self, credential: Credential, cause: str, at: datetime) -> None:
+        """A new one. ``cause``: the registration it is for (``domain.cause_of_replacement``), or the session
+        in which it was set."""
+        row = {**asdict(credential), "state": credential.state.value, "cause": cause, "at": at}
+        self.tx.run(self.ADD_CREDENTIAL, row)
+
+    END_CREDENTIALS = """
+        UPDATE credentials SET state = 'ended', ended_at = %(at)s
+        WHERE id = ANY(%(ids)s) AND state <> 'ended'
+    """
+
+    def end_credentials(self, credential_ids: Sequence[UUID], at: datetime) -> int:
+        """How many of them were still live."""
+        return self.tx.run(self.END_CREDENTIALS, {"ids": list(credential_ids), "at": at})
+
+    NOTE_DELIVERY = """
+        UPDATE credentials SET delivery = %(state)s
+        WHERE id = %(id)s AND (delivery IS NULL OR delivery = 'sent')
+    """
+
+    def note_delivery(self, credential_id: UUID, state: str) -> bool:
+        """``sent`` gives way to ``delivered`` or ``failed``, which stay. False when nothing was written."""
+        return self.tx.run(self.NOTE_DELIVERY, {"id": credential_id, "state": state}) == 1
+
+    START_SESSION = """
+        INSERT INTO sessions (id, account_id, scope, started_at)
+        SELECT %(id)s, account_id, %(scope)s, %(started_at)s FROM credentials
+        WHERE id = %(credential_id)s AND account_id = %(account_id)s AND state <> 'ended'
+        FOR SHARE
+    """
+
+    def start_session(self, session: Session, credential_id: UUID) -> bool:
+        """False when the credential ended before the session began."""
+        row = {
+            "id": session.id,
+            "account_id": session.account.id,
+            "scope": session.scope,
+            "started_at": session.started_at,
+            "credential_id": credential_id,
+        }
+        return self.tx.run(self.START_SESSION, row) == 1
+
+    SESSION = f"""
+        SELECT {JOINED_ACCOUNT_COLUMNS}, s.id AS session_id, s.scope, s.started_at, s.ended_at
+        FROM sessions s JOIN accounts a ON a.id = s.account_id WHERE s.id = %(id)s
+    """
+
+    def session(self, session_id: UUID) -> Session | None:
+        """The session with its account, ended or not."""
+        row = self.tx.one(self.SESSION, {"id": session_id})
+        if row is None:
+            return None
+        return Session(
+            row["session_id"], account_of_row(row), row["scope"], row["started_at"], row["ended_at"]
+        )
+
+    END_SESSIONS = """
+        UPDATE sessions SET ended_at = %(at)s WHERE account_id = %(account_id)s AND ended_at IS NULL
+    """
+
+    def end_sessions(self, account_id: UUID, at: datetime) -> None:
+        """Every session of the account that still lasts."""
+        self.tx.run(self.END_SESSIONS, {"account_id": account_id, "at": at})
+
+
+def _credential(row: Row) -> Credential:
+    return Credential(
+        row["id"], row["account_id"], CredentialState(row["state"]), row["password_hash"], row["valid_until"]
+    )

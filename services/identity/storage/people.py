@@ -1,0 +1,118 @@
+"""Verified people and their accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from services.identity.domain import (
+    Account,
+    Applicant,
+    Person,
+)
+from services.identity.storage.base import LOCK, Tables
+
+ACCOUNT_COLUMNS = "id, person_id, code, full_name, birth_value, phone, email, language"
+JOINED_ACCOUNT_COLUMNS = ", ".join(f"a.{column}" for column in ACCOUNT_COLUMNS.split(", "))
+Row = Mapping[str, Any]
+
+
+class People(Tables):
+    """People, the numbers that stand for them, accounts."""
+
+    def lock_numbers(self, numbers: Sequence[str]) -> None:
+        """One after the other for one number. In one order, so that no two wait for each other."""
+        for number in sorted(numbers):
+            self.tx.one(LOCK, {"key": f"number {number}"})
+
+    PEOPLE_WITH = """
+        SELECT DISTINCT ON (p.id) p.id, p.applicant, p.verified_at
+        FROM person_numbers n JOIN people p ON p.id = n.person_id
+        WHERE n.number = ANY(%(numbers)s)
+    """
+
+    def people_with(self, numbers: Sequence[str]) -> list[Person]:
+        """The verified people for whom any of these numbers stands."""
+        rows = self.tx.all(self.PEOPLE_WITH, {"numbers": list(numbers)})
+        return [Person(row["id"], Applicant(**row["applicant"]), row["verified_at"]) for row in rows]
+
+    SAVE_PERSON = """
+        INSERT INTO people (id, applicant, verified_at) VALUES (%(id)s, %(applicant)s, %(verified_at)s)
+        ON CONFLICT (id) DO UPDATE SET applicant = excluded.applicant, verified_at = excluded.verified_at
+    """
+    SAVE_NUMBERS = """
+        INSERT INTO person_numbers (number, person_id) SELECT unnest(%(numbers)s::text[]), %(id)s
+        ON CONFLICT (number) DO NOTHING
+    """
+
+    def save_person(self, person: Person) -> None:
+        """A new person, or what the desk saw last of a known one. Numbers are only ever added."""
+        applicant = Jsonb(asdict(person.applicant))
+        self.tx.run(
+            self.SAVE_PERSON, {"id": person.id, "applicant": applicant, "verified_at": person.verified_at}
+        )
+        self.tx.run(self.SAVE_NUMBERS, {"id": person.id, "numbers": list(person.applicant.numbers)})
+
+    SAVE_ACCOUNT = f"""
+        INSERT INTO accounts (id, person_id, code, full_name, birth_value, phone, email, language, opened_at)
+        VALUES (%(id)s, %(person_id)s, %(code)s, %(full_name)s, %(birth_value)s, %(phone)s, %(email)s,
+                %(language)s, %(at)s)
+        ON CONFLICT (person_id) DO UPDATE SET
+            code = excluded.code, full_name = excluded.full_name, birth_value = excluded.birth_value,
+            phone = excluded.phone, email = excluded.email, language = excluded.language
+        RETURNING {ACCOUNT_COLUMNS}
+    """
+
+    def save_account(self, account: Account, at: datetime) -> Account:
+        """The person's one account as it now is; an existing one keeps its id."""
+        row = self.tx.one(self.SAVE_ACCOUNT, {**asdict(account), "at": at})
+        assert row is not None
+        return account_of_row(row)
+
+    ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE id = %(id)s"
+
+    def account(self, account_id: UUID) -> Account | None:
+        """By its id."""
+        row = self.tx.one(self.ACCOUNT, {"id": account_id})
+        return account_of_row(row) if row else None
+
+    ACCOUNT_OF = f"SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE person_id = %(person_id)s"
+
+    def account_of(self, person_id: UUID) -> Account | None:
+        """By its person."""
+        row = self.tx.one(self.ACCOUNT_OF, {"person_id": person_id})
+        return account_of_row(row) if row else None
+
+    ACCOUNT_NAMED = f"""
+        SELECT {JOINED_ACCOUNT_COLUMNS} FROM person_numbers n JOIN accounts a ON a.person_id = n.person_id
+        WHERE n.number = %(user)s
+    """
+
+    def account_named(self, user: str) -> Account | None:
+        """By any number that stands for its person."""
+        row = self.tx.one(self.ACCOUNT_NAMED, {"user": user})
+        return account_of_row(row) if row else None
+
+    LOCK_ACCOUNT = "SELECT id FROM accounts WHERE id = %(id)s FOR UPDATE"
+
+    def lock_account(self, account_id: UUID) -> None:
+        """One change of passwords after the other."""
+        self.tx.one(self.LOCK_ACCOUNT, {"id": account_id})
+
+
+def account_of_row(row: Row) -> Account:
+    return Account(
+        id=row["id"],
+        person_id=row["person_id"],
+        code=row["code"],
+        full_name=row["full_name"],
+        birth_value=row["birth_value"],
+        phone=row["phone"],
+        email=row["email"],
+        language=row["language"],
+    )

@@ -1,0 +1,79 @@
+"""Pages for reconciling with what other services keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.identity.storage.base import Tables
+
+
+class Reconciling(Tables):
+    """Read by ``vssid reconcile``."""
+
+    STANDING = """
+        SELECT c.registration_id, c.status,
+               EXISTS (SELECT FROM close_requests r WHERE r.registration_id = c.registration_id) AS is_asked,
+               c.status = 'verified'
+               AND NOT EXISTS (SELECT FROM credentials k WHERE k.account_id = a.id
+                               AND (k.cause = c.registration_id::text OR k.made_at >= c.ended_at))
+               AND NOT EXISTS (SELECT FROM jobs j
+                               WHERE j.kind = 'issue_credential' AND j.key = c.registration_id::text)
+               AS lacks_credential
+        FROM cases c
+        LEFT JOIN person_numbers n ON n.number = c.applicant->>'code'
+        LEFT JOIN accounts a ON a.person_id = n.person_id
+    """
+    STANDING_OF = STANDING + " WHERE c.registration_id = ANY(%(ids)s)"
+    STANDING_AFTER = (
+        STANDING
+        + """
+        WHERE c.registration_id > %(after)s AND c.opened_at <= %(until)s
+        ORDER BY c.registration_id LIMIT %(limit)s
+    """
+    )
+
+    def standing_of(self, registration_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+        """How the cases of these registrations stand: ``registration_id, status``, whether the end was asked
+        for (``is_asked``), whether a verified one has no credential and none on its way."""
+        return self.tx.all(self.STANDING_OF, {"ids": list(registration_ids)})
+
+    def standing_after(self, after: UUID, *, until: datetime, limit: int) -> list[dict[str, Any]]:
+        """The same for cases opened until then, in order of registration after ``after``."""
+        return self.tx.all(self.STANDING_AFTER, {"after": after, "until": until, "limit": limit})
+
+    FIRST_PASSWORDS_AFTER = """
+        SELECT id, cause, state, delivery FROM credentials
+        WHERE id > %(after)s AND valid_until IS NOT NULL AND made_at <= %(until)s ORDER BY id LIMIT %(limit)s
+    """
+
+    def first_passwords_after(self, after: UUID, *, until: datetime, limit: int) -> list[dict[str, Any]]:
+        """First passwords in order of id: ``id, cause, state, delivery``."""
+        return self.tx.all(self.FIRST_PASSWORDS_AFTER, {"after": after, "until": until, "limit": limit})
+
+    SESSIONS_ENDED = """
+        SELECT account_id, max(ended_at) AS ended_at FROM sessions
+        WHERE ended_at BETWEEN %(since)s AND %(until)s AND account_id > %(after)s
+        GROUP BY account_id ORDER BY account_id LIMIT %(limit)s
+    """
+
+    def sessions_ended(
+        self, after: UUID, *, since: datetime, until: datetime, limit: int
+    ) -> list[dict[str, Any]]:
+        """Accounts whose sessions were ended in that time, in order of id: ``account_id, ended_at``."""
+        return self.tx.all(
+            self.SESSIONS_ENDED, {"after": after, "since": since, "until": until, "limit": limit}
+        )
+
+    LOCKED_OUT_SINCE = """
+        SELECT DISTINCT a.id FROM unnest(%(ids)s::uuid[], %(times)s::timestamptz[]) AS told (account_id, at)
+        JOIN accounts a ON a.id = told.account_id
+        WHERE NOT EXISTS (SELECT FROM credentials c WHERE c.account_id = a.id AND c.made_at >= told.at)
+    """
+
+    def locked_out_since(self, told: Sequence[tuple[UUID, datetime]]) -> set[UUID]:
+        """Of accounts that had a new password at a time: those that have none made then or later."""
+        ids, times = [account_id for account_id, _ in told], [at for _, at in told]
+        return {row["id"] for row in self.tx.all(self.LOCKED_OUT_SINCE, {"ids": ids, "times": times})}

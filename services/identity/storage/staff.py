@@ -1,0 +1,102 @@
+"""Staff, their sessions, and the audit trail."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.errors import UniqueViolation
+from psycopg.types.json import Jsonb
+
+from services.identity.domain import (
+    AuditEntry,
+    Officer,
+    StaffAccount,
+    StaffUserTaken,
+)
+from services.identity.storage.base import Tables
+
+
+class Staff(Tables):
+    """Members of staff and what they did."""
+
+    ADD_STAFF = """
+        INSERT INTO staff (id, user_name, display_name, agency_code, password_hash, created_at)
+        VALUES (%(id)s, %(user)s, %(name)s, %(agency_code)s, %(password_hash)s, %(at)s)
+    """
+
+    def add_staff(self, staff: StaffAccount, at: datetime) -> None:
+        """Raises ``StaffUserTaken``."""
+        try:
+            self.tx.run(self.ADD_STAFF, {**asdict(staff), "at": at})
+        except UniqueViolation as error:
+            if error.diag.constraint_name != "staff_user_name":
+                raise
+            raise StaffUserTaken from None
+
+    DISABLE_STAFF = "UPDATE staff SET active = false WHERE user_name = %(user)s RETURNING id"
+    END_STAFF_SESSIONS = "DELETE FROM staff_sessions WHERE staff_id = %(id)s"
+
+    def disable_staff(self, user: str) -> UUID | None:
+        """No log-in any more, and no session; None when nobody has this name."""
+        row = self.tx.one(self.DISABLE_STAFF, {"user": user})
+        if row is None:
+            return None
+        self.tx.run(self.END_STAFF_SESSIONS, {"id": row["id"]})
+        staff_id: UUID = row["id"]
+        return staff_id
+
+    STAFF_NAMED = """
+        SELECT id, user_name, display_name, agency_code, password_hash FROM staff
+        WHERE user_name = %(user)s AND active
+    """
+
+    def staff_named(self, user: str) -> StaffAccount | None:
+        """An active member of staff."""
+        row = self.tx.one(self.STAFF_NAMED, {"user": user})
+        if row is None:
+            return None
+        return StaffAccount(
+            row["id"], row["user_name"], row["display_name"], row["agency_code"], row["password_hash"]
+        )
+
+    START_STAFF_SESSION = """
+        INSERT INTO staff_sessions (token_hash, staff_id, started_at, expires_at)
+        VALUES (%(token_hash)s, %(staff_id)s, %(started_at)s, %(expires_at)s)
+    """
+    FORGET_STAFF_SESSIONS = "DELETE FROM staff_sessions WHERE expires_at < %(now)s"
+
+    def start_staff_session(
+        self, token_hash: bytes, staff_id: UUID, started_at: datetime, expires_at: datetime
+    ) -> None:
+        """Only the token's hash is kept. Sessions that expired are forgotten on the way."""
+        self.tx.run(self.FORGET_STAFF_SESSIONS, {"now": started_at})
+        self.tx.run(
+            self.START_STAFF_SESSION,
+            {
+                "token_hash": token_hash,
+                "staff_id": staff_id,
+                "started_at": started_at,
+                "expires_at": expires_at,
+            },
+        )
+
+    OFFICER = """
+        SELECT s.id, s.agency_code FROM staff_sessions t JOIN staff s ON s.id = t.staff_id
+        WHERE t.token_hash = %(token_hash)s AND t.expires_at > %(now)s AND s.active
+    """
+
+    def officer(self, token_hash: bytes, now: datetime) -> Officer | None:
+        """Who holds the token, while it is valid and the member of staff active."""
+        row = self.tx.one(self.OFFICER, {"token_hash": token_hash, "now": now})
+        return Officer(row["id"], row["agency_code"]) if row else None
+
+    ADD_AUDIT = """
+        INSERT INTO audit (at, staff_id, action, case_id, details)
+        VALUES (%(at)s, %(staff_id)s, %(action)s, %(case_id)s, %(details)s)
+    """
+
+    def add_audit(self, entry: AuditEntry) -> None:
+        """One more line of the audit trail; the database refuses to change it afterwards."""
+        self.tx.run(self.ADD_AUDIT, {**asdict(entry), "details": Jsonb(dict(entry.details))})

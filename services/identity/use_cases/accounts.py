@@ -1,0 +1,130 @@
+"""Accounts and their first passwords."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.identity import domain
+from services.identity.domain import (
+    Account,
+    Credential,
+    CredentialState,
+)
+from services.identity.use_cases.ports import Storage
+from shared.events import credentials as credentials_events
+from shared.messaging import outbox
+
+ISSUE_CREDENTIAL = "issue_credential"
+DELIVERED, FAILED = "delivered", "failed"
+
+
+def open_account(storage: Storage, verified: Mapping[str, Any], *, account_id: UUID, now: datetime) -> None:
+    """A verified person gets an account, or the account its new contact, and a first password falls due.
+
+    ``account_id`` is for somebody new. The password is made by a job: a hash has no place in a listener.
+    """
+    case = storage.case_of(verified["registration_id"])
+    if case is None:
+        raise LookupError("identity.verified without its case")
+    known = storage.account_of(verified["person_id"])
+    if known is not None and storage.credential_for(known.id, str(case.registration_id)) is not None:
+        return  # told again: the contact may have changed since
+    person = case.applicant
+    account = storage.save_account(
+        Account(
+            id=account_id,
+            person_id=verified["person_id"],
+            code=verified["code"],
+            full_name=person.full_name,
+            birth_value=person.birth_value,
+            phone=person.phone,
+            email=person.email,
+            language=case.language,
+        ),
+        now,
+    )
+    _issue_soon(storage, account.id, str(case.registration_id), now)
+
+
+def _issue_soon(storage: Storage, account_id: UUID, cause: str, now: datetime) -> None:
+    outbox.add(storage.tx, outbox.Due(ISSUE_CREDENTIAL, cause, now, {"account_id": str(account_id)}))
+
+
+@dataclass(frozen=True)
+class FirstPassword:
+    """A password that was just made: what is stored of it, and the sealed text that travels."""
+
+    credential_id: UUID
+    password_hash: str
+    sealed_secret: str
+
+
+def issue_credential(
+    storage: Storage,
+    account_id: UUID,
+    cause: str,
+    made: FirstPassword,
+    *,
+    now: datetime,
+    valid_hours: int,
+) -> None:
+    """The first password exists from here on. One that was issued earlier and never used ends; the one in
+    use lives until the new one is first used. A cause (``domain.cause_of_replacement``) has one, however
+    often this runs."""
+    storage.lock_account(account_id)
+    account = storage.account(account_id)
+    if account is None:
+        raise LookupError("a credential for an account that does not exist")
+    if storage.credential_for(account_id, cause) is not None:
+        return
+    registration_id = domain.registration_of(cause)
+    unused = [c.id for c in storage.live_credentials(account_id) if c.state is CredentialState.ISSUED]
+    storage.end_credentials(unused, now)
+    valid_until = now + timedelta(hours=valid_hours)
+    issued = Credential(
+        made.credential_id, account_id, CredentialState.ISSUED, made.password_hash, valid_until
+    )
+    storage.add_credential(issued, cause, now)
+    data = {
+        "credential_id": issued.id,
+        "account_id": account.id,
+        "registration_id": registration_id,
+        "code": account.code,
+        "reason": "registration",
+        "channels": [{"kind": "sms", "to": account.phone}, {"kind": "email", "to": account.email}],
+        "sealed_secret": made.sealed_secret,
+        "valid_until": valid_until,
+        "language": account.language,
+    }
+    outbox.add(
+        storage.tx,
+        credentials_events.ISSUED.event(
+            subject=account.id, correlation_id=registration_id, at=now, data=data
+        ),
+    )
+
+
+def note_delivery(
+    storage: Storage, message: Mapping[str, Any], state: str, *, replacements: int, now: datetime
+) -> None:
+    """Keep how far the SMS with a password came. Late or early, a final state is never undone. A password
+    that did not arrive, or of which nobody knows, is replaced, ``replacements`` times at the most."""
+    credential_id = message["credential_id"]
+    if credential_id is None or message["channel"] != "sms":
+        return
+    if storage.note_delivery(credential_id, state) and state == FAILED:
+        replace_password(storage, credential_id, replacements, now)
+
+
+def replace_password(storage: Storage, credential_id: UUID, at_most: int, now: datetime) -> None:
+    found = storage.cause_of(credential_id)
+    if found is None:
+        return
+    account_id, cause = found
+    again = domain.cause_of_replacement(cause, at_most)
+    if again is not None and storage.end_credentials([credential_id], now):
+        _issue_soon(storage, account_id, again, now)

@@ -1,0 +1,128 @@
+"""Cases: opened by an application, closed on request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.identity import domain
+from services.identity.domain import (
+    Applicant,
+    Case,
+    CaseStatus,
+    Ending,
+    Outcome,
+    Person,
+    Photo,
+    RegisterAnswer,
+)
+from services.identity.use_cases.ports import Storage
+from services.identity.use_cases.register import CHECK_REGISTER
+from services.identity.use_cases.telling import contact_of, tell_checked, tell_verified
+from shared.events import identity as identity_events
+from shared.messaging import outbox
+
+
+def open_case(
+    storage: Storage,
+    submitted: Mapping[str, Any],
+    *,
+    case_id: UUID,
+    at: datetime,
+    traceparent: str | None = None,
+) -> None:
+    """An application becomes a case at the chosen agency's desk.
+
+    The register's answer is the one we wrote down ourselves; an application without one is checked by a
+    job. A request to close that came first closes it at once. Who was verified before and comes back with
+    the same contact is not sent to the desk again.
+    """
+    registration_id: UUID = submitted["registration_id"]
+    storage.lock_registration(registration_id)
+    answer = storage.register_answer(submitted["register_check"]["request_id"], registration_id)
+    case = _case_of(submitted, case_id, answer or RegisterAnswer(Outcome.UNAVAILABLE), at, traceparent)
+    if not storage.add_case(case):
+        return
+    tell_checked(storage, case, case.register.outcome, at)
+    reason = storage.close_request(registration_id)
+    if reason is not None:
+        _close(storage, case, reason, at)
+        return
+    known = _known_person(storage, case.applicant)
+    if known is not None:
+        storage.end_case(case.id, Ending(CaseStatus.VERIFIED, at))
+        tell_verified(storage, case, known, "reused", at)
+    elif not case.register.outcome.answered:
+        outbox.add(storage.tx, outbox.Due(CHECK_REGISTER, str(case.id), at, {"tries": 0}))
+
+
+def close_case(storage: Storage, registration_id: UUID, reason: str, now: datetime) -> None:
+    """Registration asks for an end (cancelled, deadline passed): given if the case has none yet. One that
+    has ended keeps its ending; one that is not here yet will be closed when it comes."""
+    storage.lock_registration(registration_id)
+    storage.add_close_request(registration_id, reason, now)
+    case = storage.case_of(registration_id)
+    if case is not None:
+        _close(storage, case, reason, now)
+
+
+def _close(storage: Storage, case: Case, reason: str, now: datetime) -> None:
+    if storage.end_case(case.id, Ending(CaseStatus.CLOSED, now, reason=reason)):
+        data = {"registration_id": case.registration_id, "reason": reason, **contact_of(case)}
+        outbox.add(
+            storage.tx,
+            identity_events.CLOSED.event(
+                subject=case.id,
+                correlation_id=case.registration_id,
+                at=now,
+                data=data,
+                traceparent=case.traceparent,
+            ),
+        )
+
+
+def _case_of(
+    submitted: Mapping[str, Any],
+    case_id: UUID,
+    answer: RegisterAnswer,
+    at: datetime,
+    traceparent: str | None,
+) -> Case:
+    person, document = submitted["person"], submitted["document"]
+    applicant = Applicant(
+        code=person["code"],
+        personal_number=person["personal_number"],
+        full_name=person["full_name"],
+        birth_precision=person["birth"]["precision"],
+        birth_value=person["birth"]["value"],
+        sex=person["sex"],
+        document_kind=document["kind"],
+        document_number=document["number"],
+        phone=submitted["phone"],
+        email=submitted["email"],
+        address=submitted["address"],
+    )
+    return Case(
+        id=case_id,
+        registration_id=submitted["registration_id"],
+        declaration_number=submitted["declaration_number"],
+        agency_code=submitted["agency_code"],
+        applicant=applicant,
+        photos=tuple(Photo(p["kind"], p["ref"], p["sha256"]) for p in submitted["photos"]),
+        register=answer,
+        warnings=tuple(submitted["warnings"]),
+        deadline=submitted["deadline"],
+        language=submitted["language"],
+        opened_at=at,
+        traceparent=traceparent,
+    )
+
+
+def _known_person(storage: Storage, applicant: Applicant) -> Person | None:
+    people = storage.people_with(applicant.numbers)
+    account = storage.account_of(people[0].id) if len(people) == 1 else None
+    if account is not None and domain.is_known_contact(account, people[0], applicant):
+        return people[0]
+    return None

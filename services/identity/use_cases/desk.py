@@ -1,0 +1,180 @@
+"""The desk: an officer's acts on the cases of the own agency, and its staff."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.identity import domain
+from services.identity.domain import (
+    Applicant,
+    AuditEntry,
+    Case,
+    CaseStatus,
+    Ending,
+    Officer,
+    Person,
+    Photo,
+    StaffAccount,
+)
+from services.identity.use_cases.ports import Position, Storage
+from services.identity.use_cases.telling import contact_of, tell_verified
+from shared.events import identity as identity_events
+from shared.messaging import outbox
+from shared.refusals import FieldProblem
+
+PAGE_SIZE = 50
+
+
+def officer_of(storage: Storage, token_hash: bytes, now: datetime) -> Officer:
+    """The active member of staff who holds this token. Raises ``TokenInvalid``."""
+    officer = storage.officer(token_hash, now)
+    if officer is None:
+        raise domain.TokenInvalid
+    return officer
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some cases, oldest first, and the cursor of the next page if there is one."""
+
+    cases: tuple[Case, ...]
+    next_cursor: str | None
+
+
+def list_cases(
+    storage: Storage, officer: Officer, *, status: str, words: str, cursor: str | None, now: datetime
+) -> Page:
+    """The cases of the officer's own agency. Raises ``RequestInvalid`` for a foreign cursor."""
+    found = storage.cases(
+        officer.agency_code, CaseStatus(status), domain.folded(words), _position(cursor), PAGE_SIZE + 1
+    )
+    cases, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
+    seen = {"cases": [str(case.id) for case in cases]}
+    storage.add_audit(AuditEntry(now, officer.id, "cases_listed", details=seen))
+    return Page(tuple(cases), _cursor(cases[-1]) if more else None)
+
+
+def _cursor(case: Case) -> str:
+    return base64.urlsafe_b64encode(f"{case.opened_at.isoformat()} {case.id}".encode()).decode()
+
+
+def _position(cursor: str | None) -> Position | None:
+    if not cursor:
+        return None
+    try:
+        opened_at, case_id = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ")
+        moment, position = datetime.fromisoformat(opened_at), UUID(case_id)
+        if moment.tzinfo is not None:
+            return moment, position
+    except (ValueError, binascii.Error):
+        pass
+    raise domain.RequestInvalid(
+        FieldProblem("cursor", "Dùng next_cursor của trang trước.", "Use next_cursor of the page before.")
+    )
+
+
+def read_case(storage: Storage, officer: Officer, case_id: UUID, now: datetime) -> Case:
+    """One case of the officer's own agency; the reading is audited. Raises ``CaseUnknown``."""
+    case = own_case(storage, officer, case_id)
+    storage.add_audit(AuditEntry(now, officer.id, "case_read", case.id))
+    return case
+
+
+def read_photo(storage: Storage, officer: Officer, case_id: UUID, kind: str, now: datetime) -> Photo:
+    """Where a photo lies; the reading is audited first. Raises ``CaseUnknown``, ``PhotoUnknown``."""
+    case = own_case(storage, officer, case_id)
+    photo = case.photo(kind)
+    storage.add_audit(AuditEntry(now, officer.id, "photo_read", case.id, {"kind": kind}))
+    return photo
+
+
+def confirm_case(
+    storage: Storage, officer: Officer, case_id: UUID, *, papers_checked: bool, person_id: UUID, now: datetime
+) -> Case:
+    """The officer saw the papers: the person is verified, once, for life. Again: the same answer.
+
+    ``person_id`` is for somebody new. Raises ``CaseUnknown``, ``PapersNotChecked``, ``CaseAlreadyEnded``,
+    ``PersonNumberTaken``.
+    """
+    case = own_case(storage, officer, case_id)
+    if papers_checked is not True:
+        raise domain.PapersNotChecked
+    ended = _end(storage, case, Ending(CaseStatus.VERIFIED, now, officer.id))
+    if ended is None:
+        return replace(case, status=CaseStatus.VERIFIED)
+    storage.add_audit(AuditEntry(now, officer.id, "case_confirmed", case.id))
+    tell_verified(storage, ended, _remember(storage, case.applicant, person_id, now), "desk", now)
+    return ended
+
+
+def reject_case(storage: Storage, officer: Officer, case_id: UUID, *, reason: str, now: datetime) -> Case:
+    """The officer turns the application away, with a reason for the citizen. Again: the same answer, and
+    the first reason stays. Raises ``CaseUnknown``, ``ReasonMissing``, ``CaseAlreadyEnded``."""
+    case = own_case(storage, officer, case_id)
+    told = domain.reason_of_rejection(reason)
+    ended = _end(storage, case, Ending(CaseStatus.REJECTED, now, officer.id, told))
+    if ended is None:
+        return replace(case, status=CaseStatus.REJECTED)
+    storage.add_audit(AuditEntry(now, officer.id, "case_rejected", case.id))
+    data = {"registration_id": case.registration_id, "reason": told, **contact_of(case)}
+    outbox.add(
+        storage.tx,
+        identity_events.REJECTED.event(
+            subject=case.id,
+            correlation_id=case.registration_id,
+            at=now,
+            data=data,
+            traceparent=case.traceparent,
+        ),
+    )
+    return ended
+
+
+def own_case(storage: Storage, officer: Officer, case_id: UUID) -> Case:
+    case = storage.case(case_id)
+    if case is None or case.agency_code != officer.agency_code:
+        raise domain.CaseUnknown
+    return case
+
+
+def _end(storage: Storage, case: Case, ending: Ending) -> Case | None:
+    """The case with its one ending, or None when it has this very ending already."""
+    if storage.end_case(case.id, ending):
+        return replace(case, status=ending.status)
+    current = storage.case(case.id)
+    if current is not None and current.status is ending.status:
+        return None
+    raise domain.CaseAlreadyEnded(status=str(current.status if current else CaseStatus.CLOSED))
+
+
+def _remember(storage: Storage, applicant: Applicant, person_id: UUID, now: datetime) -> Person:
+    storage.lock_numbers(applicant.numbers)
+    people = storage.people_with(applicant.numbers)
+    if len(people) > 1:
+        raise domain.PersonNumberTaken
+    person = Person(people[0].id if people else person_id, applicant, now)
+    storage.save_person(person)
+    return person
+
+
+def disable_staff(storage: Storage, user: str, *, by: str, now: datetime) -> bool:
+    """A member of staff may do nothing from here on, in no session. False when nobody has this name."""
+    staff_id = storage.disable_staff(user)
+    if staff_id is None:
+        return False
+    storage.add_audit(AuditEntry(now, staff_id, "disabled", details={"by": by}))
+    return True
+
+
+def start_staff_session(
+    storage: Storage, staff: StaffAccount, token_hash: bytes, *, hours: int, now: datetime
+) -> datetime:
+    """Log a member of staff in; returns when the session ends."""
+    expires_at = now + timedelta(hours=hours)
+    storage.start_staff_session(token_hash, staff.id, now, expires_at)
+    storage.add_audit(AuditEntry(now, staff.id, "logged_in"))
+    return expires_at

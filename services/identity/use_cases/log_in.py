@@ -1,0 +1,98 @@
+"""Log-in and change of password."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.identity import domain
+from services.identity.domain import (
+    Account,
+    Claims,
+    Credential,
+    CredentialState,
+    Session,
+)
+from services.identity.use_cases.accounts import DELIVERED
+from services.identity.use_cases.ports import Storage
+from services.identity.use_cases.telling import tell_sessions_ended
+from shared.events import account as account_events
+from shared.messaging import outbox
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An account with the credentials that a password may open."""
+
+    account: Account
+    credentials: tuple[Credential, ...]
+
+
+def find_account(storage: Storage, user: str) -> Candidate | None:
+    """The account of a BHXH code or personal number."""
+    account = storage.account_named(user.strip())
+    if account is None:
+        return None
+    return Candidate(account, tuple(storage.live_credentials(account.id)))
+
+
+def log_in(
+    storage: Storage, account: Account, credential: Credential, *, session_id: UUID, now: datetime
+) -> Session:
+    """A session, for a password that was right. Whoever has a first password must have received it,
+    whatever is said of the SMS later. Raises ``FirstPasswordExpired``, and ``LogInFailed`` when the password
+    was replaced in the meantime."""
+    session = Session(session_id, account, domain.scope_of(credential, now), now)
+    if credential.state is CredentialState.ISSUED:
+        storage.note_delivery(credential.id, DELIVERED)
+    if not storage.start_session(session, credential.id):
+        raise domain.LogInFailed
+    return session
+
+
+def live_session(storage: Storage, claims: Claims) -> Session:
+    """The session of a token, while it lasts. Raises ``TokenInvalid``."""
+    session = storage.session(claims.session_id)
+    if session is None or session.account.id != claims.account_id or session.ended_at is not None:
+        raise domain.TokenInvalid
+    return session
+
+
+def find_repeated_change(storage: Storage, claims: Claims) -> tuple[Account, Credential] | None:
+    """The password that was set in this very session, while it is in use: a repeat of that request is
+    answered like the first. None when the session set none."""
+    session = storage.session(claims.session_id)
+    if session is None or session.account.id != claims.account_id:
+        return None
+    credential = storage.credential_for(session.account.id, str(session.id))
+    if credential is None or credential.state is not CredentialState.ACTIVE:
+        return None
+    return session.account, credential
+
+
+def change_password(
+    storage: Storage, session: Session, used: Credential, new: Credential, *, session_id: UUID, now: datetime
+) -> Session:
+    """The new password replaces every earlier one and every earlier session, and its owner is told by
+    e-mail. Raises ``TokenInvalid`` when another change came first."""
+    account = session.account
+    storage.lock_account(account.id)
+    live = [c.id for c in storage.live_credentials(account.id)]
+    if used.id not in live:
+        raise domain.TokenInvalid
+    storage.end_credentials(live, now)
+    storage.end_sessions(account.id, now)
+    storage.add_credential(new, str(session.id), now)
+    data = {
+        "account_id": account.id,
+        "kind": "password_changed",
+        "channels": [{"kind": "email", "to": account.email}],
+        "language": account.language,
+    }
+    outbox.add(
+        storage.tx,
+        account_events.NOTICE_DUE.event(subject=account.id, correlation_id=account.id, at=now, data=data),
+    )
+    tell_sessions_ended(storage, account.id, now, now)
+    return log_in(storage, account, new, session_id=session_id, now=now)
