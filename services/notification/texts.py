@@ -25,8 +25,14 @@ SUPPLEMENT_ITEMS = {
         "portrait": "ảnh chân dung",
         "id_front": "ảnh mặt trước giấy tờ",
         "id_back": "ảnh mặt sau giấy tờ",
+        "birth_certificate": "ảnh giấy khai sinh",
     },
-    "en": {"portrait": "portrait", "id_front": "front of the ID card", "id_back": "back of the ID card"},
+    "en": {
+        "portrait": "portrait",
+        "id_front": "front of the ID card",
+        "id_back": "back of the ID card",
+        "birth_certificate": "birth certificate",
+    },
 }
 CLOSING_REASONS = {
     "vi": {

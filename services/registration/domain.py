@@ -24,7 +24,9 @@ from services.registration.refusals import (
 )
 from shared.refusals import FieldProblem, Refused
 
-PHOTO_KINDS = ("portrait", "id_front", "id_back")
+ID_PHOTOS = ("id_front", "id_back")
+PHOTO_KINDS = ("portrait", *ID_PHOTOS, "birth_certificate")
+"""The last is for children, who have no ID document yet."""
 MISSING = {
     "declaration": ("Hoàn thành tờ khai (bước 2).", "Complete the declaration (step 2)."),
     "photos.portrait": ("Chụp ảnh chân dung 4x6 (bước 3).", "Take the 4x6 portrait (step 3)."),
@@ -33,6 +35,10 @@ MISSING = {
         "Take a photo of the ID document's front (step 3).",
     ),
     "photos.id_back": ("Chụp mặt sau giấy tờ (bước 3).", "Take a photo of the ID document's back (step 3)."),
+    "photos.birth_certificate": (
+        "Chụp giấy khai sinh (bước 3).",
+        "Take a photo of the birth certificate (step 3).",
+    ),
     "agency": ("Chọn cơ quan BHXH và nhập e-mail (bước 4).", "Choose an agency, enter an e-mail (step 4)."),
     "email": ("Xác nhận e-mail bằng mã đã gửi (bước 4).", "Confirm the e-mail with the code sent (step 4)."),
 }
@@ -160,7 +166,7 @@ class Registration:
     @property
     def photos_needed(self) -> tuple[str, ...]:
         """The kinds this application must have: both sides of the ID document unless the register matched."""
-        return PHOTO_KINDS[:1] if self.outcome in (None, "matched") else PHOTO_KINDS
+        return ("portrait",) if self.outcome in (None, "matched") else ("portrait", *ID_PHOTOS)
 
     @property
     def photos_kept(self) -> tuple[Photo, ...]:

@@ -1,7 +1,8 @@
 """Looks at one photo that a stranger sent, in a process of its own with little memory and time.
 
-Run by ``photos.py`` as ``python -I photo_inspector.py <portrait|card> <max_bytes>``: the upload on standard
-input; on standard output one line of JSON, ``{"sha256": …}`` or ``{"refused": name}``, then the clean photo.
+Run by ``photos.py`` as ``python -I photo_inspector.py <portrait|card|page> <max_bytes>``: the upload on
+standard input; on standard output one line of JSON, ``{"sha256": …}`` or ``{"refused": name}``, then the
+clean photo.
 What is decoded here may be hostile: nothing is imported from the product, and limits are set before the
 decoder is loaded. The clean photo is a JPEG made of the pixels alone: no metadata (place, time, camera),
 nothing behind them.
@@ -25,9 +26,10 @@ MOST_PIXELS = 25_000_000
 LONGEST_SIDE_PIXELS = 2000
 JPEG_QUALITY = 88
 SHAPES = {
-    # least and most of width / height, least of the shorter side in pixels
-    "portrait": (0.60, 0.80, 200),  # 4x6 cm (2:3) to 3x4 (3:4), upright
-    "card": (1.20, 2.00, 200),  # 85.6 x 54 mm, lying, with some edge
+    # ranges of width / height, least of the shorter side in pixels
+    "portrait": (((0.60, 0.80),), 200),  # 4x6 cm (2:3) to 3x4 (3:4), upright
+    "card": (((1.20, 2.00),), 200),  # 85.6 x 54 mm, lying, with some edge
+    "page": (((0.56, 0.87), (1.15, 1.79)), 600),  # A4 or A5 (1:1.41), either way up, with some edge
 }
 
 
@@ -59,11 +61,17 @@ def inspect(upload: bytes, shape: str) -> tuple[str | None, bytes]:
             return "PhotoTooLarge", b""
         image.draft("RGB", (LONGEST_SIDE_PIXELS, LONGEST_SIDE_PIXELS))
         upright = ImageOps.exif_transpose(image)
-        least, most, shorter_side = SHAPES[shape]
-        if not least <= upright.width / upright.height <= most or min(upright.size) < shorter_side:
+        if not fits(upright.size, shape):
             return "PhotoWrongShape", b""
         upright.thumbnail((LONGEST_SIDE_PIXELS, LONGEST_SIDE_PIXELS))
         return None, encoded(flattened(upright))
+
+
+def fits(size: tuple[int, int], shape: str) -> bool:
+    """Whether ``size`` (width and height in pixels) is of this shape and large enough to be read."""
+    ranges, shorter_side = SHAPES[shape]
+    ratio = size[0] / size[1]
+    return min(size) >= shorter_side and any(least <= ratio <= most for least, most in ranges)
 
 
 def flattened(image: Image) -> Image:

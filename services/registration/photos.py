@@ -31,6 +31,7 @@ LONGEST_WAIT_SECONDS = 3.0
 """Whoever waited longer for a turn would hear the answer too late and come again: the line would grow."""
 QUARANTINE, KEPT = "quarantine/", "photos"
 
+SHAPE_OF = {"portrait": "portrait", "id_front": "card", "id_back": "card", "birth_certificate": "page"}
 WRONG_SHAPE = {
     "portrait": FieldProblem(
         "portrait",
@@ -41,6 +42,11 @@ WRONG_SHAPE = {
         "id_card",
         "Ảnh giấy tờ chụp ngang, vừa khung giấy tờ, cạnh ngắn từ 200 điểm ảnh.",
         "The ID document lying across, filling the picture, the shorter side 200 pixels or more.",
+    ),
+    "page": FieldProblem(
+        "birth_certificate",
+        "Giấy khai sinh khổ A4 hoặc A5 chụp vừa khung giấy, đứng hoặc ngang, cạnh ngắn từ 600 điểm ảnh.",
+        "The whole A4 or A5 page filling the picture, upright or lying, the shorter side 600 pixels or more.",
     ),
 }
 NOT_AN_IMAGE = FieldProblem("photo", "Gửi ảnh chụp dạng JPEG hoặc PNG.", "Send a photo as JPEG or PNG.")
@@ -88,7 +94,7 @@ class Inspection:
     def inspect(self, upload: bytes, kind: str, sha256: str) -> bytes:
         """The clean photo out of the bytes of an upload, whose hash has to be ``sha256``. Raises also
         ``PhotosBusy``."""
-        shape = "portrait" if kind == "portrait" else "card"
+        shape = SHAPE_OF[kind]
         if len(upload) > self.max_bytes:
             raise self.too_large()
         if not self._turns.acquire(timeout=LONGEST_WAIT_SECONDS):

@@ -23,13 +23,13 @@ class StepOutOfOrder(Refused):
 
 
 class PhotoKindUnknown(Refused):
-    vi = "Loại ảnh không đúng: portrait, id_front hoặc id_back."
-    en = "The kind of photo is not known: portrait, id_front or id_back."
+    vi = "Loại ảnh không đúng: portrait, id_front, id_back hoặc birth_certificate."
+    en = "The kind of photo is not known: portrait, id_front, id_back or birth_certificate."
 
 
 class PhotoNotNeeded(Refused):
-    vi = "Thông tin công dân đã được CSDLQG về dân cư xác thực: không cần ảnh giấy tờ."
-    en = "The national population database has confirmed the citizen: no photo of the ID document is needed."
+    vi = "Hồ sơ này không cần ảnh loại này."
+    en = "This application needs no photo of this kind."
 
 
 class PhotoUnknown(Refused):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.events.fields import Id, Moment, Part, Several, Text
 
-PHOTO_KINDS = ("portrait", "id_front", "id_back")
+PHOTO_KINDS = ("portrait", "id_front", "id_back", "birth_certificate")
 OUTCOMES = ("matched", "photos_needed", "unavailable")
 """What the register check may say: never which field was wrong."""
 

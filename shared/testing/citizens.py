@@ -207,3 +207,9 @@ def id_card_jpeg(citizen: Citizen, side: Literal["front", "back"]) -> bytes:
         return photos.id_card_front(citizen.code, [citizen.personal_number, name, citizen.birth, citizen.sex])
     machine_readable = f"{name.upper().replace(' ', '<')}<<<"
     return photos.id_card_back(citizen.code, [f"IDVNM{citizen.personal_number[3:]}<<<", machine_readable])
+
+
+def birth_certificate_jpeg(citizen: Citizen) -> bytes:
+    """A birth certificate, marked as a specimen, with the citizen's name and date of birth on it; sharp."""
+    lines = [_ascii(citizen.full_name), citizen.birth, citizen.sex, citizen.personal_number]
+    return photos.birth_certificate(citizen.code, lines)

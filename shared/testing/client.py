@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from shared.testing.citizens import Citizen, id_card_jpeg, portrait_jpeg
+from shared.testing.citizens import Citizen, birth_certificate_jpeg, id_card_jpeg, portrait_jpeg
 
 PAUSE_SECONDS = 0.3
 OTP_REQUESTS = 3
@@ -354,9 +354,11 @@ class OfficerClient(Session):
 
 
 def photo_of(citizen: Citizen, kind: str) -> bytes:
-    """The photo of a kind that step 3 asks for: portrait, id_front or id_back."""
+    """The photo of a kind that step 3 asks for: portrait, id_front, id_back or birth_certificate."""
     if kind == "portrait":
         return portrait_jpeg(citizen)
+    if kind == "birth_certificate":
+        return birth_certificate_jpeg(citizen)
     return id_card_jpeg(citizen, "front" if kind == "id_front" else "back")
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 PORTRAIT_SIZE = (400, 600)  # 4x6
 ID_CARD_SIZE = (856, 540)  # 85.6 mm by 54 mm
+A5_PAGE_SIZE = (874, 1240)  # 148 mm by 210 mm at 150 dots an inch
 
 
 def portrait(who: str) -> bytes:
@@ -30,6 +31,15 @@ def id_card_front(who: str, lines: Sequence[str]) -> bytes:
 def id_card_back(who: str, lines: Sequence[str]) -> bytes:
     """The back of a card, with ``lines``."""
     image, _ = _card(f"{who} back", left=40, lines=lines)
+    return _jpeg(image)
+
+
+def birth_certificate(who: str, lines: Sequence[str]) -> bytes:
+    """A page of A5, upright, with ``lines`` (letters without diacritics)."""
+    image, draw = _canvas(A5_PAGE_SIZE, f"{who} birth")
+    draw.text((120, 60), "GIAY KHAI SINH - THE MAU", fill="darkred", font=ImageFont.load_default(44))
+    for number, line in enumerate(lines):
+        draw.text((80, 220 + 75 * number), line, fill="black", font=ImageFont.load_default(34))
     return _jpeg(image)
 
 

@@ -58,7 +58,10 @@ def save_declaration(body: dict[str, Any], registration_id: UUID) -> Any:
     )
 
 
-@blueprint.route("/<uuid:registration_id>/photos/<any(portrait, id_front, id_back):kind>", methods=["PUT"])
+@blueprint.route(
+    "/<uuid:registration_id>/photos/<any(portrait, id_front, id_back, birth_certificate):kind>",
+    methods=["PUT"],
+)
 @blueprint.doc(
     **HELD,
     requestBody={

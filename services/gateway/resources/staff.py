@@ -57,7 +57,9 @@ def case(case_id: UUID) -> Any:
     return services().call("identity", "case", sealed_staff_token=bearer("identity"), case_id=str(case_id))
 
 
-@blueprint.route("/cases/<uuid:case_id>/photos/<any(portrait, id_front, id_back):kind>", methods=["GET"])
+@blueprint.route(
+    "/cases/<uuid:case_id>/photos/<any(portrait, id_front, id_back, birth_certificate):kind>", methods=["GET"]
+)
 @blueprint.doc(**STAFF)
 @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
 def photo(case_id: UUID, kind: str) -> Response:

@@ -13,7 +13,7 @@ import pytest
 from email_validator import validate_email
 from PIL import Image
 
-from shared.testing.citizens import Citizen, generate, id_card_jpeg, portrait_jpeg
+from shared.testing.citizens import Citizen, birth_certificate_jpeg, generate, id_card_jpeg, portrait_jpeg
 
 MANY = generate(2_000, seed=7)
 MANY_SEEDS = [person for seed in range(50) for person in generate(40, seed=seed)]
@@ -98,6 +98,7 @@ def test_photos_have_their_shapes_and_differ_between_people() -> None:
     one, other = MANY[:2]
     assert _size(portrait_jpeg(one)) == (400, 600)
     assert _size(id_card_jpeg(one, "front")) == _size(id_card_jpeg(one, "back")) == (856, 540)
+    assert _size(birth_certificate_jpeg(one)) == (874, 1240)
     pictures = {picture for person in (one, other) for picture in _photos(person)}
     assert len(pictures) == 6
     assert portrait_jpeg(one) == portrait_jpeg(one)

@@ -90,6 +90,8 @@ def test_a_photo_before_the_declaration_is_out_of_order() -> None:
 def test_a_photo_nobody_asked_for_is_refused() -> None:
     with pytest.raises(PhotoNotNeeded):
         complete("matched").ready_for_photo("id_front")
+    with pytest.raises(PhotoNotNeeded):
+        complete("photos_needed").ready_for_photo("birth_certificate")
     with pytest.raises(PhotoKindUnknown):
         complete("matched").ready_for_photo("selfie")
 

@@ -84,6 +84,22 @@ def test_both_sides_of_a_card_are_accepted_lying_only(inspection: Inspection) ->
     assert isinstance(refused(inspection, card, "portrait"), PhotoWrongShape)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_birth_certificate_is_a_page_either_way_up(inspection: Inspection, turned: bool) -> None:
+    page = Image.open(io.BytesIO(drawn.birth_certificate("an", ["NGUYEN THI AN"])))
+    content = encoded(page.transpose(Image.Transpose.ROTATE_90) if turned else page)
+    assert inspection.inspect(content, "birth_certificate", hashlib.sha256(content).hexdigest())
+
+
+@pytest.mark.parametrize("size", [(900, 900), (700, 1400), (500, 707)], ids=["square", "strip", "too small"])
+def test_what_is_no_readable_page_is_refused_as_a_birth_certificate(
+    inspection: Inspection, size: tuple[int, int]
+) -> None:
+    refusal = refused(inspection, encoded(Image.new("RGB", size)), "birth_certificate")
+    assert isinstance(refusal, PhotoWrongShape)
+    assert "A4" in refusal.problems[0].vi
+
+
 @pytest.mark.parametrize("size", [(600, 600), (600, 400), (300, 600), (100, 150)])
 def test_a_portrait_that_is_not_4x6_is_refused_with_advice(
     inspection: Inspection, size: tuple[int, int]
