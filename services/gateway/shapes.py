@@ -228,12 +228,15 @@ class State(Schema):
 class TimelineEntry(Schema):
     step = fields.String(required=True)
     at = fields.String(required=True, metadata={"format": "date-time"})
+    text = fields.String(metadata={"description": "the step as a sentence, in the registration's language"})
     detail = fields.Raw(allow_none=True)
 
 
 class Next(Schema):
     step = fields.String(allow_none=True)
     text = fields.String(allow_none=True)
+    until = fields.String(allow_none=True, metadata={"format": "date-time"})
+    agency = fields.String(allow_none=True, metadata={"description": "where the visit is"})
 
 
 class Timeline(Schema):

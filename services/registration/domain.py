@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from services.registration.refusals import (
     PhotoNotNeeded,
     StepOutOfOrder,
 )
+from services.registration.timeline import OPEN, SETTLED, Entry, Status
 from shared.refusals import FieldProblem, Refused
 
 ID_PHOTOS = ("id_front", "id_back")
@@ -42,22 +42,6 @@ MISSING = {
     "agency": ("Chọn cơ quan BHXH và nhập e-mail (bước 4).", "Choose an agency, enter an e-mail (step 4)."),
     "email": ("Xác nhận e-mail bằng mã đã gửi (bước 4).", "Confirm the e-mail with the code sent (step 4)."),
 }
-
-
-class Status(StrEnum):
-    DRAFT = "draft"
-    SUBMITTED = "submitted"
-    AWAITING_VISIT = "awaiting_visit"
-    SUPPLEMENT_REQUESTED = "supplement_requested"
-    VERIFIED = "verified"
-    COMPLETED = "completed"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-
-
-OPEN = frozenset({Status.SUBMITTED, Status.AWAITING_VISIT, Status.SUPPLEMENT_REQUESTED})
-"""Submitted, and the case not yet decided."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +80,6 @@ class Submission:
     at: datetime
     deadline: datetime
     consent_version: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the timeline. ``at`` never goes back from one line to the next."""
-
-    step: str
-    at: datetime
-    detail: str | None = None
 
 
 @dataclass(frozen=True)
@@ -331,30 +306,50 @@ class Registration:
             return self
         return replace(self, status=Status.VERIFIED, email_otp=None).entry("verified", at)
 
-    def issued(self, at: datetime) -> Self:
-        """credentials.issued: implies that the identity was verified, should that event be late."""
+    def issued(self, credential_id: UUID, at: datetime) -> Self:
+        """credentials.issued: implies that the identity was verified, should that event be late. A later
+        password replaces the one before; of an earlier one nothing is told any more."""
         known = self.verified(at)
-        return known.entry_once("credentials_issued", at) if known.status is Status.VERIFIED else known
-
-    def password_sent(self, at: datetime) -> Self:
-        """The SMS with the password went out: the application is completed, whatever else is late. After one
-        that failed it is told again: another password went out in its place."""
-        known = self.issued(at)
-        again = known.status is Status.COMPLETED and known.timeline[-1].step == "credentials_failed"
-        if not again and known.status is not Status.VERIFIED:
+        if known.status not in SETTLED:
             return known
-        return replace(known, status=Status.COMPLETED).entry("credentials_sent", at)
+        newest = known.newest_credential
+        if newest is None:
+            return known.entry_once("credentials_issued", at, credential_id)
+        return (
+            known.entry("credentials_replaced", at, None, credential_id) if credential_id > newest else known
+        )
 
-    def password_delivered(self, at: datetime) -> Self:
+    def password_sent(self, credential_id: UUID, at: datetime) -> Self:
+        """The SMS with the password went out: the application is completed, whatever else is late."""
+        known = self.issued(credential_id, at)
+        if known.status not in SETTLED:
+            return known
+        return replace(known, status=Status.COMPLETED).tell_password("credentials_sent", credential_id, at)
+
+    def password_delivered(self, credential_id: UUID, at: datetime) -> Self:
         """The phone has received it: it must have been sent."""
-        known = self.password_sent(at)
-        return known.entry_once("credentials_delivered", at) if known.status is Status.COMPLETED else known
+        known = self.password_sent(credential_id, at)
+        return known.tell_password("credentials_delivered", credential_id, at)
 
-    def password_failed(self, at: datetime) -> Self:
-        """The SMS could not be sent: the citizen is told where to turn; the status stays."""
-        known = self.issued(at)
-        failed = known.status in (Status.VERIFIED, Status.COMPLETED)
-        return known.entry("credentials_failed", at) if failed else known
+    def password_failed(self, credential_id: UUID, at: datetime) -> Self:
+        """The SMS did not reach the phone: the citizen is told where to turn; the status stays."""
+        return self.issued(credential_id, at).tell_password("credentials_failed", credential_id, at)
+
+    @property
+    def newest_credential(self) -> UUID | None:
+        """The password that counts: identity's ids are UUIDv7, a later one sorts later."""
+        return max((entry.credential_id for entry in self.timeline if entry.credential_id), default=None)
+
+    def tell_password(self, step: str, credential_id: UUID, at: datetime) -> Self:
+        """How far the SMS with a password came, while that password counts. ``sent`` and ``delivered`` from
+        before a failure say nothing new, nor does a failure once the phone has received it."""
+        if self.status not in SETTLED or (self.newest_credential or credential_id) != credential_id:
+            return self
+        told = {e.step: e.at for e in self.timeline if e.credential_id == credential_id}
+        failed = told.get("credentials_failed")
+        if "credentials_delivered" in told or (failed is not None and at <= failed):
+            return self
+        return self.entry_once(step, at, credential_id)
 
     def ended(self, status: Status, at: datetime, detail: str | None = None) -> Self:
         """identity.rejected or identity.closed: the first ending stays."""
@@ -364,12 +359,25 @@ class Registration:
 
     # -- the timeline --
 
-    def entry(self, step: str, at: datetime, detail: str | None = None) -> Self:
+    def entry(
+        self, step: str, at: datetime, detail: str | None = None, credential_id: UUID | None = None
+    ) -> Self:
         last = self.timeline[-1].at if self.timeline else at
-        return replace(self, timeline=(*self.timeline, Entry(step, max(at, last), detail)))
+        return replace(self, timeline=(*self.timeline, Entry(step, max(at, last), detail, credential_id)))
 
-    def entry_once(self, step: str, at: datetime) -> Self:
-        return self if any(entry.step == step for entry in self.timeline) else self.entry(step, at)
+    def entry_once(self, step: str, at: datetime, credential_id: UUID | None = None) -> Self:
+        """A line that there is once, or once for each password."""
+        told = {(entry.step, entry.credential_id) for entry in self.timeline}
+        if told & {(step, credential_id), (step, None)}:
+            return self
+        return self.entry(step, at, None, credential_id)
+
+    def reminded(self, now: datetime) -> Self | None:
+        """Told of a visit that is still to come; None where there is none, or its time has passed."""
+        waits = self.status in OPEN and self.close_requested is None
+        if not waits or self.submission is None or now >= self.submission.deadline:
+            return None
+        return self.entry("reminded", now)
 
 
 def declaration_number(sequence: int, year: int) -> str:
@@ -379,49 +387,3 @@ def declaration_number(sequence: int, year: int) -> str:
 
 def visit_deadline(now: datetime, visit_deadline_days: int) -> datetime:
     return now + timedelta(days=visit_deadline_days)
-
-
-NEXT = {
-    Status.DRAFT: (
-        "submit",
-        "Hoàn thành các bước còn thiếu rồi nộp hồ sơ.",
-        "Complete what is missing, then submit.",
-    ),
-    Status.SUBMITTED: ("wait", "Hồ sơ đang được tiếp nhận.", "Your application is being taken in."),
-    Status.AWAITING_VISIT: (
-        "visit",
-        "Mang CMND/CCCD/hộ chiếu đến cơ quan BHXH đã chọn trong thời hạn được thông báo.",
-        "Bring your CMND/CCCD/passport to the chosen agency before the deadline.",
-    ),
-    Status.SUPPLEMENT_REQUESTED: (
-        "supplement",
-        "Bổ sung hồ sơ theo yêu cầu của cơ quan BHXH.",
-        "Supply what the agency has asked for.",
-    ),
-    Status.VERIFIED: (
-        "wait",
-        "Tài khoản đang được cấp; mật khẩu sẽ gửi qua SMS.",
-        "Your account is being made; the password will come by SMS.",
-    ),
-    Status.COMPLETED: (
-        "log_in",
-        "Đăng nhập bằng mã số BHXH và mật khẩu đã gửi đến điện thoại.",
-        "Log in with your BHXH code and the password sent to your phone.",
-    ),
-    Status.REJECTED: (
-        "start_again",
-        "Hồ sơ không được chấp nhận. Xem lý do và đăng ký lại.",
-        "The application was rejected. Read the reason and register again.",
-    ),
-    Status.EXPIRED: (
-        "start_again",
-        "Đã quá thời hạn. Vui lòng đăng ký lại.",
-        "The deadline has passed. Please register again.",
-    ),
-    Status.CANCELLED: (
-        "start_again",
-        "Hồ sơ đã hủy. Có thể đăng ký lại.",
-        "The application was cancelled. You may register again.",
-    ),
-}
-"""What the citizen does next, by status: a word for programs and a sentence for people."""

@@ -6,15 +6,15 @@ registration that does not exist, and each field of the declaration is judged by
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from services.registration import domain
 from services.registration.domain import AdministrativeUnit, Agency, Registration
+from services.registration.timeline import Progress, Status, line_of
 
 
 class Id(fields.Field[UUID | None]):
@@ -53,6 +53,22 @@ class Held(Request):
 
     registration_id = Id(load_default=None, allow_none=True)
     sealed_resume_token = Words()
+
+
+class Tags(fields.Field[list[str]]):
+    """A few short texts; anything else is left out."""
+
+    def __init__(self) -> None:
+        super().__init__(load_default=[], allow_none=True)
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> list[str]:
+        return [tag for tag in value if isinstance(tag, str)] if isinstance(value, list) else []
+
+
+class Timeline(Held):
+    """``known_tags``: of which answers the caller still has the text."""
+
+    known_tags = Tags()
 
 
 class SaveDeclaration(Held):
@@ -119,27 +135,38 @@ def submitted(registration: Registration) -> dict[str, Any]:
     assert submission is not None
     return {
         "id": str(registration.id),
-        "status": domain.Status.SUBMITTED.value,
+        "status": Status.SUBMITTED.value,
         "declaration_number": submission.declaration_number,
         "deadline": submission.deadline.isoformat(),
     }
 
 
-def timeline(registration: Registration) -> dict[str, Any]:
-    """What happened and what is next. ``version`` counts the lines: nothing changes without one."""
-    step, vi, en = domain.NEXT[registration.status]
+def timeline(progress: Progress, known_tags: Sequence[str] = ()) -> dict[str, Any]:
+    """What happened and what is next. ``tag`` changes with the rest; ``version`` counts the lines."""
+    tag = progress.tag
+    if tag in known_tags:
+        return {"tag": tag, "unchanged": True}
+    step, text = progress.next
     return {
-        "status": registration.status.value,
+        "tag": tag,
+        "unchanged": False,
+        "status": progress.status.value,
         "entries": [
             {
                 "step": entry.step,
                 "at": entry.at.isoformat(),
+                "text": line_of(entry, progress.language),
                 **({"detail": entry.detail} if entry.detail else {}),
             }
-            for entry in registration.timeline
+            for entry in progress.entries
         ],
-        "next": {"step": step, "text": en if registration.language == "en" else vi},
-        "version": len(registration.timeline),
+        "next": {
+            "step": step,
+            "text": text,
+            "until": progress.until and progress.until.isoformat(),
+            "agency": progress.agency if step == "visit" else None,
+        },
+        "version": len(progress.entries),
     }
 
 

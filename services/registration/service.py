@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -174,12 +175,17 @@ class RegistrationService:
         key = self.key(schemas.load(schemas.Held, request))
         return shown(storage, use_cases.cancel(storage, key, now=now()))
 
-    @rpc
-    def timeline(self, **request: Any) -> dict[str, Any]:
-        """What happened and what comes next."""
-        key = self.key(schemas.load(schemas.Held, request))
+    @rpc(together=True)
+    def timeline(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any] | Refused]:
+        """What happened and what comes next; to who knows the ``tag`` of it, that it is ``unchanged``."""
+        asked = [schemas.load(schemas.Timeline, request) for request in requests]
+        keys = [self.key(one) for one in asked]
         with self.db.transaction() as tx:
-            return schemas.timeline(use_cases.hold(Storage(tx), key))
+            answers = use_cases.read_timelines(Storage(tx), keys)
+        return [
+            answer if isinstance(answer, Refused) else schemas.timeline(answer, one["known_tags"])
+            for one, answer in zip(asked, answers, strict=True)
+        ]
 
     # -- places --
 
@@ -235,9 +241,12 @@ class RegistrationService:
 
     @on_event(credentials_events.ISSUED)
     def note_issued(self, tx: Any, event: Any) -> None:
-        """The account has its first password. Reissues belong to no registration."""
-        if event.data["registration_id"] is not None:
-            use_cases.note_issued(Storage(tx), event.data["registration_id"], at=event.time)
+        """The account has its first password, or another in its place. Reissues belong to no registration."""
+        data = event.data
+        if data["registration_id"] is not None:
+            use_cases.note_issued(
+                Storage(tx), data["registration_id"], credential_id=data["credential_id"], at=event.time
+            )
 
     @on_event(notification_events.SENT, notification_events.DELIVERED, notification_events.FAILED)
     def note_message(self, tx: Any, event: Any) -> None:
@@ -246,7 +255,13 @@ class RegistrationService:
         if data["registration_id"] is None or data["credential_id"] is None or data["channel"] != "sms":
             return
         outcome = event.type.split(".")[1]
-        use_cases.note_message(Storage(tx), data["registration_id"], outcome=outcome, at=data["at"])
+        use_cases.note_message(
+            Storage(tx),
+            data["registration_id"],
+            credential_id=data["credential_id"],
+            outcome=outcome,
+            at=data["at"],
+        )
 
     # -- what falls due --
 

@@ -6,7 +6,7 @@ Each runs inside the caller's transaction, which ``storage`` holds. Time, ids an
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
@@ -22,10 +22,10 @@ from services.registration.domain import (
     EmailOtp,
     Photo,
     Registration,
-    Status,
     Submission,
 )
 from services.registration.refusals import AgencyUnknown, ConsentRequired, RegistrationUnknown
+from services.registration.timeline import Progress, Status
 from shared.events import registration as events
 from shared.messaging import outbox
 from shared.messaging.outbox import Due, Transaction
@@ -52,6 +52,9 @@ class Storage(Protocol):
         """``to_change`` holds it until the transaction ends."""
 
     def save(self, registration: Registration) -> None: ...
+    def progress(self, ids: Sequence[UUID]) -> dict[UUID, Progress]:
+        """What the timelines of these are made of, by id."""
+
     def claim(self, registration_id: UUID, *, phone: str, code: str) -> None:
         """Raises ``PhoneTaken`` or ``CodeTaken`` when another registration holds it."""
 
@@ -86,10 +89,25 @@ def hold(storage: Storage, key: Key, *, to_change: bool = False) -> Registration
     found = None
     if key.registration_id is not None:
         found = storage.find(key.registration_id, to_change=to_change)
-    expected = NOBODY if found is None else found.token_hash
-    if not hmac.compare_digest(expected, key.token_hash) or found is None:
+    if not opens(key, None if found is None else found.token_hash) or found is None:
         raise RegistrationUnknown()
     return found
+
+
+def opens(key: Key, token_hash: bytes | None) -> bool:
+    """Whether the key is the one of this hash; ``None`` where there is no such registration."""
+    return hmac.compare_digest(NOBODY if token_hash is None else token_hash, key.token_hash)
+
+
+def read_timelines(storage: Storage, keys: Sequence[Key]) -> list[Progress | Refused]:
+    """What happened and what comes next, for all that ask at once: the store is asked once."""
+    found = storage.progress([key.registration_id for key in keys if key.registration_id])
+    answers: list[Progress | Refused] = []
+    for key in keys:
+        progress = found.get(key.registration_id) if key.registration_id else None
+        right = opens(key, None if progress is None else progress.token_hash)
+        answers.append(progress if right and progress else RegistrationUnknown())
+    return answers
 
 
 def start(
@@ -288,24 +306,25 @@ def ask_to_close(storage: Storage, before: Registration, after: Registration, no
 
 
 def remind(storage: Storage, registration_id: UUID, *, now: datetime) -> None:
-    """The visit is still to come and its deadline near: a message is due."""
-    held = storage.find(registration_id)
-    if held is None or held.status not in domain.OPEN or held.close_requested is not None:
+    """The visit is still to come and its deadline near: a message is due, and the timeline tells of it."""
+    held = storage.find(registration_id, to_change=True)
+    reminded = held and held.reminded(now)
+    if reminded is None or reminded.declaration is None or reminded.submission is None:
         return
-    agency = storage.agency(held.agency_code or "")
-    if held.declaration is None or held.submission is None or agency is None:
+    agency = storage.agency(reminded.agency_code or "")
+    if agency is None:
         return
+    storage.save(reminded)
     data = {
-        "registration_id": held.id,
-        "phone": held.declaration.phone,
-        "email": held.email,
+        "registration_id": reminded.id,
+        "phone": reminded.declaration.phone,
+        "email": reminded.email,
         "agency": agency,
-        "deadline": held.submission.deadline,
-        "language": held.language,
+        "deadline": reminded.submission.deadline,
+        "language": reminded.language,
     }
-    outbox.add(
-        storage.tx, events.REMINDER_DUE.event(subject=held.id, correlation_id=held.id, at=now, data=data)
-    )
+    event = events.REMINDER_DUE.event(subject=reminded.id, correlation_id=reminded.id, at=now, data=data)
+    outbox.add(storage.tx, event)
 
 
 # -- after a restore: what is told again, what is taken back (``vssid reconcile``) --
@@ -384,8 +403,8 @@ def note_verified(storage: Storage, registration_id: UUID, *, at: datetime) -> N
     note(storage, registration_id, lambda held: held.verified(at))
 
 
-def note_issued(storage: Storage, registration_id: UUID, *, at: datetime) -> None:
-    note(storage, registration_id, lambda held: held.issued(at))
+def note_issued(storage: Storage, registration_id: UUID, *, credential_id: UUID, at: datetime) -> None:
+    note(storage, registration_id, lambda held: held.issued(credential_id, at))
 
 
 def note_rejected(storage: Storage, registration_id: UUID, *, reason: str, at: datetime) -> None:
@@ -394,17 +413,20 @@ def note_rejected(storage: Storage, registration_id: UUID, *, reason: str, at: d
 
 def note_closed(storage: Storage, registration_id: UUID, *, reason: str, at: datetime) -> None:
     status = Status.EXPIRED if reason == "deadline_passed" else Status.CANCELLED
-    note(storage, registration_id, lambda held: held.ended(status, at))
+    detail = reason if reason == "superseded" else None
+    note(storage, registration_id, lambda held: held.ended(status, at, detail))
 
 
-def note_message(storage: Storage, registration_id: UUID, *, outcome: str, at: datetime) -> None:
+def note_message(
+    storage: Storage, registration_id: UUID, *, credential_id: UUID, outcome: str, at: datetime
+) -> None:
     """The SMS with the password was ``sent``, ``delivered`` or ``failed``."""
     steps = {
         "sent": Registration.password_sent,
         "delivered": Registration.password_delivered,
         "failed": Registration.password_failed,
     }
-    note(storage, registration_id, lambda held: steps[outcome](held, at))
+    note(storage, registration_id, lambda held: steps[outcome](held, credential_id, at))
 
 
 def note(storage: Storage, registration_id: UUID, change: Change) -> None:

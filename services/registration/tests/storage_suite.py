@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from uuid import uuid4
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -32,6 +33,19 @@ class StorageSuite:
         storage.save(registration)
         for to_change in (False, True):
             assert storage.find(registration.id, to_change=to_change) == registration
+
+    def test_the_progress_of_several_is_read_at_once(self, storage: Storage) -> None:
+        one = submitted().checked("matched", NOW).verified(NOW).issued(UUID(int=1), NOW)
+        other = draft(language="en").entry("started", NOW)
+        for registration in (one, other):
+            storage.add(draft(id=registration.id, language=registration.language))
+            storage.save(registration)
+        found = storage.progress([one.id, other.id, uuid4()])
+        assert set(found) == {one.id, other.id}
+        assert (tuple(found[one.id].entries), found[one.id].status) == (one.timeline, Status.VERIFIED)
+        assert found[one.id].deadline == NOW + timedelta(days=30)
+        assert found[one.id].agency == "(S001) BHXH TP. Hà Nội – BHXH cơ sở Đống Đa"
+        assert (found[other.id].deadline, found[other.id].agency) == (None, None)
 
     def test_an_added_draft_is_found(self, storage: Storage) -> None:
         added = draft(language="en").entry("started", NOW)

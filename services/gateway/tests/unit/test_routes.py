@@ -192,15 +192,18 @@ def test_a_text_that_is_none_is_refused_in_a_query_too(http, rpc):
 
 
 def test_the_timeline_is_told_again_only_when_it_changed(http, rpc):
-    rpc.answers["registration.timeline"] = TIMELINE
+    rpc.answers["registration.timeline"] = {**TIMELINE, "tag": "a" * 32, "unchanged": False}
     first = http.get(f"{PATH}/timeline", headers=HELD)
-    again = http.get(f"{PATH}/timeline", headers={**HELD, "If-None-Match": first.headers["ETag"]})
-    rpc.answers["registration.timeline"] = {**TIMELINE, "status": "awaiting_visit"}
-    changed = http.get(f"{PATH}/timeline", headers={**HELD, "If-None-Match": first.headers["ETag"]})
+    assert rpc.last.kwargs["known_tags"] == []
+    rpc.answers["registration.timeline"] = {"tag": "a" * 32, "unchanged": True}
+    for tag in (first.headers["ETag"], f'W/{first.headers["ETag"]}, "x"'):
+        again = http.get(f"{PATH}/timeline", headers={**HELD, "If-None-Match": tag})
+        assert rpc.last.kwargs["known_tags"] == ["a" * 32]
+        assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", f'"{"a" * 32}"')
+        assert again.headers["Cache-Control"] == "private, no-cache"
 
     assert (first.status_code, first.json) == (200, TIMELINE)
-    assert (again.status_code, again.data) == (304, b"")
-    assert (changed.status_code, changed.json["status"]) == (200, "awaiting_visit")
+    assert first.headers["Cache-Control"] == "private, no-cache"
 
 
 def test_a_photo_is_put_into_quarantine_and_its_reference_passed(http, rpc, keys, objects):

@@ -324,7 +324,7 @@ def test_a_submission_that_lacks_something_names_it(office: Office) -> None:
 def test_the_news_of_the_case_and_the_messages_complete_an_application(office: Office) -> None:
     lan = whole(office)
     lan.submit()
-    at, ids = datetime.now(UTC), iter(uuid.uuid4, None)
+    at, ids, credential_id = datetime.now(UTC), iter(uuid.uuid4, None), uuid.uuid4()
     office.tell(identity.CHECKED, lan.id, times=3, outcome="matched", at=at)
     lan.until_status("awaiting_visit")
     office.tell(
@@ -335,7 +335,7 @@ def test_the_news_of_the_case_and_the_messages_complete_an_application(office: O
         credentials.ISSUED,
         lan.id,
         times=3,
-        credential_id=next(ids),
+        credential_id=credential_id,
         account_id=next(ids),
         code="1000000000",
         reason="registration",
@@ -344,7 +344,12 @@ def test_the_news_of_the_case_and_the_messages_complete_an_application(office: O
         valid_until=at + timedelta(days=1),
         language="vi",
     )
-    message = {"message_id": next(ids), "cause_event_id": next(ids), "credential_id": next(ids), "at": at}
+    message = {
+        "message_id": next(ids),
+        "cause_event_id": next(ids),
+        "credential_id": credential_id,
+        "at": at,
+    }
     office.tell(notification.SENT, lan.id, purpose="instructions", channel="email", **message)
     office.tell(notification.SENT, lan.id, times=3, purpose="password", channel="sms", **message)
     lan.until_status("completed")
@@ -384,6 +389,7 @@ def test_a_cancelled_application_asks_its_case_and_is_closed_by_it(office: Offic
     assert refusal_of(draft.declare).details == {"status": "cancelled"}
 
 
+@pytest.mark.proves("G11")
 def test_a_deadline_and_a_reminder_fall_due(office: Office) -> None:
     lan = whole(office)
     deadline = datetime.fromisoformat(lan.submit()["deadline"])
@@ -398,6 +404,34 @@ def test_a_deadline_and_a_reminder_fall_due(office: Office) -> None:
         tx.run("UPDATE jobs SET due_at = now() WHERE key = %(key)s", {"key": lan.id})
     (event,) = office.until_told(CLOSE_REQUESTED, lan.id)
     assert event["reason"] == "deadline_passed"
+    assert lan.steps() == ["submitted", "reminded", "deadline_passed"]
+
+
+def test_who_knows_the_timeline_hears_that_it_is_unchanged(office: Office) -> None:
+    lan, mai = whole(office), whole(office)
+    lan.submit()
+    known = [lan.call("timeline")["tag"]]
+    assert lan.call("timeline", known_tags=known) == {"tag": known[0], "unchanged": True}
+    assert not mai.call("timeline", known_tags=known)["unchanged"]
+    lan.call("cancel")
+    assert not lan.call("timeline", known_tags=known)["unchanged"]
+    for nonsense in (None, "x", 7, [None, {}]):
+        assert lan.call("timeline", known_tags=nonsense)["entries"]
+
+
+def test_timelines_asked_for_at_once_are_each_answered_by_their_own_key(office: Office) -> None:
+    lan, mai = whole(office), office.start()
+    stranger = Applicant(office, lan.id, "not the token")
+
+    def outcome(applicant: Applicant) -> str:
+        try:
+            return applicant.call("timeline")["status"] + applicant.id
+        except CallRefused as refusal:
+            return refusal.name
+
+    with ThreadPoolExecutor(30) as threads:
+        outcomes = list(threads.map(outcome, [lan, mai, stranger] * 10))
+    assert outcomes == [f"draft{lan.id}", f"draft{mai.id}", "RegistrationUnknown"] * 10
 
 
 @pytest.mark.proves("G8")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.registration.domain import AdministrativeUnit, Agency, Registration
 from services.registration.refusals import CodeTaken, PhoneTaken
 from services.registration.storage import plain
+from services.registration.timeline import Progress
 from shared.testing.transactions import FakeTransaction
 
 UNITS = [
@@ -39,6 +41,9 @@ class FakeStorage:
     def save(self, registration: Registration) -> None:
         self.kept[registration.id] = registration
 
+    def progress(self, ids: Sequence[UUID]) -> dict[UUID, Progress]:
+        return {held.id: progress_of(held, self) for i in ids if (held := self.kept.get(i))}
+
     def claim(self, registration_id: UUID, *, phone: str, code: str) -> None:
         if phone in {held for held, _ in self.claims.values()}:
             raise PhoneTaken()
@@ -68,3 +73,18 @@ class FakeStorage:
 
     def administrative_unit(self, code: str) -> AdministrativeUnit | None:
         return next((unit for unit in UNITS if unit.code == code), None)
+
+
+def progress_of(held: Registration, storage: FakeStorage) -> Progress:
+    """What the timeline of a registration is made of."""
+    agency = storage.agency(held.agency_code or "")
+    return Progress(
+        id=held.id,
+        language=held.language,
+        token_hash=held.token_hash,
+        status=held.status,
+        entries=held.timeline,
+        deadline=held.submission and held.submission.deadline,
+        close_requested=held.close_requested,
+        agency=agency and agency.display_name,
+    )

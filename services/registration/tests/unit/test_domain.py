@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from services.registration.domain import Check, Registration, Status, declaration_number
+from services.registration.domain import Check, Registration, declaration_number
 from services.registration.refusals import (
     OtpExpired,
     OtpWrong,
@@ -18,15 +18,17 @@ from services.registration.refusals import (
     StepOutOfOrder,
 )
 from services.registration.tests.examples import NOW, complete, declared, draft, otp, photo, submitted
+from services.registration.timeline import Status
 
 LATER = NOW + timedelta(hours=1)
+FIRST, SECOND = UUID(int=1), UUID(int=2)
 Happening = Callable[[Registration], Registration]
 HAPPY: list[Happening] = [
     lambda r: r.checked("matched", LATER),
     lambda r: r.verified(LATER),
-    lambda r: r.issued(LATER),
-    lambda r: r.password_sent(LATER),
-    lambda r: r.password_delivered(LATER),
+    lambda r: r.issued(FIRST, LATER),
+    lambda r: r.password_sent(FIRST, LATER),
+    lambda r: r.password_delivered(FIRST, LATER),
 ]
 
 
@@ -213,17 +215,22 @@ def test_a_later_answer_of_the_register_is_told_and_an_outage_never_replaces_it(
 
 
 def test_a_password_that_could_not_be_sent_is_told_and_completes_nothing() -> None:
-    failed = submitted().verified(NOW).issued(NOW).password_failed(LATER)
+    failed = submitted().verified(NOW).issued(FIRST, NOW).password_failed(FIRST, LATER)
     assert (failed.status, steps_of(failed)[-1]) == (Status.VERIFIED, "credentials_failed")
-    assert failed.password_sent(LATER).status is Status.COMPLETED
+    assert failed.password_sent(SECOND, LATER).status is Status.COMPLETED
 
 
 def test_a_password_sent_in_place_of_one_that_failed_is_told() -> None:
-    failed = submitted().verified(NOW).issued(NOW).password_sent(NOW).password_failed(LATER)
+    failed = (
+        submitted().verified(NOW).issued(FIRST, NOW).password_sent(FIRST, NOW).password_failed(FIRST, LATER)
+    )
     assert failed.status is Status.COMPLETED
-    replaced = failed.issued(LATER).password_sent(LATER).password_sent(LATER).password_delivered(LATER)
+    replaced = failed.issued(SECOND, LATER).password_sent(SECOND, LATER).password_sent(SECOND, LATER)
+    replaced = replaced.password_delivered(SECOND, LATER)
     assert replaced.status is Status.COMPLETED
-    assert steps_of(replaced)[-3:] == ["credentials_failed", "credentials_sent", "credentials_delivered"]
+    assert steps_of(replaced)[-4:] == [
+        "credentials_failed", "credentials_replaced", "credentials_sent", "credentials_delivered",
+    ]  # fmt: skip
 
 
 def test_the_first_ending_stays() -> None:

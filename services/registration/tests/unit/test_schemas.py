@@ -8,13 +8,19 @@ from uuid import UUID
 import pytest
 
 from services.registration import schemas
+from services.registration.domain import Registration
 from services.registration.tests.examples import NOW, complete, submitted
-from services.registration.tests.unit.fakes import AGENCIES
+from services.registration.tests.unit.fakes import AGENCIES, FakeStorage, progress_of
+from services.registration.timeline import Progress
 
 VIEW_FIELDS = {
     "id", "status", "steps", "missing", "register_check", "photos_needed", "declaration", "agency", "email",
     "email_verified", "warnings", "declaration_number", "deadline",
 }  # fmt: skip
+
+
+def progress(held: Registration) -> Progress:
+    return progress_of(held, FakeStorage())
 
 
 @pytest.mark.proves("G9")
@@ -36,7 +42,7 @@ def test_the_view_is_the_same_for_a_mismatch_and_an_outage() -> None:
 
 def test_secrets_are_in_no_answer_and_no_repr() -> None:
     held = complete()
-    text = json.dumps([schemas.view(held, None), schemas.timeline(held)]) + repr(held)
+    text = json.dumps([schemas.view(held, None), schemas.timeline(progress(held))]) + repr(held)
     for secret in (held.token_hash.hex(), repr(held.token_hash), "token"):
         assert secret not in text
     for private in ("lan@example.org", "0912345678", "Thử Lan"):
@@ -44,7 +50,9 @@ def test_secrets_are_in_no_answer_and_no_repr() -> None:
 
 
 def test_the_timelines_version_grows_with_each_line() -> None:
-    before, after = schemas.timeline(submitted()), schemas.timeline(submitted().checked("matched", NOW))
+    before, after = (
+        schemas.timeline(progress(held)) for held in (submitted(), submitted().checked("matched", NOW))
+    )
     assert after["version"] == before["version"] + 1
     assert after["next"]["step"] == "visit"
 

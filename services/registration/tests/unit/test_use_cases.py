@@ -237,8 +237,8 @@ def test_phone_and_code_are_free_once_the_case_has_ended(storage: FakeStorage, r
 def test_an_account_keeps_phone_and_code(storage: FakeStorage) -> None:
     application = submit(storage, kept(storage, complete()))
     use_cases.note_verified(storage, application.id, at=LATER)
-    use_cases.note_issued(storage, application.id, at=LATER)
-    use_cases.note_message(storage, application.id, outcome="sent", at=LATER)
+    use_cases.note_issued(storage, application.id, credential_id=uuid4(), at=LATER)
+    use_cases.note_message(storage, application.id, credential_id=uuid4(), outcome="sent", at=LATER)
     use_cases.note_closed(storage, application.id, reason="cancelled", at=LATER)
     assert storage.kept[application.id].status is Status.COMPLETED
     assert len(storage.claims) == 1
@@ -260,6 +260,7 @@ def test_cancelling_after_submission_asks_the_case_once(storage: FakeStorage) ->
     assert event.data["reason"] == "cancelled"
 
 
+@pytest.mark.proves("G11")
 def test_a_deadline_that_passes_asks_an_open_case_to_close(storage: FakeStorage) -> None:
     waiting, done = submitted(), replace(submitted().verified(NOW), id=uuid4())
     storage.add(waiting)
@@ -270,6 +271,7 @@ def test_a_deadline_that_passes_asks_an_open_case_to_close(storage: FakeStorage)
     assert (event.data["registration_id"], event.data["reason"]) == (waiting.id, "deadline_passed")
 
 
+@pytest.mark.proves("G11")
 def test_only_a_case_that_still_waits_is_reminded(storage: FakeStorage) -> None:
     waiting, done = submitted(), submitted().verified(NOW)
     asked_to_close = submitted().cancelled_by_citizen(NOW)
@@ -279,6 +281,16 @@ def test_only_a_case_that_still_waits_is_reminded(storage: FakeStorage) -> None:
     (event,) = storage.tx.events("registration.reminder_due.v1")
     assert event.data["registration_id"] == waiting.id
     assert event.data["agency"]["display_name"] == "(S001) BHXH TP. Hà Nội – BHXH cơ sở Đống Đa"
+    told = [storage.kept[held.id].timeline[-1].step for held in (waiting, done, asked_to_close)]
+    assert told == ["reminded", "verified", "cancel_requested"]
+
+
+@pytest.mark.proves("G11")
+def test_nobody_is_reminded_of_a_deadline_that_has_passed(storage: FakeStorage) -> None:
+    waiting = submitted()
+    storage.add(waiting)
+    use_cases.remind(storage, waiting.id, now=NOW + timedelta(days=30))
+    assert (storage.kept[waiting.id], storage.tx.additions) == (waiting, [])
 
 
 def test_news_of_an_unknown_registration_changes_nothing(storage: FakeStorage) -> None:

@@ -1,0 +1,217 @@
+"""The timeline of an application: its statuses, its lines, and what comes next, as a citizen reads them.
+
+Pure, like ``domain.py``, of which it is a part: standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class Status(StrEnum):
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    AWAITING_VISIT = "awaiting_visit"
+    SUPPLEMENT_REQUESTED = "supplement_requested"
+    VERIFIED = "verified"
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+OPEN = frozenset({Status.SUBMITTED, Status.AWAITING_VISIT, Status.SUPPLEMENT_REQUESTED})
+"""Submitted, and the case not yet decided."""
+
+SETTLED = frozenset({Status.VERIFIED, Status.COMPLETED})
+"""The identity is verified."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the timeline. ``at`` never goes back from one line to the next. ``credential_id`` is the
+    password that a line is about, and is not shown."""
+
+    step: str
+    at: datetime
+    detail: str | None = None
+    credential_id: UUID | None = None
+
+
+Sentence = tuple[str, str]
+"""In Vietnamese and in English."""
+
+LINES: dict[str, Sentence] = {
+    "started": ("Đã bắt đầu đăng ký.", "The registration was begun."),
+    "submitted": ("Đã nộp tờ khai điện tử.", "The electronic declaration was submitted."),
+    "awaiting_visit": (
+        "Cơ quan BHXH đã tiếp nhận hồ sơ.",
+        "The agency has taken the application in.",
+    ),
+    "register_checked": (
+        "CSDLQG về dân cư chưa xác thực được thông tin; cơ quan BHXH sẽ đối chiếu giấy tờ.",
+        "The national population database could not confirm the data; the agency will check the papers.",
+    ),
+    "register_checked/matched": (
+        "Thông tin công dân đã được CSDLQG về dân cư xác thực.",
+        "The national population database has confirmed the citizen's data.",
+    ),
+    "reminded": (
+        "Đã gửi tin nhắn và e-mail nhắc lịch đến cơ quan BHXH.",
+        "A reminder of the visit was sent by SMS and e-mail.",
+    ),
+    "supplement_requested": (
+        "Cơ quan BHXH yêu cầu bổ sung hồ sơ.",
+        "The agency has asked for a supplement.",
+    ),
+    "supplemented": ("Đã bổ sung hồ sơ.", "The application was supplemented."),
+    "cancel_requested": ("Đã yêu cầu hủy hồ sơ.", "Cancelling was asked for."),
+    "deadline_passed": (
+        "Đã hết thời hạn đến cơ quan BHXH.",
+        "The time for the visit to the agency has passed.",
+    ),
+    "verified": ("Danh tính đã được xác thực.", "The identity was verified."),
+    "credentials_issued": ("Tài khoản đã được cấp.", "The account was issued."),
+    "credentials_sent": ("Đã gửi mật khẩu qua SMS.", "The password was sent by SMS."),
+    "credentials_delivered": ("SMS mật khẩu đã đến điện thoại.", "The SMS has reached the phone."),
+    "credentials_failed": (
+        "SMS mật khẩu không đến được điện thoại.",
+        "The SMS with the password did not reach the phone.",
+    ),
+    "credentials_replaced": (
+        "Đã cấp mật khẩu khác thay cho mật khẩu trước.",
+        "Another password was issued in place of the one before.",
+    ),
+    "rejected": ("Hồ sơ không được chấp nhận.", "The application was rejected."),
+    "expired": ("Hồ sơ đã đóng vì quá thời hạn.", "The application was closed: its time had passed."),
+    "cancelled": ("Hồ sơ đã hủy.", "The application was cancelled."),
+    "cancelled/superseded": (
+        "Hồ sơ đã đóng vì số điện thoại hoặc mã số đã được xác thực cho một hồ sơ khác.",
+        "The application was closed: its phone or code has been verified for another one.",
+    ),
+}
+"""What a line says, by its step; where the detail is a word of ours, by ``step/detail``."""
+
+NEXT: dict[str, tuple[str, str, str]] = {
+    Status.DRAFT: (
+        "submit",
+        "Hoàn thành các bước còn thiếu rồi nộp hồ sơ.",
+        "Complete what is missing, then submit.",
+    ),
+    Status.SUBMITTED: ("wait", "Hồ sơ đang được tiếp nhận.", "Your application is being taken in."),
+    Status.AWAITING_VISIT: (
+        "visit",
+        "Mang CMND/CCCD/hộ chiếu đến cơ quan BHXH đã chọn trong thời hạn được thông báo.",
+        "Bring your CMND/CCCD/passport to the chosen agency before the deadline.",
+    ),
+    Status.SUPPLEMENT_REQUESTED: (
+        "supplement",
+        "Bổ sung hồ sơ theo yêu cầu của cơ quan BHXH.",
+        "Supply what the agency has asked for.",
+    ),
+    Status.VERIFIED: (
+        "wait",
+        "Tài khoản đang được cấp; mật khẩu sẽ gửi qua SMS.",
+        "Your account is being made; the password will come by SMS.",
+    ),
+    Status.COMPLETED: (
+        "log_in",
+        "Đăng nhập bằng mã số BHXH và mật khẩu đã gửi đến điện thoại.",
+        "Log in with your BHXH code and the password sent to your phone.",
+    ),
+    Status.REJECTED: (
+        "start_again",
+        "Hồ sơ không được chấp nhận. Xem lý do và đăng ký lại.",
+        "The application was rejected. Read the reason and register again.",
+    ),
+    Status.EXPIRED: (
+        "start_again",
+        "Đã quá thời hạn. Vui lòng đăng ký lại.",
+        "The deadline has passed. Please register again.",
+    ),
+    Status.CANCELLED: (
+        "start_again",
+        "Hồ sơ đã hủy. Có thể đăng ký lại.",
+        "The application was cancelled. You may register again.",
+    ),
+    "close_requested": (
+        "wait",
+        "Đang chờ cơ quan BHXH đóng hồ sơ; có thể hồ sơ đã được xác thực trước đó.",
+        "The agency is closing the application, unless it was verified before.",
+    ),
+    "credentials_failed": (
+        "wait",
+        "SMS mật khẩu không đến được; mật khẩu khác đang được gửi. Nếu sau một giờ chưa nhận được, "
+        "gọi 1900 9068 nhánh 8.",
+        "The SMS did not reach your phone; another password is on its way. If it has not come within an "
+        "hour, call 1900 9068, key 8.",
+    ),
+    "credentials_replaced": (
+        "wait",
+        "Mật khẩu khác đang được gửi qua SMS; mật khẩu trước không còn dùng được.",
+        "Another password is on its way by SMS; the one before is no longer valid.",
+    ),
+}
+"""What the citizen does next, by status or by what last happened: a word for programs, and a sentence."""
+
+TEXTS_TAG = hashlib.sha256(repr((LINES, NEXT)).encode()).hexdigest()
+
+
+def line_of(entry: Entry, language: str) -> str:
+    """The sentence of a line."""
+    vi, en = LINES.get(f"{entry.step}/{entry.detail}") or LINES[entry.step]
+    return en if language == "en" else vi
+
+
+@dataclass(frozen=True)
+class Progress:
+    """All that the timeline of one registration is made of. ``agency`` is as the citizen reads it."""
+
+    id: UUID
+    language: str
+    token_hash: bytes = field(repr=False)
+    status: Status
+    entries: Sequence[Entry]
+    deadline: datetime | None = None
+    close_requested: str | None = None
+    agency: str | None = None
+
+    @property
+    def tag(self) -> str:
+        """Another one whenever the timeline reads otherwise: lines are only added, and the rest is in it."""
+        told = (
+            self.status.value,
+            len(self.entries),
+            self.language,
+            self.deadline and self.deadline.timestamp(),
+            self.agency,
+            TEXTS_TAG,
+        )
+        return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+
+    @property
+    def next(self) -> tuple[str, str]:
+        """What comes next: the word and the sentence."""
+        step, vi, en = NEXT[self._where]
+        return step, en if self.language == "en" else vi
+
+    @property
+    def until(self) -> datetime | None:
+        """Until when, where the citizen has to do it."""
+        return self.deadline if self.next[0] in ("visit", "supplement") else None
+
+    @property
+    def _where(self) -> str:
+        if self.status in OPEN and self.close_requested is not None:
+            return "close_requested"
+        if self.status not in SETTLED:
+            return self.status
+        last = next((e.step for e in reversed(self.entries) if e.step.startswith("credentials_")), "")
+        if last in ("credentials_sent", "credentials_delivered"):
+            return Status.COMPLETED
+        return last if last in NEXT else Status.VERIFIED
