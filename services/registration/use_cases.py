@@ -27,6 +27,7 @@ from services.registration.domain import (
 from services.registration.refusals import AgencyUnknown, ConsentRequired, RegistrationUnknown
 from services.registration.timeline import Progress, Status
 from shared.events import registration as events
+from shared.events.parts import photos_heard, photos_told
 from shared.messaging import outbox
 from shared.messaging.outbox import Due, Transaction
 from shared.refusals import FieldProblem, Refused
@@ -268,7 +269,7 @@ def submission_data(registration: Registration, declaration: Declaration) -> dic
         "email": registration.email,
         "address": declaration.address,
         "agency_code": registration.agency_code,
-        "photos": registration.photos_kept,
+        **photos_told(registration.photos_kept),
         "register_check": check,
         "warnings": registration.warnings,
         "consent": {"version": submission.consent_version, "at": submission.at},
@@ -375,7 +376,7 @@ def take_back(
         language=submitted["language"],
         now=at,
     )
-    taken = draft.taken_back(submitted, at)
+    taken = draft.taken_back({**submitted, "photos": photos_heard(submitted)}, at)
     if not has_ended:
         assert taken.declaration is not None
         storage.claim(taken.id, phone=taken.declaration.phone, code=taken.declaration.code)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from shared.events.fields import Id, Moment, Part, Several, Text
 
-PHOTO_KINDS = ("portrait", "id_front", "id_back", "birth_certificate")
+PHOTO_KINDS = ("portrait", "id_front", "id_back")
+BIRTH_CERTIFICATE = "birth_certificate"
 OUTCOMES = ("matched", "photos_needed", "unavailable")
 """What the register check may say: never which field was wrong."""
 
@@ -55,6 +59,27 @@ def photos() -> Several:
     """The cleaned photos, by reference into the object store."""
     photo = {"kind": Text(one_of=PHOTO_KINDS), "ref": Text(longest=200), "sha256": Text(longest=64)}
     return Several(Part("Photo", photo))
+
+
+def birth_certificate() -> Part:
+    """A child's, as a cleaned photo: a field of its own, since the kinds of ``photos`` were published."""
+    return Part("BirthCertificate", {"ref": Text(longest=200), "sha256": Text(longest=64)}, optional=True)
+
+
+def photos_told(photos: Iterable[Any]) -> dict[str, Any]:
+    """Photos (``kind``, ``ref``, ``sha256``) as the fields ``photos`` and ``birth_certificate``."""
+    told = {photo.kind: {"ref": photo.ref, "sha256": photo.sha256} for photo in photos}
+    certificate = told.pop(BIRTH_CERTIFICATE, None)
+    return {
+        "photos": [{"kind": kind, **photo} for kind, photo in told.items()],
+        BIRTH_CERTIFICATE: certificate,
+    }
+
+
+def photos_heard(data: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The photos in an event's data, each ``kind``, ``ref``, ``sha256``."""
+    certificate = data.get(BIRTH_CERTIFICATE)
+    return [*data["photos"], *([{"kind": BIRTH_CERTIFICATE, **certificate}] if certificate else [])]
 
 
 def register_check() -> Part:

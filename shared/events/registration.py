@@ -23,13 +23,19 @@ SUBMITTED = EventType(
         "consent": parts.consent(),
         "deadline": Moment(),
         "guardian": parts.guardian(),
+        "birth_certificate": parts.birth_certificate(),
         "language": parts.language(),
     },
 )
 
 SUPPLEMENTED = EventType(
     "registration.supplemented.v1",
-    {"registration_id": Id(), "photos": parts.photos(), "note": Text(optional=True)},
+    {
+        "registration_id": Id(),
+        "photos": parts.photos(),
+        "note": Text(optional=True),
+        "birth_certificate": parts.birth_certificate(),
+    },
 )
 
 CLOSE_REQUESTED = EventType(

@@ -22,6 +22,7 @@ from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.register import CHECK_REGISTER
 from services.identity.use_cases.telling import contact_of, tell_checked, tell_verified
 from shared.events import identity as identity_events
+from shared.events.parts import photos_heard
 from shared.messaging import outbox
 
 
@@ -110,7 +111,7 @@ def _case_of(
         declaration_number=submitted["declaration_number"],
         agency_code=submitted["agency_code"],
         applicant=applicant,
-        photos=tuple(Photo(p["kind"], p["ref"], p["sha256"]) for p in submitted["photos"]),
+        photos=tuple(Photo(p["kind"], p["ref"], p["sha256"]) for p in photos_heard(submitted)),
         register=answer,
         warnings=tuple(submitted["warnings"]),
         deadline=submitted["deadline"],

@@ -16,6 +16,7 @@ from services.identity.use_cases.accounts import replace_password
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import contact_of, tell_checked, tell_sessions_ended, tell_verified
 from shared.events import identity as identity_events
+from shared.events.parts import photos_told
 from shared.messaging import outbox
 
 
@@ -38,7 +39,7 @@ def submission_of(case: Case) -> dict[str, Any]:
         "email": person.email,
         "address": dict(person.address),
         "agency_code": case.agency_code,
-        "photos": [{"kind": p.kind, "ref": p.ref, "sha256": p.sha256} for p in case.photos],
+        **photos_told(case.photos),
         "register_check": {"request_id": UUID(int=0), "outcome": case.register.outcome.told},
         "warnings": list(case.warnings),
         "consent": {"version": "unknown", "at": case.opened_at},

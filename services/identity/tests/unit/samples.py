@@ -86,6 +86,7 @@ def submitted(person: Applicant | None = None, **changes: Any) -> dict[str, Any]
         "consent": {"version": "2026-01", "at": NOW},
         "deadline": NOW + timedelta(days=30),
         "guardian": None,
+        "birth_certificate": None,
         "language": "vi",
     }
     return {**values, **changes}
