@@ -9,7 +9,9 @@ import json
 import secrets
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any
 
 import click
 from rich.console import Console
@@ -17,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy.demo.containers import Containers
 from deploy.demo.journey import STAGES, Journey, travel
+from deploy.demo.scenes import SCENES, Scene, play
 from deploy.demo.summary import result, show
 from deploy.demo.world import Installation, World, prepare
 from deploy.native.instance import Instance, NotReady
@@ -43,15 +46,17 @@ def main(citizens: int, run_dir: str, engine: str, seed: int | None, at_once: in
         console.print(f"[red]{problem}[/red]")
         sys.exit(1)
     with console.status("Chuẩn bị công dân, cán bộ, quá trình tham gia · preparing people"):
-        world = prepare(installation, citizens, seed)
+        world = prepare(installation, citizens, seed, list(SCENES))
     endpoints = installation.endpoints()
     inbox, ledger = Inbox(str(endpoints["sms"]), str(endpoints["mail"])), Ledger(endpoints)
     journeys = travel_all(console, world, str(endpoints["gateway"]), inbox, ledger, at_once)
+    scenes = play_all(console, world, endpoints, inbox, ledger, at_once)
     with console.status("Đối chiếu sổ · checking the ledger"):
         report = ledger.wait_until_final(FINAL_WITHIN_SECONDS)
-    show(console, journeys, report, inbox)
-    print(json.dumps(result(journeys, report, time.monotonic() - began)))
-    sys.exit(0 if report.is_clean and all(journey.is_through for journey in journeys) else 1)
+    show(console, journeys, scenes, report, inbox)
+    print(json.dumps(result(journeys, scenes, report, time.monotonic() - began)))
+    all_well = all(journey.is_through for journey in journeys) and not any(s.problem for s in scenes)
+    sys.exit(0 if report.is_clean and all_well else 1)
 
 
 def bring_up(console: Console, run_dir: str) -> Instance:
@@ -81,6 +86,24 @@ def travel_all(
             for citizen in world.citizens
         ]
         return [done.result() for done in as_completed(work)]
+
+
+def play_all(
+    console: Console,
+    world: World,
+    endpoints: Mapping[str, Any],
+    inbox: Inbox,
+    ledger: Ledger,
+    at_once: int,
+) -> list[Scene]:
+    """All scenes, a few at a time, in the order of ``SCENES``."""
+    scenes = [
+        Scene(name, citizen, world, str(endpoints["gateway"]), endpoints["databases"], inbox, ledger)
+        for name, citizen in world.cast.items()
+    ]
+    waiting = console.status("Những trường hợp khác · other ways it can go")
+    with waiting, ThreadPoolExecutor(at_once) as together:
+        return list(together.map(play, scenes))
 
 
 if __name__ == "__main__":

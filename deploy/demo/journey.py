@@ -11,7 +11,7 @@ from typing import Any
 
 from deploy.demo.world import World
 from shared.testing.citizens import Citizen
-from shared.testing.client import CitizenClient
+from shared.testing.client import Accepted, CitizenClient
 from shared.testing.inbox import Inbox
 from shared.testing.ledger import Ledger
 
@@ -81,17 +81,8 @@ def _go(
 ) -> None:
     citizen, agency = journey.citizen, world.agency_of(journey.citizen)
     with journey.stage("register", passed):
-        accepted = client.register(citizen, inbox.wait_for_otp, agency)
+        accepted = registered(client, citizen, agency, inbox, ledger)
         journey.registration_id, journey.photos = accepted.registration_id, accepted.photos_uploaded
-        ledger.accepted(
-            accepted.registration_id,
-            accepted.declaration_number,
-            code=citizen.code,
-            phone=citizen.phone,
-            email=citizen.email,
-            otp_requests=accepted.otp_requests,
-        )
-        client.wait_for("awaiting_visit")
     with journey.stage("verify", passed):
         officer = world.officers[agency]
         case = officer.find(accepted.declaration_number)
@@ -110,6 +101,23 @@ def _go(
     with journey.stage("look_up", passed):
         compare(client.participation(), citizen)
     journey.timeline = client.wait_for("completed")
+
+
+def registered(
+    client: CitizenClient, citizen: Citizen, agency: str, inbox: Inbox, ledger: Ledger
+) -> Accepted:
+    """Steps 1 to 4 and the submission, until the case is at the desk; the ledger knows of it."""
+    accepted = client.register(citizen, inbox.wait_for_otp, agency)
+    ledger.accepted(
+        accepted.registration_id,
+        accepted.declaration_number,
+        code=citizen.code,
+        phone=citizen.phone,
+        email=citizen.email,
+        otp_requests=accepted.otp_requests,
+    )
+    client.wait_for("awaiting_visit")
+    return accepted
 
 
 def compare(told: dict[str, Any], citizen: Citizen) -> None:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.demo.journey import STAGES, Journey
+from deploy.demo.scenes import SCENES, Scene
 from shared.testing.inbox import Inbox
 from shared.testing.ledger import Report
 
@@ -33,6 +34,19 @@ def stages_table(journeys: Sequence[Journey]) -> Table:
         table.add_row(
             words, Text(f"{len(times)}/{len(journeys)}", style), f"{median:.2f} s", f"{longest:.2f} s"
         )
+    return table
+
+
+def scenes_table(scenes: Sequence[Scene]) -> Table:
+    """Each scene: whether it ended as it should."""
+    table = Table(
+        title="Trường hợp khác · Other ways", title_style="bold", header_style="dim", border_style="dim"
+    )
+    table.add_column("Trường hợp · scene")
+    table.add_column("kết quả · ended", justify="right")
+    for scene in scenes:
+        mark = Text("✗", "red") if scene.problem else Text(f"✓ {scene.seconds:.1f} s", "green")
+        table.add_row(SCENES[scene.name][0], mark)
     return table
 
 
@@ -56,9 +70,12 @@ def hidden(text: str) -> str:
     return re.sub(r"((?:Mat khau|Password): )\S+", r"\1••••••••", text)
 
 
-def show(console: Console, journeys: Sequence[Journey], report: Report, inbox: Inbox) -> None:
+def show(
+    console: Console, journeys: Sequence[Journey], scenes: Sequence[Scene], report: Report, inbox: Inbox
+) -> None:
     """Everything, in order."""
     console.print(stages_table(journeys))
+    console.print(scenes_table(scenes))
     told = next((j for j in journeys if j.is_through and len(j.photos) > 1), None)
     told = told or next((j for j in journeys if j.is_through), None)
     if told:
@@ -66,13 +83,18 @@ def show(console: Console, journeys: Sequence[Journey], report: Report, inbox: I
     for journey in journeys:
         if journey.problem:
             console.print(f"[red]✗[/red] {journey.registration_id or 'not registered'}: {journey.problem}")
+    for scene in scenes:
+        if scene.problem:
+            console.print(f"[red]✗[/red] {scene.name}: {scene.problem}")
     if report.is_clean:
         console.print("[green]✓[/green] Không mất, không trùng · nothing lost, nothing doubled")
     else:
         console.print(Text(str(report), "red"))
 
 
-def result(journeys: Sequence[Journey], report: Report, seconds: float) -> dict[str, Any]:
+def result(
+    journeys: Sequence[Journey], scenes: Sequence[Scene], report: Report, seconds: float
+) -> dict[str, Any]:
     """The last line of the demo. What nobody asked for counts as doubled."""
     return {
         "citizens": len(journeys),
@@ -80,6 +102,7 @@ def result(journeys: Sequence[Journey], report: Report, seconds: float) -> dict[
         "emails_received": report.emails_received,
         "logged_in": sum("log_in" in journey.seconds for journey in journeys),
         "lookups_ok": sum("look_up" in journey.seconds for journey in journeys),
+        "scenes_ok": [scene.name for scene in scenes if not scene.problem],
         "lost": len(report.lost),
         "duplicates": len(report.duplicates) + len(report.unasked),
         "seconds": round(seconds, 1),

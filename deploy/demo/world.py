@@ -31,10 +31,12 @@ class Installation(Protocol):
 
 @dataclass(frozen=True)
 class World:
-    """The people of one run. ``strangers`` are not in the population register: they are asked for photos."""
+    """The people of one run. ``strangers`` are not in the population register: they are asked for photos.
+    ``cast`` are the citizens of the scenes, by the scene's name."""
 
     seed: int
     citizens: Sequence[Citizen]
+    cast: Mapping[str, Citizen]
     strangers: frozenset[str]
     agencies: Mapping[str, str]
     officers: Mapping[str, OfficerClient]
@@ -44,27 +46,31 @@ class World:
         return self.agencies[citizen.province_code]
 
 
-def prepare(installation: Installation, count: int, seed: int) -> World:
-    """Make ``count`` citizens and all that must exist before them."""
+def prepare(installation: Installation, count: int, seed: int, scenes: Sequence[str] = ()) -> World:
+    """Make ``count`` citizens, one more for each scene, and all that must exist before them."""
     endpoints = installation.endpoints()
-    citizens = generate(count, seed=seed)
+    everybody = generate(count + len(scenes), seed=seed)
+    citizens, cast = everybody[:count], dict(zip(scenes, everybody[count:], strict=True))
     strangers = frozenset(c.code for c in citizens[1 :: max(2, count // 2)][:2])
-    write_register(Path(str(endpoints["register_citizens_file"])), citizens, strangers)
-    import_participation(installation, citizens)
+    rows = [citizen.register_row() for citizen in everybody if citizen.code not in strangers]
+    if "mismatch" in cast:
+        known = next(row for row in rows if row["code"] == cast["mismatch"].code)
+        known["birthDate"] = f"{int(known['birthDate'][:4]) - 1}{known['birthDate'][4:]}"
+    write_register(Path(str(endpoints["register_citizens_file"])), rows)
+    import_participation(installation, everybody)
     gateway = str(endpoints["gateway"])
-    agencies = {province: nearest(gateway, province) for province in {c.province_code for c in citizens}}
+    agencies = {province: nearest(gateway, province) for province in {c.province_code for c in everybody}}
     officers = {
         code: add_officer(installation, gateway, f"demo-{seed}-{code.lower()}", code)
         for code in agencies.values()
     }
-    return World(seed, citizens, strangers, agencies, officers)
+    return World(seed, citizens, cast, strangers, agencies, officers)
 
 
-def write_register(file: Path, citizens: Sequence[Citizen], strangers: frozenset[str]) -> None:
-    """Make the citizens known to the stand-in population register, all but the strangers."""
-    rows = [json.dumps(c.register_row(), ensure_ascii=False) for c in citizens if c.code not in strangers]
+def write_register(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Make these citizens known to the stand-in population register."""
     with file.open("a", encoding="utf-8") as register:
-        register.write("".join(row + "\n" for row in rows))
+        register.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def import_participation(installation: Installation, citizens: Sequence[Citizen]) -> None:

@@ -321,6 +321,7 @@ class CaseItem(Schema):
     opened_at = fields.String()
     deadline = fields.String(allow_none=True)
     register_outcome = fields.String(allow_none=True)
+    status = fields.String()
 
 
 class Cases(Schema):
@@ -331,7 +332,7 @@ class Cases(Schema):
 class Case(CaseItem):
     """One case with all the officer compares."""
 
-    status = fields.String()
+    personal_number = fields.String(allow_none=True)
     sex = fields.String(allow_none=True)
     birth = fields.Raw()
     document = fields.Raw()
@@ -340,6 +341,9 @@ class Case(CaseItem):
     address = fields.Raw()
     agency_code = fields.String()
     photos = fields.List(fields.Raw())
+    mismatched_fields = fields.List(
+        fields.String(), metadata={"description": "where the population register disagrees"}
+    )
     warnings = fields.List(fields.Raw())
 
 

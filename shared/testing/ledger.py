@@ -39,8 +39,10 @@ SELECT recipient, channel, purpose, state, cause_event_id::text
   FROM message WHERE recipient = ANY(%(recipients)s)
 """
 SETTLE_SECONDS = 1.0
-FINAL = {"verified": "completed", "rejected": "rejected", None: "awaiting_visit"}
-CASE = {"verified": "verified", "rejected": "rejected", None: "waiting"}
+FINAL = {"verified": "completed", "rejected": "rejected", "expired": "expired", None: "awaiting_visit"}
+CASE = {"verified": "verified", "rejected": "rejected", "expired": "closed", None: "waiting"}
+ENDING_TOLD = {"rejected": "rejected", "expired": "closed"}
+"""Endings without an account, and the purpose of the message that tells it."""
 
 
 @dataclass
@@ -115,7 +117,8 @@ class Ledger:
             raise AssertionError(f"registration {registration_id} was told two declaration numbers")
 
     def decided(self, registration_id: str, decision: str) -> None:
-        """The officer was told that the decision is taken: ``verified`` or ``rejected``."""
+        """The officer was told that the decision is taken, ``verified`` or ``rejected``; or the citizen saw
+        that the deadline has passed: ``expired``."""
         with self._lock:
             self._promises[registration_id].decision = decision
 
@@ -294,12 +297,14 @@ def _check_received(promises: list[Promise], found: Found, report: Report) -> No
 
 def _due(promise: Promise, issued: int) -> Iterator[tuple[tuple[str, str], int, int]]:
     """For each recipient and purpose: the least and the most messages that are right."""
-    verified, rejected = promise.decision == "verified", promise.decision == "rejected"
+    verified, ended = promise.decision == "verified", promise.decision in ENDING_TOLD
     changed = promise.passwords_changed
     yield (promise.email, "email_otp"), 1, max(1, promise.otp_requests)
-    yield (promise.phone, "sms"), int(verified or rejected), (issued if verified else int(rejected))
+    yield (promise.phone, "sms"), int(verified or ended), (issued if verified else int(ended))
     yield (promise.email, "instructions"), int(verified), issued if verified else 0
-    yield (promise.email, "rejected"), int(rejected), int(rejected)
+    for decision, purpose in ENDING_TOLD.items():
+        told = int(promise.decision == decision)
+        yield (promise.email, purpose), told, told
     yield (promise.email, "password_changed"), changed, changed
 
 

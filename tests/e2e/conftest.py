@@ -56,7 +56,7 @@ def new_citizen(product: Instance, crowd: Iterator[Citizen]) -> NewCitizen:
     def make(*, known: bool = True, insured: bool = False) -> Citizen:
         citizen = next(crowd)
         if known:
-            write_register(Path(str(product.endpoints()["register_citizens_file"])), [citizen], frozenset())
+            write_register(Path(str(product.endpoints()["register_citizens_file"])), [citizen.register_row()])
         if insured:
             import_participation(product, [citizen])
         return citizen
