@@ -129,7 +129,7 @@ test-faults: setup ## All faults in full: kit and product killed, cut, starved (
 faults: setup ## Break everything at random for DURATION=120 seconds; SEED=7 walks the same way again
 	@$(PY) -W ignore -m tests.faults.walk --duration $(DURATION) $(if $(SEED),--seed $(SEED))
 
-AS_LONG_AS_PROMISED := BROKER_AWAY_SECONDS="5 60" BROKER_STUCK_SECONDS=90 DATABASE_AWAY_SECONDS=60
+AS_LONG_AS_PROMISED := BROKER_AWAY_SECONDS="5 60" BROKER_STUCK_SECONDS=90 DATABASE_AWAY_SECONDS=60 REGISTER_AWAY_SECONDS=60
 
 faults-long: setup ## Test every fault for as long as the promises say
 	$(AS_LONG_AS_PROMISED) $(PY) -m pytest tests/faults

@@ -194,6 +194,7 @@ class View(Schema):
     steps = fields.Nested(Steps, required=True)
     missing = fields.List(fields.String(), metadata={"description": "what submission still needs"})
     register_check = fields.String(allow_none=True, metadata={"description": "matched or photos_needed"})
+    register_text = fields.String(allow_none=True, metadata={"description": "the same, for the citizen"})
     photos_needed = fields.List(fields.String())
     declaration = fields.Raw(allow_none=True, metadata={"description": "as it was sent"})
     agency = fields.Raw(allow_none=True, metadata={"description": "the chosen agency"})

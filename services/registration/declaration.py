@@ -82,6 +82,16 @@ class Declaration:
         return self.code if len(self.code) == 12 else None
 
     @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers that stand for the citizen, the code first; one is the alias of the other."""
+        return tuple(dict.fromkeys(n for n in (self.code, self.personal_number) if n))
+
+    @property
+    def asked_number(self) -> str:
+        """The number about which the register is asked."""
+        return self.personal_number or self.document.number
+
+    @property
     def checked_part(self) -> tuple[object, ...]:
         """What the register is asked about; the answer stays true while this stays the same."""
         return self.personal_number, self.document, self.full_name, self.birth

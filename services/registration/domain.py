@@ -44,6 +44,19 @@ MISSING = {
 }
 
 
+REGISTER_TEXTS = {
+    "matched": (
+        "Thông tin công dân đã được CSDLQG về dân cư xác thực.",
+        "The national population database has confirmed the citizen's data.",
+    ),
+    "photos_needed": (
+        "Cần chụp ảnh chân dung 4x6 và ảnh hai mặt giấy tờ tùy thân.",
+        "A 4x6 portrait and photos of both sides of the ID document are needed.",
+    ),
+}
+"""What the citizen reads of the register check (guide row G7): never which field was wrong."""
+
+
 @dataclass(frozen=True)
 class Check:
     """The register's answer about the declaration: ``matched``, ``photos_needed`` or ``unavailable``."""

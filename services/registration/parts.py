@@ -34,7 +34,7 @@ def parts_of(settings: Settings, _database: Database) -> Parts:
     return Parts(
         settings=settings,
         sealer=Sealer.from_settings(settings),
-        limiter=Limiter(settings.redis_url),
+        limiter=Limiter(settings.redis_url, hash_key=settings.seal_private),
         inspection=Inspection(
             FolderObjects(settings.objects_dir),
             max_bytes=settings.photo_max_bytes,

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from services.registration.domain import AdministrativeUnit, Agency, Registration
+from services.registration.domain import REGISTER_TEXTS, AdministrativeUnit, Agency, Registration
 from services.registration.timeline import Progress, Status, line_of
 
 
@@ -35,6 +35,17 @@ class Words(fields.Field[str]):
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> str:
         return value if isinstance(value, str) else ""
+
+
+class Caller(fields.Field[str]):
+    """Where the citizen calls from, a hash out of ``{"address": …}``; empty when the caller does not say."""
+
+    def __init__(self) -> None:
+        super().__init__(load_default="", allow_none=True)
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> str:
+        address = value.get("address") if isinstance(value, Mapping) else None
+        return address if isinstance(address, str) else ""
 
 
 class Request(Schema):
@@ -73,6 +84,7 @@ class Timeline(Held):
 
 class SaveDeclaration(Held):
     declaration = fields.Raw(load_default=None, allow_none=True)
+    client = Caller()
 
 
 class AttachPhoto(Held):
@@ -118,6 +130,7 @@ def view(registration: Registration, agency: Agency | None) -> dict[str, Any]:
         "steps": registration.steps,
         "missing": list(registration.missing),
         "register_check": registration.outcome,
+        "register_text": register_text(registration),
         "photos_needed": list(registration.photos_needed),
         "declaration": registration.declaration and asdict(registration.declaration),
         "agency": agency and agency_shown(agency),
@@ -127,6 +140,14 @@ def view(registration: Registration, agency: Agency | None) -> dict[str, Any]:
         "declaration_number": submission and submission.declaration_number,
         "deadline": submission and submission.deadline.isoformat(),
     }
+
+
+def register_text(registration: Registration) -> str | None:
+    """What the citizen reads of the register check: the same words whatever did not match."""
+    if registration.outcome is None:
+        return None
+    vi, en = REGISTER_TEXTS[registration.outcome]
+    return en if registration.language == "en" else vi
 
 
 def submitted(registration: Registration) -> dict[str, Any]:

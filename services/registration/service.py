@@ -11,10 +11,10 @@ from uuid import UUID
 
 import uuid_utils
 
-from services.registration import email_otp, gauges, schemas, use_cases
+from services.registration import email_otp, gauges, register_check, schemas, use_cases
 from services.registration.contacts import email_address, phone_range_known
-from services.registration.declaration import Declaration, warnings_of
-from services.registration.domain import Check, EmailOtp, Registration
+from services.registration.declaration import warnings_of
+from services.registration.domain import EmailOtp, Registration
 from services.registration.parts import parts_of
 from services.registration.refusals import OtpTooMany, OtpUnavailable
 from services.registration.storage import Storage
@@ -26,7 +26,7 @@ from shared.events import notification as notification_events
 from shared.messaging.dependencies import Database, Gauges, Parts
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
-from shared.messaging.rpc import CallFailed, CallRefused, CallTimeout, Client, ServiceUnknown, rpc
+from shared.messaging.rpc import Client, rpc
 from shared.refusals import Refused
 
 RESUME_TOKEN_BYTES = 32
@@ -76,7 +76,9 @@ class RegistrationService:
             draft, declaration = use_cases.read_declaration(
                 Storage(tx), key, asked["declaration"], today=today
             )
-        check = use_cases.answer_known(draft, declaration) or self.ask_register(draft.id, declaration)
+        check = use_cases.answer_known(draft, declaration) or register_check.ask(
+            self.identity, self.parts.limiter, self.parts.settings, draft.id, declaration, asked["client"]
+        )
         warnings = warnings_of(declaration, phone_range_known=phone_range_known(declaration.phone))
         with self.db.transaction() as tx:
             storage = Storage(tx)
@@ -280,24 +282,6 @@ class RegistrationService:
     def key(self, asked: dict[str, Any]) -> Key:
         """What the caller shows to hold a registration."""
         return Key(asked["registration_id"], hash_of(self.parts.opened(asked["sealed_resume_token"])))
-
-    def ask_register(self, registration_id: UUID, declaration: Declaration) -> Check:
-        """Ask identity, outside any transaction. No answer in time is ``unavailable``: never a mismatch."""
-        request_id = UUID(bytes=uuid_utils.uuid7().bytes)
-        try:
-            answer = self.identity.check_citizen(
-                deadline_seconds=self.parts.settings.check_seconds,
-                request_id=str(request_id),
-                registration_id=str(registration_id),
-                purpose="registration",
-                personal_number=declaration.personal_number,
-                document=vars(declaration.document),
-                full_name=declaration.full_name,
-                birth=vars(declaration.birth),
-            )
-        except (CallTimeout, CallFailed, CallRefused, ServiceUnknown):
-            return Check(request_id, "unavailable")
-        return Check(request_id, answer["outcome"])
 
     def count_otp(self, registration_id: UUID, email: str) -> None:
         """Raises ``OtpTooMany``, and ``OtpUnavailable`` when nobody can count."""

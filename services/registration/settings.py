@@ -35,7 +35,17 @@ class Settings(CommonSettings):
         default="10/hour", metadata={"help": "How many codes one e-mail address may be sent, in all."}
     )
     check_seconds: float = field(
-        default=2.0, metadata={"help": "How long step 2 waits for the register check."}
+        default=2.0,
+        metadata={"help": "How long step 2 waits for the register check; all but a match takes as long."},
+    )
+    check_draft_limit: str = field(
+        default="20/day", metadata={"help": "How often one draft may have the register asked."}
+    )
+    check_number_limit: str = field(
+        default="10/day", metadata={"help": "How often the register may be asked about one ID number."}
+    )
+    check_address_limit: str = field(
+        default="300/hour", metadata={"help": "How often one network address may have the register asked."}
     )
     photo_max_bytes: int = field(
         default=8 * 1024 * 1024, metadata={"help": "Largest photo that is looked at, in bytes.", "least": 1}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from services.registration import register_check
 from services.registration.refusals import OtpUnavailable
 from services.registration.service import RegistrationService
 from services.registration.settings import Settings
@@ -56,11 +59,53 @@ def test_a_register_check_that_fails_is_unavailable_never_a_mismatch(failure: Ex
         asked.update(arguments)
         raise failure
 
-    made = service()
-    made.identity = SimpleNamespace(check_citizen=check_citizen)
-    assert made.ask_register(uuid4(), declared()).outcome == "unavailable"
-    assert asked["deadline_seconds"] == 2.0
+    assert ask(check_citizen).outcome == "unavailable"
+    assert asked["deadline_seconds"] == CHECK_SECONDS
     assert asked["personal_number"] == "001190123456"
+
+
+@pytest.mark.parametrize("outcome", ["photos_needed", "unavailable"])
+def test_any_answer_but_a_match_is_told_when_the_time_is_up(outcome: str) -> None:
+    started = time.monotonic()
+    assert ask(lambda **_: {"outcome": outcome}).outcome == outcome
+    assert time.monotonic() - started >= CHECK_SECONDS
+
+
+def test_a_match_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register_check, "wait_until", None)
+    assert ask(lambda **_: {"outcome": "matched"}).outcome == "matched"
+
+
+@pytest.mark.parametrize("over", ["check_draft", "check_address", "check_number"])
+def test_over_a_limit_the_register_is_not_asked_and_nobody_is_turned_away(over: str) -> None:
+    hits: list[tuple[str, str]] = []
+
+    def hit(name: str, key: str, _limit: str) -> bool:
+        hits.append((name, key))
+        return name != over
+
+    assert ask(refuse_to_answer, hit=hit).outcome == "unavailable"
+    assert hits[-1][0] == over
+    assert dict(hits).get("check_number", "001190123456") == "001190123456"
+    assert dict(hits).get("check_address", "a") == "a"
+
+
+def test_while_nobody_counts_the_register_is_not_asked() -> None:
+    limiter = Limiter(f"redis://127.0.0.1:{free_port()}/0")
+    assert ask(refuse_to_answer, hit=limiter.hit).outcome == "unavailable"
+
+
+CHECK_SECONDS = 0.05
+
+
+def ask(check_citizen: Any, hit: Any = lambda *_: True) -> Any:
+    settings = replace(service().parts.settings, check_seconds=CHECK_SECONDS)
+    identity, limiter = SimpleNamespace(check_citizen=check_citizen), SimpleNamespace(hit=hit)
+    return register_check.ask(identity, limiter, settings, uuid4(), declared(), "a")  # type: ignore[arg-type]
+
+
+def refuse_to_answer(**_: Any) -> Any:
+    raise AssertionError("the register was asked")
 
 
 def test_a_missing_key_is_named_at_start() -> None:
