@@ -7,6 +7,8 @@ file that ``VISIT_DEADLINE_DAYS_FILE`` names. Metadata of a field:
 - ``secret``: never shown by ``repr`` (also assumed from names such as ``smpp_password``);
 - ``choices``, ``least``, ``most``: what is accepted.
 
+Addresses of servers come out as ``shared.tls`` wants them: verified by ``TLS_CA_FILE`` where it is given.
+
 >>> @dataclass(frozen=True)
 ... class Settings(CommonSettings):
 ...     visit_deadline_days: int = field(default=30, metadata={"help": "Days for the visit.", "least": 1})
@@ -25,11 +27,12 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from environs import Env, EnvError
 
+from shared import tls
+
 Declared = TypeVar("Declared", bound="FromEnvironment")
 
-SECRET_NAME = re.compile(
-    r"(^|_)(password|token|secret|private|key)(_|$)|^(amqp|amqp_management|database|redis)_url$"
-)
+SERVER_URL = r"(^|_)(amqp|amqp_management|database|redis|postgres_admin)_url$"
+SECRET_NAME = re.compile(rf"(^|_)(password|token|secret|private|key)(_|$)|{SERVER_URL}")
 EXPECTED = {
     bool: "true or false",
     int: "a whole number",
@@ -53,6 +56,15 @@ class Secret(str):
 class FromEnvironment:
     """What can be loaded: hides its secrets however it was made."""
 
+    tls_ca_file: str = field(
+        default="",
+        kw_only=True,
+        metadata={
+            "help": "File with the CA (PEM) of broker, databases and Redis. With it each must be reached by"
+            " TLS (amqps, https, rediss; PostgreSQL with verify-full) and is verified."
+        },
+    )
+
     def __post_init__(self) -> None:
         for declared in fields(self):
             value = getattr(self, declared.name)
@@ -68,7 +80,7 @@ def _seal_public(service: str) -> str:
 class CommonSettings(FromEnvironment):
     """What every process has. Only who seals or opens needs the keys for it (``shared/sealed.py``)."""
 
-    amqp_url: str = field(metadata={"help": "The message broker: amqp://user:password@host:port/vhost."})
+    amqp_url: str = field(metadata={"help": "The message broker: amqp(s)://user:password@host:port/vhost."})
     ops_port: int = field(
         metadata={"help": "Port of /healthz, /readyz and /metrics.", "least": 0, "most": 65535}
     )
@@ -150,9 +162,28 @@ def load(cls: type[Declared], environ: Mapping[str, str] = os.environ) -> Declar
                     help=declared.metadata.get("help", ""),
                 )
             )
+    problems = problems or _secure(values)
     if problems:
         raise SettingsInvalid(tuple(problems))
     return cls(**values)
+
+
+def _secure(values: dict[str, Any]) -> list[SettingProblem]:
+    """Put the CA into each server's address; tells what cannot be verified."""
+    ca_file, problems = values.get("tls_ca_file", ""), []
+    if ca_file:
+        try:
+            tls.context(ca_file)
+        except OSError:
+            wrong = "names a file that cannot be read as certificates"
+            problems.append(SettingProblem("TLS_CA_FILE", wrong, "a file of certificates, PEM", help=""))
+    for name in filter(re.compile(SERVER_URL).search, values):
+        try:
+            values[name] = tls.secured(values[name], ca_file)
+        except tls.NotSecure as loose:
+            expected = "an encrypted address without parameters of TLS"
+            problems.append(SettingProblem(name.upper(), str(loose), expected, help=""))
+    return problems
 
 
 def describe(cls: type[FromEnvironment]) -> list[Setting]:

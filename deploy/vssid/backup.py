@@ -188,11 +188,10 @@ def _with_database(url: str, name: str) -> str:
 def _run_tool(command: list[str], url: str, stdin: object = None, stdout: object = None) -> None:
     """One of PostgreSQL's programs on a database; the password travels in the environment."""
     parts = conninfo.conninfo_to_dict(url)
-    environment = {**os.environ, "PGPASSWORD": str(parts["password"]), "LC_ALL": "C.UTF-8"}
-    where = ["--host", str(parts["host"]), "--port", str(parts["port"]), "--username", str(parts["user"])]
+    environment = {**os.environ, "PGPASSWORD": str(parts.pop("password")), "LC_ALL": "C.UTF-8"}
     prefix, program = _program(command[0])
     done = subprocess.run(
-        [*prefix, program, *command[1:], *where, "--dbname", str(parts["dbname"])],
+        [*prefix, program, *command[1:], "--dbname", conninfo.make_conninfo(**parts)],
         env=environment,
         stdin=stdin,  # type: ignore[call-overload]
         stdout=stdout,

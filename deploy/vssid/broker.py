@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
-
 from deploy.vssid.where import BrokerSettings, load
 from shared.messaging import topology
 from shared.messaging.connection import channel
@@ -38,9 +36,7 @@ class Broker:
         self.url = addresses.amqp_url
         self.vhost = topology.vhost_of(addresses.amqp_url)
         self._quoted = urllib.parse.quote(self.vhost, safe="")
-        self._management = httpx.Client(
-            base_url=f"{addresses.amqp_management_url.rstrip('/')}/api/", timeout=10.0
-        )
+        self._management = topology.management(addresses.amqp_management_url)
 
     def ask(self, path: str) -> Any:
         """The answer to GET ``path``; ``<vhost>`` in it is ours."""

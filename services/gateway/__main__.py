@@ -10,10 +10,11 @@ import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import Interfaces, SSLProtocols
 
 from services.gateway.app import create
 from services.gateway.rpc import Services
@@ -41,6 +42,9 @@ def main() -> int:
         port=settings.http_port,
         interface=Interfaces.WSGI,
         blocking_threads=settings.http_threads,
+        ssl_cert=_file(settings.http_certificate_file),
+        ssl_key=_file(settings.http_key_file),
+        ssl_protocol_min=SSLProtocols.tls12,
         log_enabled=False,
     )
     server.serve(target_loader=lambda *_: start(settings), wrap_loader=False)
@@ -63,6 +67,10 @@ def start(settings: Settings) -> Any:
         address_key=settings.seal_private.encode(),
     )
     return create(services, FolderObjects(settings.objects_dir), photo_max_bytes=settings.photo_max_bytes)
+
+
+def _file(name: str) -> Path | None:
+    return Path(name) if name else None
 
 
 def _check(client: RpcClient) -> None:

@@ -17,7 +17,9 @@ class Settings(CommonSettings):
     seal_public_gateway: str = field(metadata={"help": "Public key of the gateway (base64)."})
     seal_public_notification: str = field(metadata={"help": "Public key of notification (base64)."})
     database_url: str = field(metadata={"help": "The own database: postgresql://…"})
-    redis_url: str = field(metadata={"help": "Counters of how many codes were asked for: redis://…"})
+    redis_url: str = field(
+        metadata={"help": "Counters of how many codes were asked for: redis:// or rediss://…"}
+    )
     objects_dir: str = field(metadata={"help": "The object folder shared with the gateway and identity."})
     visit_deadline_days: int = field(
         default=30, metadata={"help": "Days from submission to the last day of the visit.", "least": 1}

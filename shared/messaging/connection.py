@@ -1,8 +1,9 @@
 """One AMQP connection that is kept up, read by one thread and written by another.
 
 py-amqp is safe for one reader and one writer at a time, so every write is handed to the writer, which
-sends all that has gathered with one system call. Threads are those of the standard library: real ones in
-the gateway, green ones in a service (``shared/run.py`` patches them before anything is imported).
+sends all that has gathered with one system call; ``tls.Stream`` keeps that true over TLS. Threads are those
+of the standard library: real ones in the gateway, green ones in a service (``shared/run.py`` patches them
+before anything is imported).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import functools
 import queue
 import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +24,7 @@ from amqp import serialization, spec
 from amqp.transport import TCPTransport
 from kombu.utils.url import parse_url
 
-from shared import logs
+from shared import logs, tls
 
 log = logs.get(__name__)
 
@@ -187,10 +189,8 @@ class Link:
 def read_ahead(connection: amqp.Connection) -> None:
     """Take what has arrived with one system call, up to ``READ_AHEAD_BYTES``; py-amqp asks for each frame's
     head and body on their own, six times a message."""
-    transport = connection.transport
-    if isinstance(transport, TCPTransport):  # the one of TLS reads ahead already
-        receive = transport._quick_recv
-        transport._quick_recv = lambda size_bytes: receive(max(size_bytes, READ_AHEAD_BYTES))
+    receive = connection.transport._quick_recv
+    connection.transport._quick_recv = lambda size_bytes: receive(max(size_bytes, READ_AHEAD_BYTES))
 
 
 @contextlib.contextmanager
@@ -227,9 +227,9 @@ def channel(url: str) -> Iterator[amqp.Channel]:
 
 
 def _connection(url: str, name: str, **options: Any) -> amqp.Connection:
-    parts = parse_url(url)
+    parts, verifying = parse_url(url), tls.context_of(url)
     connection = amqp.Connection(
-        host=f"{parts['hostname']}:{parts['port'] or 5672}",
+        host=f"{parts['hostname']}:{parts['port'] or (5671 if verifying else 5672)}",
         userid=parts["userid"] or "guest",
         password=parts["password"] or "guest",
         virtual_host=parts["virtual_host"] or "/",
@@ -237,10 +237,29 @@ def _connection(url: str, name: str, **options: Any) -> amqp.Connection:
         client_properties={"connection_name": name},
         **options,
     )
+    if verifying:
+        connection.Transport = functools.partial(_TlsTransport, verifying)
     # Bodies stay bytes: py-amqp would decode them in whatever encoding the sender names.
     connection.Channel = functools.partial(amqp.Channel, auto_decode=False)
     serialization.PROPERTY_CLASSES[spec.Basic.CLASS_ID] = _properties
     return connection
+
+
+class _TlsTransport(TCPTransport):  # type: ignore[misc]
+    """As over TCP, encrypted. py-amqp's own has a reader and a writer meet inside OpenSSL."""
+
+    def __init__(
+        self, verifying: ssl.SSLContext, host: str, connect_timeout: float, *_unset: Any, **_none: Any
+    ) -> None:
+        super().__init__(host, connect_timeout)
+        self._verifying = verifying
+
+    def _setup_transport(self) -> None:
+        super()._setup_transport()
+        self.sock.settimeout(self.connect_timeout)
+        stream = tls.Stream(self.sock, self._verifying, self.host)
+        self.sock.settimeout(None)
+        self._write, self._quick_recv = stream.sendall, stream.recv
 
 
 def _properties(buffer: Any, offset: int) -> tuple[dict[str, Any], int]:

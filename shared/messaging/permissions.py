@@ -16,7 +16,6 @@ import urllib.parse
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
-import httpx
 from kombu.utils.url import parse_url
 
 from shared.events.catalogue import published_by
@@ -103,7 +102,7 @@ def apply(management_url: str, vhost: str, user: str, password: str, granted: Gr
     """Make the user, and grant this and nothing else in ``vhost``. Raises ``httpx.HTTPError``."""
     where = f"{urllib.parse.quote(vhost, safe='')}/{urllib.parse.quote(user, safe='')}"
     rights = {"configure": granted.configure, "write": granted.write, "read": granted.read}
-    with httpx.Client(base_url=f"{management_url.rstrip('/')}/api/", timeout=10.0) as management:
+    with topology.management(management_url) as management:
 
         def put(path: str, content: dict[str, str]) -> None:
             management.put(path, json=content).raise_for_status()

@@ -26,7 +26,7 @@ import httpx
 import stamina
 from kombu.utils.url import parse_url
 
-from shared import settings
+from shared import settings, tls
 from shared.messaging.connection import channel
 
 EVENTS = "vssid.events"
@@ -51,10 +51,10 @@ class TopologySettings(settings.FromEnvironment):
     """Settings of this program."""
 
     amqp_url: str = field(
-        metadata={"help": "The broker, as a user who may declare: amqp://user:password@host:port/vhost."}
+        metadata={"help": "The broker, as a user who may declare: amqp(s)://user:password@host:port/vhost."}
     )
     amqp_management_url: str = field(
-        metadata={"help": "Its management interface: http://user:password@host:port."}
+        metadata={"help": "Its management interface: http(s)://user:password@host:port."}
     )
 
 
@@ -167,9 +167,14 @@ def set_limits(url: str, management_url: str) -> None:
         "apply-to": "queues",
         "priority": 0,
     }
-    httpx.put(
-        f"{management_url.rstrip('/')}/api/policies/{vhost}/vssid-limits", json=policy, timeout=10.0
-    ).raise_for_status()
+    with management(management_url) as broker:
+        broker.put(f"policies/{vhost}/vssid-limits", json=policy).raise_for_status()
+
+
+def management(url: str) -> httpx.Client:
+    """The management plugin's interface at ``url``, which holds user and password."""
+    base = url.partition("?")[0].rstrip("/")
+    return httpx.Client(base_url=f"{base}/api/", timeout=10.0, verify=tls.context_of(url) or True)
 
 
 @stamina.retry(on=(OSError, amqp.AMQPError, httpx.HTTPError), attempts=20, timeout=60.0, wait_max=2.0)

@@ -157,7 +157,7 @@ def test_a_field_can_be_declared_secret_or_public() -> None:
 
     assert "hidden" not in repr(Declared())
     assert "shown" in repr(Declared())
-    assert [row.default for row in describe(Declared)] == ["", "shown", "15"]
+    assert [row.default for row in describe(Declared)] == ["", "", "shown", "15"]
 
 
 def test_the_settings_table_lists_each_variable_without_secret_defaults() -> None:

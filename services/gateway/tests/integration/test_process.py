@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from deploy.docker.certificates import Authority
+from shared import tls
 from shared.sealed import generate_keypair
 from shared.testing.processes import ROOT, free_port, until
 
 START_SECONDS = 60
 
 
-def answers(url: str) -> bool:
+def answers(url: str, verifying: ssl.SSLContext | bool = True) -> bool:
     try:
-        return httpx.get(url, timeout=2).status_code > 0
+        return httpx.get(url, timeout=2, verify=verifying).status_code > 0
     except httpx.TransportError:
         return False
 
@@ -29,7 +33,7 @@ def answers(url: str) -> bool:
 class Process:
     """A running gateway: ``http`` and ``ops`` are where it listens."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: str) -> None:
         http, ops = free_port(), free_port()
         self.http, self.ops = f"http://127.0.0.1:{http}", f"http://127.0.0.1:{ops}"
         key = generate_keypair()
@@ -45,12 +49,20 @@ class Process:
             "OPS_PORT": str(ops),
             "OBJECTS_DIR": str(folder),
             **publics,
+            **more,
         }
         command = [sys.executable, "-m", "services.gateway"]
         with (folder / "log").open("w") as log:
             self.process = subprocess.Popen(
                 command, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
             )
+
+    def end(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
 
 
 @pytest.fixture
@@ -60,11 +72,35 @@ def gateway(tmp_path: Path) -> Iterator[Process]:
         lambda: answers(running.ops + "/healthz") and answers(running.http + "/x"), START_SECONDS, "no start"
     )
     yield running
-    running.process.terminate()
+    running.end()
+
+
+def test_with_a_certificate_it_speaks_https_and_nothing_plain(tmp_path):
+    authority = Authority.made(datetime.now(UTC))
+    files = {
+        "HTTP_CERTIFICATE_FILE": tmp_path / "certificate.pem",
+        "HTTP_KEY_FILE": tmp_path / "key.pem",
+    }
+    for file, text in zip(files.values(), authority.issued(["127.0.0.1"], datetime.now(UTC)), strict=True):
+        file.write_text(text)
+    (tmp_path / "ca.pem").write_text(authority.pem)
+    verifying = tls.context(str(tmp_path / "ca.pem"))
+    verifying.maximum_version = ssl.TLSVersion.TLSv1_2  # the least that phones have
+
+    running = Process(tmp_path, **{name: str(file) for name, file in files.items()})
     try:
-        running.process.wait(15)
-    except subprocess.TimeoutExpired:
-        running.process.kill()
+        until(lambda: answers(running.ops + "/healthz"), START_SECONDS, "no start")
+        until(lambda: answers(running.http.replace("http:", "https:"), verifying), START_SECONDS, "no https")
+        assert not answers(running.http)
+    finally:
+        running.end()
+
+
+def test_a_certificate_that_cannot_be_shown_is_told_at_the_start(tmp_path):
+    running = Process(tmp_path, HTTP_CERTIFICATE_FILE=str(tmp_path / "absent.pem"))
+
+    assert running.process.wait(START_SECONDS) == 2
+    assert "HTTP_CERTIFICATE_FILE, HTTP_KEY_FILE" in (tmp_path / "log").read_text()
 
 
 def test_without_a_broker_it_lives_is_not_ready_and_answers_503_by_its_deadline(gateway):
