@@ -7,6 +7,7 @@ ROWS    ?=
 ENGINE  ?=
 DURATION ?= 120
 SEED    ?=
+TLS     ?=
 PYTHON  ?= python3
 VENV    := .venv
 PY      := $(VENV)/bin/python
@@ -25,7 +26,7 @@ FAULTS_IN_SHORT := $(KIT_FAULTS_IN_SHORT) tests/faults/test_product_same_request
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Settings: RUN=.run (folder of the installation)  CITIZENS=20  SERVICE=identity  ROWS=\"G6 F9\""
+	@echo "  Settings: RUN=.run (folder of the installation)  CITIZENS=20  SERVICE=identity  ROWS=\"G6 F9\"  TLS=1"
 
 setup: ## Install what is missing: Debian packages (as root), the Python environment
 	@sh deploy/native/install.sh
@@ -56,7 +57,7 @@ prometheus: setup ## Watch the installation with Debian's Prometheus, until Ctrl
 	@$(PY) -m deploy.observability --run $(RUN)
 
 demo: ## Run CITIZENS=20 synthetic citizens through the whole path (ENGINE=compose or native)
-	@RUN=$(RUN) CITIZENS=$(CITIZENS) sh deploy/demo/run.sh $(ENGINE)
+	@RUN=$(RUN) CITIZENS=$(CITIZENS) TLS=$(TLS) sh deploy/demo/run.sh $(ENGINE)
 
 # Running in containers
 
@@ -71,8 +72,8 @@ images: engine ## Build the images: on the official ones, or where no registry a
 images-offline: engine ## Build every image from Debian packages alone, without an image registry
 	@sh deploy/docker/airgap/build.sh .run/images.env
 
-compose-up: ## Start everything in containers, stand-ins too, and wait until it is ready
-	@RUN=$(RUN) sh deploy/docker/up.sh
+compose-up: ## Start everything in containers, stand-ins too, and wait until it is ready (TLS=1: encrypted)
+	@RUN=$(RUN) TLS=$(TLS) sh deploy/docker/up.sh
 
 compose-down: ## Stop and remove the containers; the data stays
 	@RUN=$(RUN) sh deploy/docker/compose.sh --profile demo down

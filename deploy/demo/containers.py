@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from deploy.native.keys import WITH_DATABASE
@@ -15,7 +16,7 @@ class Containers:
     def endpoints(self) -> dict[str, object]:
         """Where each thing listens."""
         return {
-            "gateway": "http://gateway:8080",
+            "gateway": os.environ["GATEWAY_URL"],
             "sms": "http://smsc:9306/messages",
             "mail": "http://mail_server:9304/messages",
             "register_citizens_file": "/var/lib/vssid/citizens/citizens.jsonl",
@@ -24,4 +25,5 @@ class Containers:
 
     def environment(self, service: str) -> dict[str, str]:
         """What the commands of a service have to be told."""
-        return {"DATABASE_URL": (SECRETS / f"{service}_database_url").read_text()}
+        database_url = (SECRETS / f"{service}_database_url").read_text()
+        return {"DATABASE_URL": database_url, "TLS_CA_FILE": os.environ.get("TLS_CA_FILE", "")}

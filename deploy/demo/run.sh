@@ -15,6 +15,7 @@ if [ -z "$engine" ]; then
 fi
 case $engine in
 native)
+    [ "${TLS:-0}" = 0 ] || { echo "TLS=1 is for containers: ENGINE=compose" >&2 && exit 2; }
     make --no-print-directory setup
     exec .venv/bin/python -m deploy.demo
     ;;

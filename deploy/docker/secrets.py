@@ -1,8 +1,8 @@
 """Makes the secrets that docker-compose.yml hands out: ``python -m deploy.docker.secrets .run/compose``.
 
-Made once and kept; a second call changes nothing. ``publish``, ``sign`` and ``forget`` behind the folder are
-the steps of a rotation of the key that signs tokens. Run it as a module: as a script it would hide Python's
-own ``secrets``.
+Made once and kept; a second call changes nothing but certificates that end soon. ``tls`` and ``plain`` behind
+the folder say from now on how the containers talk; ``publish``, ``sign`` and ``forget`` are the steps of a
+rotation of the key that signs tokens. Run it as a module: as a script it would hide Python's own ``secrets``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,18 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+from deploy.docker import certificates
 from deploy.native.keys import PROCESSES, WITH_DATABASE, Keys, write_private
 from deploy.native.layout import VHOST
 
 READABLE = 0o444
 """In a folder that is closed to others: the processes in the containers are neither root nor the owner."""
+
+TLS = "tls"
+"""File whose presence says that docker-compose.tls.yml is laid over docker-compose.yml."""
 
 
 def write(folder: Path) -> None:
@@ -27,21 +32,27 @@ def write(folder: Path) -> None:
     kept = folder / "secrets"
     kept.mkdir(exist_ok=True)
     kept.chmod(0o700)
-    for name, text in secrets(keys):
+    tls = (folder / TLS).exists()
+    if tls:
+        certificates.write(folder / "authority", kept, datetime.now(UTC), READABLE)
+    for name, text in secrets(keys, tls):
         file = kept / name
         # A container holds the file it was started with: a new one in its place would not reach it.
         if not file.exists() or file.read_text() != text:
             write_private(file, text, READABLE)
 
 
-def secrets(keys: Keys) -> Iterator[tuple[str, str]]:
-    """Name and content of every secret in docker-compose.yml."""
+def secrets(keys: Keys, tls: bool = False) -> Iterator[tuple[str, str]]:
+    """Name and content of every secret in docker-compose.yml; with ``tls`` addresses are encrypted ones."""
+    s = "s" if tls else ""
+    broker = f"rabbitmq:{5671 if tls else 5672}/{VHOST}"
+    management = f"rabbitmq:{15671 if tls else 15672}"
     yield "postgres_admin", keys["postgres_admin"]
     yield "redis.conf", f"requirepass {keys['redis']}\n"
-    yield "redis_url", f"redis://:{keys['redis']}@redis:6379/0"
+    yield "redis_url", f"redis{s}://:{keys['redis']}@redis:6379/0"
     yield "rabbitmq_definitions.json", json.dumps(definitions(keys), indent=1)
-    yield "topology_amqp_url", amqp_url("admin", keys["amqp_admin"])
-    yield "topology_amqp_management_url", f"http://admin:{keys['amqp_admin']}@rabbitmq:15672"
+    yield "topology_amqp_url", f"amqp{s}://admin:{keys['amqp_admin']}@{broker}"
+    yield "topology_amqp_management_url", f"http{s}://admin:{keys['amqp_admin']}@{management}"
     yield "population_register_token", keys["register_token"]
     yield "smpp_password", keys["smpp"]
     yield "grafana_admin", keys["grafana_admin"]
@@ -49,17 +60,13 @@ def secrets(keys: Keys) -> Iterator[tuple[str, str]]:
     yield "token_public_keys", keys.token_public_keys()
     for name in PROCESSES:
         yield f"amqp_password_{name}", keys[f"amqp_{name}"]
-        yield f"{name}_amqp_url", amqp_url(name, keys[f"amqp_{name}"])
+        yield f"{name}_amqp_url", f"amqp{s}://{name}:{keys[f'amqp_{name}']}@{broker}"
         yield f"{name}_seal_private", keys[f"seal_{name}"]
         yield f"seal_public_{name}", keys.seal_public(name)
     for name in WITH_DATABASE:
         password = keys[f"postgres_{name}"]
         yield f"postgres_{name}", password
         yield f"{name}_database_url", f"postgresql://{name}:{password}@postgres:5432/{name}"
-
-
-def amqp_url(user: str, password: str) -> str:
-    return f"amqp://{user}:{password}@rabbitmq:5672/{VHOST}"
 
 
 def definitions(keys: Keys) -> dict[str, object]:
@@ -90,15 +97,21 @@ def password_hash(password: str) -> str:
 STEPS = {"publish": Keys.publish_next, "sign": Keys.sign_with_next, "forget": Keys.forget_former}
 
 
-def rotate(folder: Path, step: str) -> None:
-    """One step of a rotation, written into the secrets; containers see it when they are made anew."""
-    kept = folder / "keys"
-    STEPS[step](Keys.kept_in(kept), kept)
+def take(folder: Path, step: str) -> None:
+    """``tls`` or ``plain``, or one step of a rotation, written into the secrets; containers see it when they
+    are made anew."""
+    if step == "tls":
+        (folder / TLS).touch()
+    elif step == "plain":
+        (folder / TLS).unlink(missing_ok=True)
+    else:
+        kept = folder / "keys"
+        STEPS[step](Keys.kept_in(kept), kept)
     write(folder)
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        rotate(Path(sys.argv[1]).resolve(), sys.argv[2])
+        take(Path(sys.argv[1]).resolve(), sys.argv[2])
     else:
         write(Path(sys.argv[1]).resolve())

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -19,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.native.keys import WITH_DATABASE
 from deploy.native.layout import ROOT
 from shared.testing.processes import until
+from tests.faults.crowd import Crowd
 
 OPS_PORT = 9100
 COMPOSE = "com.docker.compose"
@@ -28,10 +30,12 @@ REPLICAS = 3
 
 
 class Stack:
-    """Everything in containers, in the folder ``run``; its gateways have ports of their own."""
+    """Everything in containers, in the folder ``run``; its gateways have ports of their own. With ``tls`` the
+    containers talk TLS, and the gateways HTTPS."""
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, tls: bool = False) -> None:
         self.run = run
+        self.tls = tls
         self._base = free_ports(REPLICAS)
         self._ports = f"{self._base}-{self._base + REPLICAS - 1}"
         self._engine: Any = None
@@ -74,7 +78,7 @@ class Stack:
         done = subprocess.run(
             ["sh", f"deploy/docker/{name}", *arguments],
             cwd=ROOT,
-            env={**os.environ, "RUN": self.run, "GATEWAY_PORTS": self._ports},
+            env={**os.environ, "RUN": self.run, "GATEWAY_PORTS": self._ports, "TLS": str(int(self.tls))},
             capture_output=True,
             text=True,
             check=False,
@@ -100,7 +104,8 @@ class Stack:
     @property
     def gateways(self) -> list[str]:
         """The addresses of as many gateways as there may be."""
-        return [f"http://127.0.0.1:{self._base + number}" for number in range(REPLICAS)]
+        scheme = "https" if self.tls else "http"
+        return [f"{scheme}://127.0.0.1:{self._base + number}" for number in range(REPLICAS)]
 
     def endpoints(self) -> dict[str, Any]:
         """Where each thing listens, as of ``make endpoints``; databases are found anew at each use, because a
@@ -108,8 +113,8 @@ class Stack:
         citizens = self._engine.volumes.get(f"{self.project}_citizens").attrs["Mountpoint"]
         return {
             "gateway": self.gateways[0],
-            "sms": f"http://{self._address('smsc')}:9306/messages",
-            "mail": f"http://{self._address('mail_server')}:9304/messages",
+            "sms": f"http://{self.address('smsc')}:9306/messages",
+            "mail": f"http://{self.address('mail_server')}:9304/messages",
             "register_citizens_file": f"{citizens}/citizens.jsonl",
             "databases": Databases(self),
         }
@@ -120,8 +125,13 @@ class Stack:
 
     def database_url(self, service: str) -> str:
         """The service's database, by the address that its server has now."""
-        url = (ROOT / self.run / "compose" / "secrets" / f"{service}_database_url").read_text()
-        return url.replace("@postgres:", f"@{self._address('postgres')}:")
+        url = (self.secrets / f"{service}_database_url").read_text()
+        return url.replace("@postgres:", f"@{self.address('postgres')}:")
+
+    @property
+    def secrets(self) -> Path:
+        """The folder of what is handed to the containers."""
+        return ROOT / self.run / "compose" / "secrets"
 
     def work_of(self, container: Container) -> float:
         """How much a replica has done: events, calls, jobs, requests."""
@@ -134,7 +144,8 @@ class Stack:
             if sample.name.endswith(("_total", "_count"))
         )
 
-    def _address(self, service: str) -> str:
+    def address(self, service: str) -> str:
+        """Where this machine reaches the one replica of a service."""
         (container,) = self.containers(service)
         return address_of(container)
 
@@ -153,6 +164,13 @@ class Databases(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(WITH_DATABASE)
+
+
+def got_through(crowd: Crowd) -> None:
+    """Every citizen arrived, and what they were told is what happened, once."""
+    report = crowd.ledger.wait_until_final(60.0)
+    assert report.is_clean, str(report)
+    assert [journey.problem for journey in crowd.journeys if not journey.is_through] == []
 
 
 def address_of(container: Container) -> str:

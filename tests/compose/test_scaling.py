@@ -11,20 +11,13 @@ import pytest
 from docker.models.containers import Container
 
 from shared.testing.processes import until
-from tests.compose.stack import REPLICAS, Stack, is_ready
+from tests.compose.stack import REPLICAS, Stack, got_through, is_ready
 from tests.faults.crowd import Crowd, new_seed
 
 SERVICES = ("registration", "identity", "notification", "history", "gateway")
 SERVERS = ("redis", "postgres", "rabbitmq")
 AT_ONCE, LEAST, LARGEST_CROWD = 8, 12, 400
 SHARE_WITHIN_SECONDS = 5.0
-
-
-def got_through(crowd: Crowd) -> None:
-    """Every citizen arrived, and what they were told is what happened, once."""
-    report = crowd.ledger.wait_until_final(60.0)
-    assert report.is_clean, str(report)
-    assert [journey.problem for journey in crowd.journeys if not journey.is_through] == []
 
 
 def has_worked(stack: Stack, replica: Container) -> bool:

@@ -1,11 +1,13 @@
 import pytest
 import yaml
 
+from deploy.docker.certificates import SERVERS
 from deploy.native.keys import PROCESSES, WITH_DATABASE
 from deploy.native.layout import ROOT, STAND_INS
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 CONTAINERS = COMPOSE["services"]
+TLS = yaml.safe_load((ROOT / "docker-compose.tls.yml").read_text())["services"]
 JOBS = ("topology", "permissions", *(f"migrate-{name}" for name in WITH_DATABASE))
 PLAYED_BY_HAND = ("demo", "vssid")
 WATCHING = ("prometheus", "grafana", "traces")
@@ -76,3 +78,29 @@ def test_prometheus_runs_alone_where_no_image_registry_answers():
     assert [name for name in CONTAINERS if "prometheus" in CONTAINERS[name].get("profiles", [])] == [
         "prometheus"
     ]
+
+
+@pytest.mark.parametrize("name", [*PROCESSES, *JOBS, *PLAYED_BY_HAND])
+def test_with_tls_every_process_verifies_its_servers(name):
+    assert TLS[name]["environment"]["TLS_CA_FILE"] == "/run/secrets/tls_ca"
+    assert "tls_ca" in TLS[name]["secrets"]
+
+
+@pytest.mark.parametrize("name", TLS)
+def test_with_tls_a_private_key_is_its_servers_alone(name):
+    keys = [secret for secret in TLS[name].get("secrets", []) if secret.startswith("private_key_")]
+
+    assert keys == [f"private_key_{name}"] * (name in SERVERS)
+
+
+def test_tls_changes_nothing_of_how_containers_are_confined():
+    changed = {setting for container in TLS.values() for setting in container}
+
+    assert changed <= {"environment", "secrets", "volumes", "command", "entrypoint", "healthcheck"}
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis"])
+def test_tls_adds_to_how_a_server_is_started(name):
+    command = CONTAINERS[name]["command"]
+
+    assert TLS[name]["command"][: len(command)] == command

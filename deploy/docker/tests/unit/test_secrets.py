@@ -7,17 +7,53 @@ from deploy.docker import secrets
 from deploy.native.layout import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+TLS = yaml.safe_load((ROOT / "docker-compose.tls.yml").read_text())
+SCHEMES = {"amqp": "amqps", "http": "https", "redis": "rediss"}
 
 
 def files(folder):
     return {file.name: (file.stat().st_ino, file.read_text()) for file in (folder / "secrets").iterdir()}
 
 
+def wanted(*compose):
+    return {secret["file"].rpartition("/")[2] for file in compose for secret in file["secrets"].values()}
+
+
 def test_every_secret_of_the_compose_file_is_made(tmp_path):
     secrets.write(tmp_path)
 
-    wanted = {secret["file"].rpartition("/")[2] for secret in COMPOSE["secrets"].values()}
-    assert set(files(tmp_path)) == wanted
+    assert set(files(tmp_path)) == wanted(COMPOSE)
+
+
+def test_with_tls_certificates_are_made_too_and_stay(tmp_path):
+    secrets.take(tmp_path, "tls")
+    first = files(tmp_path)
+
+    secrets.write(tmp_path)
+
+    assert files(tmp_path) == first
+    assert set(first) == wanted(COMPOSE, TLS)
+
+
+def test_with_tls_every_address_is_an_encrypted_one_and_without_it_none(tmp_path):
+    def schemes():
+        return {
+            text.partition("://")[0] for name, (_, text) in files(tmp_path).items() if name.endswith("_url")
+        }
+
+    secrets.take(tmp_path, "tls")
+    assert schemes() == {*SCHEMES.values(), "postgresql"}
+
+    secrets.take(tmp_path, "plain")
+    assert schemes() == {*SCHEMES, "postgresql"}
+
+
+def test_the_key_of_the_ca_is_handed_to_no_container(tmp_path):
+    secrets.take(tmp_path, "tls")
+
+    key = tmp_path / "authority" / "ca.key"
+    assert key.stat().st_mode & 0o077 == key.parent.stat().st_mode & 0o077 == 0
+    assert not any(key.read_text() == text for _, text in files(tmp_path).values())
 
 
 def test_a_second_call_leaves_every_file_as_it_is(tmp_path):
