@@ -114,7 +114,7 @@ def test_a_server_shows_a_certificate_of_its_own_name_and_ca(
 def test_a_process_takes_no_broker_of_another_ca(stack: Stack, other_ca: Path) -> None:
     ask = ("run", "--rm", "--no-deps", "-T", "--volume", f"{other_ca}:/tmp/other.pem:ro")
     stack.compose(*ask, "vssid", "dead-letters", "list")
-    with pytest.raises(AssertionError, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(AssertionError, match="SSLCertVerificationError"):
         stack.compose(*ask, "--env", "TLS_CA_FILE=/tmp/other.pem", "vssid", "dead-letters", "list")
 
 
