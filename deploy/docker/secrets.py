@@ -1,8 +1,9 @@
 """Makes the secrets that docker-compose.yml hands out: ``python -m deploy.docker.secrets .run/compose``.
 
-Made once and kept; a second call changes nothing but certificates that end soon. ``tls`` and ``plain`` behind
-the folder say from now on how the containers talk; ``publish``, ``sign`` and ``forget`` are the steps of a
-rotation of the key that signs tokens. Run it as a module: as a script it would hide Python's own ``secrets``.
+Made once and kept; a second call changes nothing but certificates that end soon, and what outside parties
+handed out stays as the site wrote it. ``tls`` and ``plain`` behind the folder say from now on how the
+containers talk; ``publish``, ``sign`` and ``forget`` are the steps of a rotation of the key that signs tokens.
+Run it as a module: as a script it would hide Python's own ``secrets``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from deploy.native.layout import VHOST
 
 READABLE = 0o444
 """In a folder that is closed to others: the processes in the containers are neither root nor the owner."""
+HANDED_OUT = {"population_register_token", "smpp_password"}
+"""Made for the stand-ins. Real parties hand out others, which the site writes in their place."""
 
 TLS = "tls"
 """File whose presence says that docker-compose.tls.yml is laid over docker-compose.yml."""
@@ -38,7 +41,7 @@ def write(folder: Path) -> None:
     for name, text in secrets(keys, tls):
         file = kept / name
         # A container holds the file it was started with: a new one in its place would not reach it.
-        if not file.exists() or file.read_text() != text:
+        if not file.exists() or (name not in HANDED_OUT and file.read_text() != text):
             write_private(file, text, READABLE)
 
 

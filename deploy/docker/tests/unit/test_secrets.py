@@ -1,6 +1,7 @@
 import base64
 import hashlib
 
+import pytest
 import yaml
 
 from deploy.docker import secrets
@@ -63,6 +64,19 @@ def test_a_second_call_leaves_every_file_as_it_is(tmp_path):
     secrets.write(tmp_path)
 
     assert files(tmp_path) == first
+
+
+@pytest.mark.parametrize("name", ["population_register_token", "smpp_password"])
+def test_what_an_outside_party_handed_out_outlives_a_rotation(tmp_path, name):
+    secrets.write(tmp_path)
+    file = tmp_path / "secrets" / name
+    file.unlink()
+    file.write_text("as the party gave it")
+
+    secrets.rotate(tmp_path, "publish")
+    secrets.write(tmp_path)
+
+    assert file.read_text() == "as the party gave it"
 
 
 def test_only_the_owner_reaches_the_files(tmp_path):
