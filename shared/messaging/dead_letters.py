@@ -54,14 +54,17 @@ def _brokers_reason(properties: dict[str, Any]) -> str:
 
 
 def replay(url: str, listener: str, limit: int = 10_000) -> int:
-    """Put dead letters back into the listener's queue, attempts counted anew; returns how many.
+    """Put the dead letters that there are now back into the listener's queue, attempts counted anew; returns
+    how many. Those that come back at once, because the listener still cannot take them, are left alone.
 
     Each is acknowledged only after the broker confirmed its copy, so none is lost; a copy that was doubled
     by a crash in between is dropped by the inbox.
     """
     replayed = 0
     with channel(url) as asking:
-        while replayed < limit and (letter := asking.basic_get(f"{listener}.dead")) is not None:
+        queue = f"{listener}.dead"
+        limit = min(limit, asking.queue_declare(queue, passive=True).message_count)
+        while replayed < limit and (letter := asking.basic_get(queue)) is not None:
             headers = letter.properties.get("application_headers") or {}
             body = letter.body if isinstance(letter.body, bytes) else letter.body.encode()
             asking.basic_publish(
