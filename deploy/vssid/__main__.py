@@ -31,6 +31,8 @@ class Vssid(click.Group):
         try:
             return super().invoke(ctx)
         except UNREACHABLE as away:
+            if isinstance(away, OSError) and away.filename is not None:
+                raise click.ClickException(f"{away.filename}: {away.strerror}") from None
             raise click.ClickException(
                 f"something does not answer ({type(away).__name__}); `vssid doctor` says what"
             ) from None

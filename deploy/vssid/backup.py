@@ -190,14 +190,19 @@ def _run_tool(command: list[str], url: str, stdin: object = None, stdout: object
     parts = conninfo.conninfo_to_dict(url)
     environment = {**os.environ, "PGPASSWORD": str(parts.pop("password")), "LC_ALL": "C.UTF-8"}
     prefix, program = _program(command[0])
-    done = subprocess.run(
-        [*prefix, program, *command[1:], "--dbname", conninfo.make_conninfo(**parts)],
-        env=environment,
-        stdin=stdin,  # type: ignore[call-overload]
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*prefix, program, *command[1:], "--dbname", conninfo.make_conninfo(**parts)],
+            env=environment,
+            stdin=stdin,  # type: ignore[call-overload]
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise click.ClickException(
+            f"there is no {command[0]} here; in containers docs/operations.md tells how: Back up"
+        ) from None
     if done.returncode:
         raise click.ClickException(f"{command[0]} failed: {done.stderr.decode(errors='replace').strip()}")
 

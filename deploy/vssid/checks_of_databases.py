@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+import amqp
 import httpx
 import psycopg
 import redis
@@ -95,7 +96,7 @@ def budget(servers: dict[str, list[str]], most: dict[str, int]) -> Iterator[Find
             for depth in broker().depths()
             if depth.name.startswith("rpc-")
         }
-    except (httpx.HTTPError, OSError):
+    except (httpx.HTTPError, amqp.AMQPError, OSError):
         return  # the broker is a finding of its own
     for server, services in servers.items():
         if server not in most:

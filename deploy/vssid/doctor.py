@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import amqp
 import click
 import httpx
 import psycopg
@@ -26,11 +27,12 @@ CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
 def doctor(as_json: bool) -> None:
     """Every dependency, permission, schema, clock, the connection budget, keys. Exit 1 when one is wrong."""
     found = [finding for name in CHECKS for finding in _of(name)]
+    state = "state" if as_json else ""
     rows = [
-        {"": finding.state, "what": finding.what, "found": finding.found, "what to do": finding.to_do}
+        {state: finding.state, "what": finding.what, "found": finding.found, "what to do": finding.to_do}
         for finding in found
     ]
-    show([{**row, "state": row.pop("")} for row in rows] if as_json else rows, as_json)
+    show(rows, as_json)
     raise SystemExit(1 if any(finding.state == "wrong" for finding in found) else 0)
 
 
@@ -38,5 +40,6 @@ def _of(name: str) -> Iterator[Finding]:
     """The findings of one part; that it cannot be asked is one."""
     try:
         yield from CHECKS[name]()
-    except (httpx.HTTPError, psycopg.Error, OSError) as error:
-        yield wrong(name, f"no answer: {type(error).__name__}", "bring it up; is its address right?")
+    except (httpx.HTTPError, amqp.AMQPError, psycopg.Error, OSError) as error:
+        to_do = "bring it up; are its address, user and password right?"
+        yield wrong(name, f"no answer: {type(error).__name__}", to_do)

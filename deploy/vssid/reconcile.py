@@ -65,7 +65,8 @@ def _round(number: int, ours: Databases, settle: int, mends: bool, as_json: bool
     found: Counter[str] = Counter()
     mended: Counter[str] = Counter()
     examples: dict[str, list[str]] = {}
-    for gap in gaps(ours, _now() - timedelta(seconds=settle)):
+    until = _now() - timedelta(seconds=settle)
+    for gap in gaps(ours, until):
         name = gap.kind.name
         found[name] += 1
         if len(examples.setdefault(name, [])) < 3:
@@ -81,7 +82,13 @@ def _round(number: int, ours: Databases, settle: int, mends: bool, as_json: bool
                 "mended": done,
             }
             click.echo(json.dumps(line, default=str))
-    return {"round": number, "found": dict(found), "mended": dict(+mended), "examples": examples}
+    return {
+        "round": number,
+        "until": until.isoformat(timespec="seconds"),
+        "found": dict(found),
+        "mended": dict(+mended),
+        "examples": examples,
+    }
 
 
 def _mend(ours: Databases, gap: Gap) -> bool:
@@ -120,7 +127,7 @@ def _now() -> datetime:
 
 def _report(left: dict[str, Any], mends: bool, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"round": left["round"], "found": left["found"]}))
+        click.echo(json.dumps({name: left[name] for name in ("round", "until", "found")}))
         return
     rows = [
         {
@@ -133,6 +140,9 @@ def _report(left: dict[str, Any], mends: bool, as_json: bool) -> None:
         for name, count in left["found"].items()
     ]
     show(rows, nothing="Nothing is missing.")
+    click.echo(
+        f"Looked at what is from before {left['until']}; what is younger may be on its way (--settle)."
+    )
 
 
 def _what_to_do(name: str, mends: bool) -> str:
