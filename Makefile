@@ -16,6 +16,7 @@ export PYTHONPATH := $(CURDIR)
 
 # Unit tests need nothing; the others start private servers under .run/test by themselves.
 INTEGRATION := $(wildcard shared/tests/integration services/*/tests/integration deploy/*/tests/integration)
+EVERY_PROFILE := $(addprefix --profile ,demo observability prometheus operate play)
 KIT_FAULTS_IN_SHORT := $(addprefix tests/faults/test_,kills.py poison.py same_request.py)
 FAULTS_IN_SHORT := $(KIT_FAULTS_IN_SHORT) tests/faults/test_product_same_request.py
 
@@ -76,7 +77,7 @@ compose-up: ## Start everything in containers, stand-ins too, and wait until it 
 	@RUN=$(RUN) TLS=$(TLS) sh deploy/docker/up.sh
 
 compose-down: ## Stop and remove the containers; the data stays
-	@RUN=$(RUN) sh deploy/docker/compose.sh --profile demo down
+	@RUN=$(RUN) sh deploy/docker/compose.sh $(EVERY_PROFILE) down
 
 # Testing
 
@@ -188,6 +189,6 @@ clean: ## Stop every installation under .run, and remove its data and all caches
 	@if [ -x $(PY) ]; then for ports in $$(find .run -maxdepth 2 -name ports.json 2>/dev/null); do \
 	    $(NATIVE) down --run "$$(dirname "$$ports")"; done; fi
 	@for made in $$(find .run -maxdepth 2 -name compose -type d 2>/dev/null); do \
-	    RUN="$$(dirname "$$made")" sh deploy/docker/compose.sh --profile demo down --volumes; done
+	    RUN="$$(dirname "$$made")" sh deploy/docker/compose.sh $(EVERY_PROFILE) down --volumes; done
 	rm -rf .run .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -2,8 +2,8 @@
 
 Made once and kept; a second call changes nothing but certificates that end soon, and what outside parties
 handed out stays as the site wrote it. ``tls`` and ``plain`` behind the folder say from now on how the
-containers talk; ``publish``, ``sign`` and ``forget`` are the steps of a rotation of the key that signs tokens.
-Run it as a module: as a script it would hide Python's own ``secrets``.
+containers talk; ``publish``, ``sign`` and ``forget`` are the steps of a rotation of the key that signs
+tokens. Run it as a module: as a script it would hide Python's own ``secrets``.
 """
 
 from __future__ import annotations

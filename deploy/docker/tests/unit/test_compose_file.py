@@ -1,11 +1,16 @@
+import importlib
+import re
+
 import pytest
 import yaml
 
 from deploy.docker.certificates import SERVERS
 from deploy.native.keys import PROCESSES, WITH_DATABASE
 from deploy.native.layout import ROOT, STAND_INS
+from shared.settings import describe
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+MAKEFILE = (ROOT / "Makefile").read_text()
 CONTAINERS = COMPOSE["services"]
 TLS = yaml.safe_load((ROOT / "docker-compose.tls.yml").read_text())["services"]
 JOBS = ("topology", "permissions", *(f"migrate-{name}" for name in WITH_DATABASE))
@@ -104,3 +109,26 @@ def test_tls_adds_to_how_a_server_is_started(name):
     command = CONTAINERS[name]["command"]
 
     assert TLS[name]["command"][: len(command)] == command
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_every_setting_that_is_no_secret_reaches_its_container(name):
+    settings = importlib.import_module(f"services.{name}.settings").Settings
+    given = {*CONTAINERS[name]["environment"], *TLS[name]["environment"]}
+    handed = given | {variable.removesuffix("_FILE") for variable in given}
+
+    assert {row.variable for row in describe(settings) if not row.secret} - handed == set()
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_how_many_replicas_there_are_outlives_the_next_start(name):
+    assert CONTAINERS[name]["scale"] == f"${{{name.upper()}_REPLICAS:-1}}"
+
+
+def test_whatever_profile_it_belongs_to_goes_down_with_the_rest():
+    (line,) = re.findall(r"^EVERY_PROFILE := \$\(addprefix --profile ,(.+)\)$", MAKEFILE, re.MULTILINE)
+
+    assert set(line.split()) == {
+        p for container in CONTAINERS.values() for p in container.get("profiles", ())
+    }
+    assert "$(EVERY_PROFILE) down\n" in MAKEFILE

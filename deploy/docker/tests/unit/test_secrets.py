@@ -73,7 +73,7 @@ def test_what_an_outside_party_handed_out_outlives_a_rotation(tmp_path, name):
     file.unlink()
     file.write_text("as the party gave it")
 
-    secrets.rotate(tmp_path, "publish")
+    secrets.take(tmp_path, "publish")
     secrets.write(tmp_path)
 
     assert file.read_text() == "as the party gave it"

@@ -1,0 +1,55 @@
+"""``compose.sh``: what it hands over to Docker Compose."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.native.layout import ROOT
+from shared.testing.pretended import few_commands, pretend
+
+NEEDED = ("sh", "dirname", "cksum", "cut", "id")
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Path:
+    """A folder with few commands, and a Docker that prints what it is told."""
+    folder = few_commands(tmp_path / "bin", NEEDED)
+    pretend(folder, "docker", 'echo "$COMPOSE_PROJECT_NAME $VSSID_OPERATOR $*"')
+    return folder
+
+
+def told(commands: Path, run: Path | str, **more: str) -> str:
+    environment = {"PATH": str(commands), "RUN": str(run), **more}
+    script = ROOT / "deploy" / "docker" / "compose.sh"
+    return subprocess.run(
+        ["sh", script, "ps"], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_what_the_site_sets_is_handed_over_at_each_call(commands, tmp_path):
+    (tmp_path / "compose").mkdir()
+    assert "settings.env" not in told(commands, tmp_path)
+
+    (tmp_path / "compose" / "settings.env").write_text("IDENTITY_REPLICAS=3\n")
+
+    assert f"--env-file {tmp_path}/compose/settings.env ps" in told(commands, tmp_path)
+
+
+def test_a_folder_is_one_installation_however_it_is_written(commands, tmp_path):
+    relative = os.path.relpath(tmp_path, ROOT)
+
+    names = {told(commands, run).split()[0] for run in (tmp_path, f"{tmp_path}/", f"{tmp_path}/.", relative)}
+
+    assert len(names) == 1
+
+
+def test_who_calls_is_the_operator_unless_another_is_named(commands, tmp_path):
+    (commands / "id").unlink()
+    pretend(commands, "id", "echo lan")
+
+    assert told(commands, tmp_path).split()[1] == "lan"
+    assert told(commands, tmp_path, VSSID_OPERATOR="hoa").split()[1] == "hoa"
