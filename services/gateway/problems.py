@@ -55,6 +55,7 @@ KINDS: dict[str, Kind] = {
     "PhotoWrongShape": Kind(422, "Ảnh sai khổ", "The photo has the wrong shape"),
     "PhotosBusy": Kind(503, "Đang nhận quá nhiều ảnh", "Too many photos at once"),
     "AgencyUnknown": Kind(422, "Không có cơ quan BHXH này", "Unknown agency"),
+    "AgencyClosed": Kind(409, "Cơ quan BHXH đã đóng hoặc sáp nhập", "The agency was closed or merged"),
     "EmailInvalid": Kind(422, "E-mail không đúng", "The e-mail address is not right"),
     "OtpWrong": Kind(422, "Mã xác nhận không đúng", "The code is wrong"),
     "OtpExpired": Kind(410, "Mã xác nhận hết hiệu lực", "The code is no longer valid"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from flask import Request
-from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
+from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 from webargs.core import is_json
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest
@@ -21,6 +21,12 @@ WORDS = {
     "Not a valid string.": ("Phải là chuỗi ký tự.", "Must be a string."),
     "Not a valid boolean.": ("Phải là true hoặc false.", "Must be true or false."),
     "Invalid input type.": ("Phải là một đối tượng JSON.", "Must be a JSON object."),
+    "Not a valid number.": ("Phải là một số.", "Must be a number."),
+    "Not degrees.": (
+        "Phải là số độ: vĩ độ từ -90 đến 90, kinh độ từ -180 đến 180.",
+        "Must be degrees: a latitude of -90 to 90, a longitude of -180 to 180.",
+    ),
+    "Not a valid date.": ("Phải là ngày, ví dụ 2025-06-30.", "Must be a day, as 2025-06-30."),
     "Field may not be null.": ("Không được là null.", "May not be null."),
     "Not a text.": ("Chứa ký tự không hợp lệ.", "Holds a character that is none (U+0000 or half of a pair)."),
 }
@@ -93,6 +99,12 @@ def text(help_text: str, *, required: bool = False, example: str | None = None) 
     return fields.String(required=required, metadata=metadata)
 
 
+def degrees(most: int, help_text: str) -> fields.Float:
+    """A latitude or a longitude."""
+    within = validate.Range(-most, most, error="Not degrees.")
+    return fields.Float(validate=within, metadata={"description": help_text})
+
+
 # --- what callers send ---------------------------------------------------------------------------
 
 
@@ -110,11 +122,24 @@ class Document(Shape):
     number = text("cccd: 12 digits; cmnd: 9 digits; passport: letters and digits")
 
 
+class FormerAddress(Shape):
+    province_code = text("see /v1/administrative-units?on=2025-06-30", example="01")
+    district_code = text("see /v1/administrative-units?on=2025-06-30&parent=01", example="001")
+    commune_code = fields.String(
+        allow_none=True, metadata={"description": "of the district; five islands have none"}
+    )
+
+
 class Address(Shape):
     province_code = text("see /v1/administrative-units", example="01")
     commune_code = text("see /v1/administrative-units?parent=…")
     district_name = fields.String(allow_none=True, metadata={"description": "old three-level addresses only"})
     street = text("house, street, hamlet")
+    former = fields.Nested(
+        FormerAddress,
+        allow_none=True,
+        metadata={"description": "an address from before 7/2025: fills in province_code and commune_code"},
+    )
 
 
 class Declaration(Shape):
@@ -162,11 +187,27 @@ class Rejection(Shape):
 
 class AgencyQuery(Query):
     province_code = text("only agencies of this province")
-    q = text("part of the name or address")
+    commune_code = text("the agencies of the commune's province, nearest to the commune first")
+    q = text("a part of the name, with or without diacritics", example="dong da")
+    latitude = degrees(90, "with longitude: the nearest agencies first, with distance_metres")
+    longitude = degrees(180, "with latitude")
+
+    @validates_schema
+    def refuse_half_a_place(self, data: dict[str, Any], **_: Any) -> None:
+        """Raises ``ValidationError``."""
+        if ("latitude" in data) != ("longitude" in data):
+            absent = "longitude" if "latitude" in data else "latitude"
+            raise ValidationError("Missing data for required field.", absent)
 
 
 class UnitQuery(Query):
     parent = text("code of the province; without it, the provinces")
+    on = fields.Date(
+        metadata={
+            "description": "as it was that day; with districts until June 2025",
+            "examples": ["2025-06-30"],
+        }
+    )
 
 
 class PageQuery(Query):
@@ -252,8 +293,19 @@ class AgencyItem(Schema):
     display_name = fields.String()
     address = fields.String()
     province_code = fields.String()
+    commune_code = fields.String()
     latitude = fields.Float(allow_none=True)
     longitude = fields.Float(allow_none=True)
+    opening_hours = fields.String(
+        allow_none=True,
+        metadata={
+            "description": "as OpenStreetMap writes them",
+            "examples": ["Mo-Fr 07:30-16:30"],
+        },
+    )
+    valid_from = fields.String(allow_none=True, metadata={"format": "date"})
+    valid_to = fields.String(allow_none=True, metadata={"format": "date", "description": "the last day"})
+    distance_metres = fields.Integer(allow_none=True, metadata={"description": "from the place asked about"})
 
 
 class Agencies(Schema):
@@ -265,6 +317,11 @@ class Unit(Schema):
     name = fields.String(required=True)
     kind = fields.String()
     parent = fields.String(allow_none=True)
+    valid_from = fields.String(allow_none=True, metadata={"format": "date"})
+    valid_to = fields.String(allow_none=True, metadata={"format": "date", "description": "the last day"})
+    successors = fields.List(
+        fields.String(), metadata={"description": "codes of today's units on the ground of a former one"}
+    )
 
 
 class Units(Schema):

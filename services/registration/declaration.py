@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeVar
 
-from shared.refusals import FieldProblem, Refused
-
-Value = TypeVar("Value")
+from services.registration.address import Address, Places, address_in, conversion_disagrees
+from services.registration.form import Form, Wrong, choice, closed_up, matches
+from shared.refusals import Refused
 
 DOCUMENT_NUMBERS = {
     "cccd": (r"\d{12}", "CCCD gồm 12 chữ số.", "A CCCD number has 12 digits."),
@@ -29,7 +27,7 @@ DOCUMENT_NUMBERS = {
 BIRTH_PATTERNS = {"day": r"\d{4}-\d{2}-\d{2}", "month": r"\d{4}-\d{2}", "year": r"\d{4}"}
 MOBILE = re.compile(r"(?:0|\+?84)([35789]\d{8})")
 EARLIEST_YEAR = 1900
-LONGEST_NAME, LONGEST_STREET = 100, 200
+LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -50,16 +48,6 @@ class Document:
 
     kind: str
     number: str
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where the citizen can be reached. ``district_name`` only for addresses from before July 2025."""
-
-    province_code: str
-    commune_code: str
-    street: str
-    district_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,18 +92,13 @@ class DeclarationInvalid(Refused):
     en = "Some of the declared information is not right. Please see each field."
 
 
-class Wrong(Exception):
-    """One field is not as it should be; carries what would be right in Vietnamese and English."""
-
-
-def declare(raw: object, *, today: date, province_of_commune: str | None) -> Declaration:
+def declare(raw: object, *, today: date, places: Places) -> Declaration:
     """The declaration out of what was sent, whatever that was.
 
-    ``province_of_commune`` is the province of the commune named in it, ``None`` when there is none such.
     Raises ``DeclarationInvalid`` with one problem for each field at fault.
     """
     form = Form(raw)
-    birth, document, address = form.part("birth"), form.part("document"), form.part("address")
+    birth, document = form.part("birth"), form.part("document")
     kind = document.take("kind", document_kind)
     declaration = Declaration(
         code=form.take("code", insurance_code),
@@ -127,39 +110,11 @@ def declare(raw: object, *, today: date, province_of_commune: str | None) -> Dec
         document=Document(kind, document.take("number", lambda value: document_number(value, kind))),
         phone=form.take("phone", mobile_number),
         sex=form.take("sex", sex, optional=True),
-        address=Address(
-            province_code=(province := address.take("province_code", place_code)),
-            commune_code=address.take("commune_code", lambda v: commune(v, province, province_of_commune)),
-            street=address.take("street", street),
-            district_name=address.take("district_name", district, optional=True),
-        ),
+        address=address_in(form.part("address"), places, today),
     )
     if form.problems:
         raise DeclarationInvalid(*form.problems)
     return declaration
-
-
-class Form:
-    """A mapping that somebody sent, read field by field; problems gather under dotted names."""
-
-    def __init__(self, raw: object, prefix: str = "", problems: list[FieldProblem] | None = None) -> None:
-        self.raw: Mapping[Any, object] = raw if isinstance(raw, Mapping) else {}
-        self.prefix = prefix
-        self.problems: list[FieldProblem] = [] if problems is None else problems
-
-    def part(self, name: str) -> Form:
-        return Form(self.raw.get(name), f"{self.prefix}{name}.", self.problems)
-
-    def take(self, name: str, rule: Callable[[str], Value], *, optional: bool = False) -> Any:
-        """The field as ``rule`` keeps it; a missing optional one is ``None``, a wrong one is noted."""
-        value = self.raw.get(name)
-        if optional and value in (None, ""):
-            return None
-        try:
-            return rule(value if isinstance(value, str) else "")
-        except Wrong as wrong:
-            self.problems.append(FieldProblem(f"{self.prefix}{name}", *wrong.args))
-            return None
 
 
 def insurance_code(text: str) -> str:
@@ -240,46 +195,7 @@ def sex(text: str) -> str:
     return choice(text, ("male", "female"))
 
 
-def place_code(text: str) -> str:
-    if not matches(r"\d{2}", text.strip()):
-        raise Wrong(
-            "Chọn tỉnh, thành phố trong danh sách (mã 2 chữ số).",
-            "Choose a province or city of the list (a code of 2 digits).",
-        )
-    return text.strip()
-
-
-def commune(text: str, province: str | None, province_of_commune: str | None) -> str:
-    of_province = province_of_commune is not None and province in (None, province_of_commune)
-    if not (of_province and matches(r"\d{5}", text.strip())):
-        raise Wrong(
-            "Chọn xã, phường, đặc khu thuộc tỉnh, thành phố đã chọn (mã 5 chữ số).",
-            "Choose a commune of the chosen province (a code of 5 digits).",
-        )
-    return text.strip()
-
-
-def street(text: str) -> str:
-    line = " ".join(text.split())
-    if not 1 <= len(line) <= LONGEST_STREET or not line.isprintable():
-        raise Wrong(
-            f"Nhập số nhà, đường, thôn xóm (1–{LONGEST_STREET} ký tự).",
-            f"Enter house number, street or hamlet (1–{LONGEST_STREET} characters).",
-        )
-    return line
-
-
-def district(text: str) -> str:
-    line = " ".join(text.split())
-    if not 1 <= len(line) <= LONGEST_NAME or not line.isprintable():
-        raise Wrong(
-            f"Tên quận, huyện cũ: 1–{LONGEST_NAME} ký tự, hoặc bỏ trống.",
-            f"The former district: 1–{LONGEST_NAME} characters, or left out.",
-        )
-    return line
-
-
-def warnings_of(declaration: Declaration, *, phone_range_known: bool) -> tuple[str, ...]:
+def warnings_of(declaration: Declaration, *, phone_range_known: bool, places: Places) -> tuple[str, ...]:
     """What the officer should look at: it blocks nothing.
 
     A CCCD number says century and sex in its fourth digit (0/1 = 19xx male/female, 2/3 = 20xx, …) and the
@@ -297,19 +213,6 @@ def warnings_of(declaration: Declaration, *, phone_range_known: bool) -> tuple[s
             found.append("code_disagrees_with_document_number")
     if not phone_range_known:
         found.append("phone_range_unknown")
+    if conversion_disagrees(declaration.address, places):
+        found.append("former_address_disagrees_with_address")
     return tuple(found)
-
-
-def choice(text: str, allowed: tuple[str, ...]) -> str:
-    if text not in allowed:
-        raise Wrong("Chọn một trong: " + ", ".join(allowed) + ".", "One of: " + ", ".join(allowed) + ".")
-    return text
-
-
-def closed_up(text: str) -> str:
-    return "".join(text.split())
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Whether all of ``text`` is the pattern, in ASCII: other scripts' digits are not digits here."""
-    return re.fullmatch(pattern, text, re.ASCII) is not None and text.isascii()

@@ -62,6 +62,23 @@ class AgencyUnknown(Refused):
         )
 
 
+class AgencyClosed(Refused):
+    """The agency was closed or merged: applications stay with it, no new one comes."""
+
+    vi = "Cơ quan BHXH này không còn tiếp nhận hồ sơ mới."
+    en = "This agency takes no new applications any more."
+
+    def __init__(self, successor: str | None = None) -> None:
+        """``successor`` is how the agency that took over is shown."""
+        super().__init__(
+            FieldProblem(
+                "agency_code",
+                f"Chọn {successor}." if successor else "Chọn một cơ quan khác trong danh sách.",
+                f"Choose {successor}." if successor else "Choose another agency of the list.",
+            )
+        )
+
+
 class EmailInvalid(Refused):
     vi = "Địa chỉ e-mail không đúng."
     en = "The e-mail address is not right."

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from services.registration.domain import REGISTER_TEXTS, AdministrativeUnit, Agency, Registration
+from services.registration.address import AdministrativeUnit
+from services.registration.domain import REGISTER_TEXTS, Agency, Registration
 from services.registration.timeline import Progress, Status, line_of
 
 
@@ -35,6 +37,35 @@ class Words(fields.Field[str]):
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> str:
         return value if isinstance(value, str) else ""
+
+
+class Degrees(fields.Field[float | None]):
+    """A latitude or longitude, or ``None`` for anything else."""
+
+    def __init__(self, most: float) -> None:
+        super().__init__(load_default=None, allow_none=True)
+        self._most = most
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any
+    ) -> float | None:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return float(value) if is_number and -self._most <= value <= self._most else None
+
+
+class Day(fields.Field[date | None]):
+    """A day, ``2025-06-30``, or ``None`` for anything else."""
+
+    def __init__(self) -> None:
+        super().__init__(load_default=None, allow_none=True)
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any
+    ) -> date | None:
+        try:
+            return date.fromisoformat(value)
+        except (ValueError, TypeError):
+            return None
 
 
 class Caller(fields.Field[str]):
@@ -108,11 +139,15 @@ class Submit(Held):
 
 class Agencies(Request):
     province_code = Words()
+    commune_code = Words()
     q = Words()
+    latitude = Degrees(90)
+    longitude = Degrees(180)
 
 
 class AdministrativeUnits(Request):
     parent = Words()
+    on = Day()
 
 
 def load(schema: type[Schema], request: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,8 +227,18 @@ def timeline(progress: Progress, known_tags: Sequence[str] = ()) -> dict[str, An
 
 
 def agency_shown(agency: Agency) -> dict[str, Any]:
-    return {**asdict(agency), "display_name": agency.display_name}
+    return {**asdict(agency), **validity(agency), "display_name": agency.display_name}
+
+
+def agency_found(agency: Agency, distance_metres: int | None) -> dict[str, Any]:
+    return {**agency_shown(agency), "distance_metres": distance_metres}
 
 
 def unit_shown(unit: AdministrativeUnit) -> dict[str, Any]:
-    return asdict(unit)
+    return {**asdict(unit), **validity(unit), "successors": list(unit.successors)}
+
+
+def validity(held: Agency | AdministrativeUnit) -> dict[str, str | None]:
+    """The first and the last day; null is since ever, and until further notice."""
+    days = {"valid_from": held.valid_from, "valid_to": held.valid_to}
+    return {name: day and day.isoformat() for name, day in days.items()}

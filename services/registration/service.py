@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +13,7 @@ import uuid_utils
 
 from services.registration import email_otp, gauges, register_check, schemas, use_cases
 from services.registration.contacts import email_address, phone_range_known
-from services.registration.declaration import warnings_of
-from services.registration.domain import EmailOtp, Registration
+from services.registration.domain import EmailOtp, Point, Registration
 from services.registration.parts import parts_of
 from services.registration.refusals import OtpTooMany, OtpUnavailable
 from services.registration.storage import Storage
@@ -71,15 +70,14 @@ class RegistrationService:
     def save_declaration(self, **request: Any) -> dict[str, Any]:
         """Step 2. Asks identity about the citizen between two transactions."""
         asked = schemas.load(schemas.SaveDeclaration, request)
-        key, today = self.key(asked), now().astimezone(use_cases.VIETNAM).date()
+        key = self.key(asked)
         with self.db.transaction() as tx:
-            draft, declaration = use_cases.read_declaration(
-                Storage(tx), key, asked["declaration"], today=today
+            draft, declaration, warnings = use_cases.read_declaration(
+                Storage(tx), key, asked["declaration"], today=today(), phone_range_known=phone_range_known
             )
         check = use_cases.answer_known(draft, declaration) or register_check.ask(
             self.identity, self.parts.limiter, self.parts.settings, draft.id, declaration, asked["client"]
         )
-        warnings = warnings_of(declaration, phone_range_known=phone_range_known(declaration.phone))
         with self.db.transaction() as tx:
             storage = Storage(tx)
             saved = use_cases.save_declaration(storage, key, declaration, check=check, warnings=warnings)
@@ -123,7 +121,9 @@ class RegistrationService:
             storage = Storage(tx)
             use_cases.hold(storage, key)  # who may not see it learns nothing about the fields either
             email = email_address(asked["email"])
-            draft = use_cases.choose_agency(storage, key, agency_code=asked["agency_code"], email=email)
+            draft = use_cases.choose_agency(
+                storage, key, agency_code=asked["agency_code"], email=email, today=today()
+            )
             return shown(storage, draft)
 
     @rpc(writes=True)
@@ -193,20 +193,28 @@ class RegistrationService:
 
     @rpc
     def agencies(self, **request: Any) -> dict[str, Any]:
-        """Agencies by province and by a part of the name, however it is typed."""
+        """Agencies by province, commune or place, nearest first, and by a part of the name, however typed."""
         asked = schemas.load(schemas.Agencies, request)
+        latitude, longitude = asked["latitude"], asked["longitude"]
         with self.db.transaction() as tx:
-            found = Storage(tx).agencies(
-                province_code=asked["province_code"] or None, name_part=asked["q"] or None
+            found = use_cases.find_agencies(
+                Storage(tx),
+                province_code=asked["province_code"] or None,
+                commune_code=asked["commune_code"] or None,
+                name_part=asked["q"] or None,
+                near=None if latitude is None or longitude is None else Point(latitude, longitude),
+                today=today(),
             )
-        return {"items": [schemas.agency_shown(agency) for agency in found]}
+        return {"items": [schemas.agency_found(agency, metres) for agency, metres in found]}
 
     @rpc
     def administrative_units(self, **request: Any) -> dict[str, Any]:
-        """The provinces, or the communes of ``parent``."""
+        """The provinces, or what ``parent`` holds: today, or on a day of the past."""
         asked = schemas.load(schemas.AdministrativeUnits, request)
         with self.db.transaction() as tx:
-            found = Storage(tx).administrative_units(parent=asked["parent"] or None)
+            found = Storage(tx).administrative_units(
+                parent=asked["parent"] or None, on=asked["on"] or today()
+            )
         return {"items": [schemas.unit_shown(unit) for unit in found]}
 
     # -- what others report --
@@ -301,6 +309,11 @@ class RegistrationService:
 def now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
+
+
+def today() -> date:
+    """The day in Vietnam."""
+    return now().astimezone(use_cases.VIETNAM).date()
 
 
 def hash_of(token: str) -> bytes:

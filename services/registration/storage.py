@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from services.registration.declaration import Address, Birth, Declaration, Document
+from services.registration.address import Address, AdministrativeUnit
+from services.registration.declaration import Birth, Declaration, Document
 from services.registration.domain import (
-    AdministrativeUnit,
     Agency,
     Check,
     EmailOtp,
@@ -75,14 +76,29 @@ WHERE status = 'submitted' ORDER BY submitted_at LIMIT 1
 CLAIM = "INSERT INTO claims (registration_id, phone, code) VALUES (%(id)s, %(phone)s, %(code)s)"
 FREE = "DELETE FROM claims WHERE registration_id = %(id)s"
 NEXT_DECLARATION = "SELECT nextval('declaration_numbers') AS number"
-AGENCY = "SELECT code, name, province_code, address, latitude, longitude FROM agencies WHERE code = %(code)s"
-AGENCIES = """
-SELECT code, name, province_code, address, latitude, longitude FROM agencies
+AGENCY_COLUMNS = """code, name, province_code, commune_code, address, latitude, longitude, opening_hours,
+    valid_from, valid_to, successor"""
+AGENCY = f"SELECT {AGENCY_COLUMNS} FROM agencies WHERE code = %(code)s"
+AGENCIES = f"""
+SELECT {AGENCY_COLUMNS} FROM agencies
 WHERE (%(province_code)s::text IS NULL OR province_code = %(province_code)s)
   AND (%(part)s::text IS NULL OR strpos(searched_name, %(part)s) > 0)
+  AND (valid_from IS NULL OR valid_from <= %(on)s) AND (valid_to IS NULL OR valid_to >= %(on)s)
 ORDER BY code
 """
-UNIT = "SELECT code, name, kind, parent FROM administrative_units WHERE code = %(code)s AND valid_to IS NULL"
+UNITS_OF_THE_DAY = """
+SELECT code, name, kind, parent, valid_from, valid_to, '{}'::text[] AS successors, latitude, longitude
+FROM administrative_units
+WHERE valid_from <= %(on)s AND (valid_to IS NULL OR valid_to >= %(on)s) AND
+"""
+FORMER_UNITS_OF_THE_DAY = """
+SELECT code, name, kind, parent, valid_from, valid_to, successors, NULL::float8, NULL::float8
+FROM former_units WHERE (valid_from IS NULL OR valid_from <= %(on)s) AND valid_to >= %(on)s AND
+"""
+UNIT = f"""
+{UNITS_OF_THE_DAY} code = %(code)s UNION ALL {FORMER_UNITS_OF_THE_DAY} code = %(code)s
+ORDER BY valid_to LIMIT 1
+"""
 SUBMITTED_AFTER = """
 SELECT id, status, close_requested FROM registrations
 WHERE id > %(after)s AND submitted_at <= %(until)s ORDER BY id LIMIT %(limit)s
@@ -90,9 +106,9 @@ WHERE id > %(after)s AND submitted_at <= %(until)s ORDER BY id LIMIT %(limit)s
 SUBMITTED_OF = "SELECT id FROM registrations WHERE id = ANY(%(ids)s) AND submitted_at IS NOT NULL"
 FORGET_REMINDERS = "DELETE FROM jobs WHERE kind = 'remind' AND due_at <= now()"
 SKIP_NUMBERS = "SELECT setval('declaration_numbers', nextval('declaration_numbers') + %(count)s)"
-UNITS = """
-SELECT code, name, kind, parent FROM administrative_units
-WHERE parent IS NOT DISTINCT FROM %(parent)s AND valid_to IS NULL
+UNITS = f"""
+{UNITS_OF_THE_DAY} parent IS NOT DISTINCT FROM %(parent)s
+UNION ALL {FORMER_UNITS_OF_THE_DAY} parent IS NOT DISTINCT FROM %(parent)s
 ORDER BY code
 """
 
@@ -163,18 +179,17 @@ class Storage:
         row = self.tx.one(AGENCY, {"code": code})
         return None if row is None else Agency(**row)
 
-    def agencies(self, *, province_code: str | None, name_part: str | None) -> list[Agency]:
+    def agencies(self, *, province_code: str | None, name_part: str | None, on: date) -> list[Agency]:
         part = None if name_part is None else plain(name_part)
-        return [
-            Agency(**row) for row in self.tx.all(AGENCIES, {"province_code": province_code, "part": part})
-        ]
+        found = self.tx.all(AGENCIES, {"province_code": province_code, "part": part, "on": on})
+        return [Agency(**row) for row in found]
 
-    def administrative_units(self, *, parent: str | None) -> list[AdministrativeUnit]:
-        return [AdministrativeUnit(**row) for row in self.tx.all(UNITS, {"parent": parent})]
+    def administrative_units(self, *, parent: str | None, on: date) -> list[AdministrativeUnit]:
+        return [unit_of(row) for row in self.tx.all(UNITS, {"parent": parent, "on": on})]
 
-    def administrative_unit(self, code: str) -> AdministrativeUnit | None:
-        row = self.tx.one(UNIT, {"code": code})
-        return None if row is None else AdministrativeUnit(**row)
+    def administrative_unit(self, code: str, *, on: date) -> AdministrativeUnit | None:
+        row = self.tx.one(UNIT, {"code": code, "on": on})
+        return None if row is None else unit_of(row)
 
 
 def plain(text: str) -> str:
@@ -182,6 +197,10 @@ def plain(text: str) -> str:
     letters = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
     kept = "".join(c for c in letters if c.isprintable() and unicodedata.category(c) != "Mn")
     return " ".join(kept.split())
+
+
+def unit_of(row: dict[str, Any]) -> AdministrativeUnit:
+    return AdministrativeUnit(**{**row, "successors": tuple(row["successors"])})
 
 
 def row_of(registration: Registration) -> dict[str, Any]:
@@ -212,12 +231,7 @@ def row_of(registration: Registration) -> dict[str, Any]:
 
 
 def declaration_json(declaration: Declaration) -> dict[str, Any]:
-    return {
-        **vars(declaration),
-        "birth": vars(declaration.birth),
-        "document": vars(declaration.document),
-        "address": vars(declaration.address),
-    }
+    return asdict(declaration)
 
 
 def registration_of(row: dict[str, Any]) -> Registration:
@@ -283,6 +297,6 @@ def declaration_of(kept: dict[str, Any]) -> Declaration:
             **kept,
             "birth": Birth(**kept["birth"]),
             "document": Document(**kept["document"]),
-            "address": Address(**kept["address"]),
+            "address": Address.of(kept["address"]),
         }
     )

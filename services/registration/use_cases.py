@@ -14,17 +14,19 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.registration import domain
-from services.registration.declaration import Declaration, declare
+from services.registration.address import AdministrativeUnit
+from services.registration.declaration import Declaration, declare, warnings_of
 from services.registration.domain import (
-    AdministrativeUnit,
     Agency,
     Check,
     EmailOtp,
     Photo,
+    Point,
     Registration,
     Submission,
+    metres_between,
 )
-from services.registration.refusals import AgencyUnknown, ConsentRequired, RegistrationUnknown
+from services.registration.refusals import AgencyClosed, AgencyUnknown, ConsentRequired, RegistrationUnknown
 from services.registration.timeline import Progress, Status
 from shared.events import registration as events
 from shared.events.parts import photos_heard, photos_told
@@ -62,13 +64,13 @@ class Storage(Protocol):
     def free_claims(self, registration_id: UUID) -> None: ...
     def next_declaration(self) -> int: ...
     def agency(self, code: str) -> Agency | None: ...
-    def agencies(self, *, province_code: str | None, name_part: str | None) -> list[Agency]:
-        """In order of code; ``name_part`` is found whatever its case and diacritics."""
+    def agencies(self, *, province_code: str | None, name_part: str | None, on: date) -> list[Agency]:
+        """Those offered that day, by code; ``name_part`` is found whatever its case and diacritics."""
 
-    def administrative_units(self, *, parent: str | None) -> list[AdministrativeUnit]:
-        """The provinces, or the communes of ``parent``, in order of code."""
+    def administrative_units(self, *, parent: str | None, on: date) -> list[AdministrativeUnit]:
+        """The provinces, or what ``parent`` held that day, in order of code."""
 
-    def administrative_unit(self, code: str) -> AdministrativeUnit | None: ...
+    def administrative_unit(self, code: str, *, on: date) -> AdministrativeUnit | None: ...
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class Key:
 
 
 NOBODY = bytes(32)
+NEAREST = 20
+"""As many agencies are told of a place."""
 
 
 def hold(storage: Storage, key: Key, *, to_change: bool = False) -> Registration:
@@ -121,17 +125,17 @@ def start(
 
 
 def read_declaration(
-    storage: Storage, key: Key, raw: object, *, today: date
-) -> tuple[Registration, Declaration]:
-    """Step 2, first half: the draft and what was declared, every field looked at. Changes nothing.
+    storage: Storage, key: Key, raw: object, *, today: date, phone_range_known: Callable[[str], bool]
+) -> tuple[Registration, Declaration, tuple[str, ...]]:
+    """Step 2, first half: the draft, what was declared, every field looked at, and what the officer should
+    look at. Changes nothing.
 
     Raises ``DeclarationInvalid``.
     """
     draft = hold(storage, key).in_draft()
-    address = raw.get("address") if isinstance(raw, Mapping) else None
-    code = address.get("commune_code") if isinstance(address, Mapping) else None
-    unit = storage.administrative_unit(code.strip()) if isinstance(code, str) else None
-    return draft, declare(raw, today=today, province_of_commune=unit.parent if unit else None)
+    declaration = declare(raw, today=today, places=storage)
+    known = phone_range_known(declaration.phone)
+    return draft, declaration, warnings_of(declaration, phone_range_known=known, places=storage)
 
 
 def answer_known(draft: Registration, declaration: Declaration) -> Check | None:
@@ -159,14 +163,48 @@ def attach_photo(storage: Storage, key: Key, photo: Photo) -> tuple[Registration
     return draft, replaced
 
 
-def choose_agency(storage: Storage, key: Key, *, agency_code: str, email: str) -> Registration:
-    """Step 4: where the papers will be shown, and the e-mail. Raises ``AgencyUnknown``."""
+def choose_agency(storage: Storage, key: Key, *, agency_code: str, email: str, today: date) -> Registration:
+    """Step 4: where the papers will be shown, and the e-mail. Raises ``AgencyUnknown``, ``AgencyClosed``."""
     draft = hold(storage, key, to_change=True)
-    if storage.agency(agency_code) is None:
-        raise AgencyUnknown()
+    see_that_it_is_offered(storage, agency_code, today)
     draft = draft.with_agency(agency_code, email)
     storage.save(draft)
     return draft
+
+
+def see_that_it_is_offered(storage: Storage, agency_code: str, today: date) -> None:
+    """Raises ``AgencyUnknown``, and ``AgencyClosed`` naming the agency that took over."""
+    agency = storage.agency(agency_code)
+    if agency is None:
+        raise AgencyUnknown()
+    if not agency.is_offered(today):
+        successor = storage.agency(agency.successor) if agency.successor else None
+        raise AgencyClosed(successor.display_name if successor else None)
+
+
+def find_agencies(
+    storage: Storage,
+    *,
+    province_code: str | None,
+    commune_code: str | None,
+    name_part: str | None,
+    near: Point | None,
+    today: date,
+) -> list[tuple[Agency, int | None]]:
+    """The agencies offered, each with its distance in metres from ``near``, nearest first, or in order of
+    code where there is no such place. Of a commune: those of its province, from its middle."""
+    if commune_code is not None:
+        commune = storage.administrative_unit(commune_code, on=today)
+        if commune is None or province_code not in (None, commune.parent):
+            return []
+        province_code = commune.parent or commune.code
+        if near is None and commune.latitude is not None and commune.longitude is not None:
+            near = Point(commune.latitude, commune.longitude)
+    found = storage.agencies(province_code=province_code, name_part=name_part, on=today)
+    if near is None:
+        return [(agency, None) for agency in found]
+    away = sorted((metres_between(near, agency.point), agency.code, agency) for agency in found)
+    return [(agency, metres) for metres, _, agency in away[:NEAREST]]
 
 
 def request_email_otp(
@@ -230,6 +268,7 @@ def submit(
         )
     declaration = draft.declaration
     assert declaration is not None  # in_draft made sure of it
+    see_that_it_is_offered(storage, draft.agency_code or "", now.astimezone(VIETNAM).date())
     storage.claim(draft.id, phone=declaration.phone, code=declaration.code)
     number = domain.declaration_number(storage.next_declaration(), now.astimezone(VIETNAM).year)
     deadline = domain.visit_deadline(now, visit_deadline_days)

@@ -43,7 +43,13 @@ def document() -> Part:
 
 
 def address() -> Part:
-    """Where the citizen lives; ``district_name`` only in addresses from before July 2025."""
+    """Where the citizen lives. What was declared of an address from before July 2025: ``district_name``, and
+    in ``former`` its codes, of which five islands have no commune."""
+    former = {
+        "province_code": Text(longest=10),
+        "district_code": Text(longest=10),
+        "commune_code": Text(longest=10, optional=True),
+    }
     return Part(
         "Address",
         {
@@ -51,6 +57,7 @@ def address() -> Part:
             "commune_code": Text(longest=10),
             "district_name": Text(longest=200, optional=True),
             "street": Text(longest=500),
+            "former": Part("FormerAddress", former, optional=True),
         },
     )
 

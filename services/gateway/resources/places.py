@@ -18,7 +18,7 @@ CACHED = {"Cache-Control": "public, max-age=300"}
 @blueprint.arguments(shapes.AgencyQuery, location="query")
 @blueprint.response(200, shapes.Agencies)
 def agencies(query: dict[str, Any]) -> Any:
-    """Agencies, of a province or by a word."""
+    """Agencies: of a province, nearest to a commune or a place, or by a part of the name."""
     return services().call("registration", "agencies", **query), 200, CACHED
 
 
@@ -26,5 +26,6 @@ def agencies(query: dict[str, Any]) -> Any:
 @blueprint.arguments(shapes.UnitQuery, location="query")
 @blueprint.response(200, shapes.Units)
 def administrative_units(query: dict[str, Any]) -> Any:
-    """The provinces, or the communes of one."""
-    return services().call("registration", "administrative_units", **query), 200, CACHED
+    """The provinces, or the communes of one; with ``on`` as they were that day."""
+    asked = {**query, **({"on": query["on"].isoformat()} if "on" in query else {})}
+    return services().call("registration", "administrative_units", **asked), 200, CACHED

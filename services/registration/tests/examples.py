@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from services.registration.address import LAST_DAY_OF_DISTRICTS, AdministrativeUnit
 from services.registration.declaration import Declaration, declare
 from services.registration.domain import Check, EmailOtp, Photo, Registration, Submission
 
@@ -37,8 +38,38 @@ def form(**changes: Any) -> dict[str, Any]:
     return changed
 
 
+OLD = {"valid_to": LAST_DAY_OF_DISTRICTS}
+NEW = {"valid_from": date(2025, 7, 1)}
+UNITS = [
+    AdministrativeUnit("01", "Thành phố Hà Nội", "thành phố", None, **NEW),
+    AdministrativeUnit("79", "Thành phố Hồ Chí Minh", "thành phố", None, **NEW),
+    AdministrativeUnit("00004", "Phường Ba Đình", "phường", "01", latitude=21.0386, longitude=105.838, **NEW),
+    AdministrativeUnit("00008", "Phường Ngọc Hà", "phường", "01", latitude=21.0381, longitude=105.816, **NEW),
+    AdministrativeUnit("26732", "Đặc khu Côn Đảo", "đặc khu", "79", **NEW),
+    AdministrativeUnit("26740", "Phường Sài Gòn", "phường", "79", **NEW),
+    AdministrativeUnit("01", "Thành phố Hà Nội", "thành phố", None, successors=("01",), **OLD),
+    AdministrativeUnit("77", "Tỉnh Bà Rịa - Vũng Tàu", "tỉnh", None, successors=("79",), **OLD),
+    AdministrativeUnit("001", "Quận Ba Đình", "quận", "01", **OLD),
+    AdministrativeUnit("755", "Huyện Côn Đảo", "huyện", "77", successors=("26732",), **OLD),
+    AdministrativeUnit("00004", "Phường Trúc Bạch", "phường", "001", successors=("00004",), **OLD),
+    AdministrativeUnit("00022", "Phường Đội Cấn", "phường", "001", successors=("00004", "00008"), **OLD),
+]
+"""Today's units, and those of before July 2025."""
+
+
+class Places:
+    """The units of the examples."""
+
+    def administrative_unit(self, code: str, *, on: date) -> AdministrativeUnit | None:
+        return next((unit for unit in units_on(on) if unit.code == code), None)
+
+
+def units_on(day: date) -> list[AdministrativeUnit]:
+    return [unit for unit in UNITS if (unit.valid_from or day) <= day <= (unit.valid_to or day)]
+
+
 def declared(**changes: Any) -> Declaration:
-    return declare(form(**changes), today=TODAY, province_of_commune="01")
+    return declare(form(**changes), today=TODAY, places=Places())
 
 
 def photo(kind: str) -> Photo:

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.registration.address import LAST_DAY_OF_DISTRICTS
 from services.registration.domain import Status
 from services.registration.refusals import CodeTaken, PhoneTaken
-from services.registration.tests.examples import NOW, complete, draft, otp, photo, submitted
+from services.registration.tests.examples import NOW, TODAY, complete, draft, otp, photo, submitted
 from services.registration.use_cases import Storage
 
 
@@ -90,17 +91,17 @@ class StorageSuite:
     @pytest.mark.proves("G8")
     @pytest.mark.parametrize("written", ["Đống Đa", "dong da", "ĐỐNG  ĐA", "co so dong d"])
     def test_an_agency_is_found_by_name_however_it_is_typed(self, storage: Storage, written: str) -> None:
-        found = storage.agencies(province_code=None, name_part=written)
+        found = storage.agencies(province_code=None, name_part=written, on=TODAY)
         assert [agency.code for agency in found] == ["S001"]
         assert found[0].display_name == "(S001) BHXH TP. Hà Nội – BHXH cơ sở Đống Đa"
 
     @pytest.mark.proves("G8")
     def test_agencies_are_found_by_province(self, storage: Storage) -> None:
-        in_hanoi = storage.agencies(province_code="01", name_part=None)
+        in_hanoi = storage.agencies(province_code="01", name_part=None, on=TODAY)
         assert {agency.province_code for agency in in_hanoi} == {"01"}
-        assert storage.agencies(province_code="01", name_part="sai gon") == []
-        assert storage.agencies(province_code="00", name_part=None) == []
-        assert storage.agencies(province_code=None, name_part="100%_'\\") == []
+        assert storage.agencies(province_code="01", name_part="sai gon", on=TODAY) == []
+        assert storage.agencies(province_code="00", name_part=None, on=TODAY) == []
+        assert storage.agencies(province_code=None, name_part="100%_'\\", on=TODAY) == []
 
     def test_an_agency_is_found_by_code(self, storage: Storage) -> None:
         agency = storage.agency("S001")
@@ -109,13 +110,28 @@ class StorageSuite:
         assert storage.agency("S999") is None
 
     def test_provinces_hold_communes(self, storage: Storage) -> None:
-        provinces = storage.administrative_units(parent=None)
+        provinces = storage.administrative_units(parent=None, on=TODAY)
         assert {unit.parent for unit in provinces} == {None}
-        assert "00004" in {unit.code for unit in storage.administrative_units(parent="01")}
-        ba_dinh = storage.administrative_unit("00004")
+        assert "00004" in {unit.code for unit in storage.administrative_units(parent="01", on=TODAY)}
+        ba_dinh = storage.administrative_unit("00004", on=TODAY)
         assert ba_dinh is not None
         assert (ba_dinh.name, ba_dinh.kind, ba_dinh.parent) == ("Phường Ba Đình", "phường", "01")
-        assert storage.administrative_unit("99999") is None
+        assert storage.administrative_unit("99999", on=TODAY) is None
+
+    @pytest.mark.proves("G5")
+    def test_before_july_2025_there_were_districts_and_it_is_known_what_became_of_their_communes(
+        self, storage: Storage
+    ) -> None:
+        then = LAST_DAY_OF_DISTRICTS
+        assert storage.administrative_unit("001", on=TODAY) is None
+        districts = storage.administrative_units(parent="01", on=then)
+        assert "Quận Ba Đình" in {unit.name for unit in districts}
+        codes = {unit.code: unit for unit in storage.administrative_units(parent="001", on=then)}
+        assert codes["00004"].name == "Phường Trúc Bạch"
+        assert codes["00004"] == storage.administrative_unit("00004", on=then)
+        assert (codes["00004"].successors, codes["00004"].valid_to) == (("00004",), then)
+        assert codes["00022"].successors == ("00004", "00008")
+        assert storage.administrative_units(parent="001", on=TODAY) == []
 
     @staticmethod
     def two(storage: Storage) -> tuple:

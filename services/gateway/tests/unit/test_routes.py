@@ -221,6 +221,33 @@ def test_a_photo_is_put_into_quarantine_and_its_reference_passed(http, rpc, keys
     )  # fmt: skip
 
 
+@pytest.mark.proves("G8")
+def test_agencies_are_asked_for_by_place_and_units_by_day(http, rpc):
+    rpc.answers["registration.agencies"] = {"items": []}
+    rpc.answers["registration.administrative_units"] = {"items": []}
+    http.get("/v1/agencies?latitude=21.03&longitude=105.8&commune_code=00004")
+    assert rpc.last.kwargs == {"latitude": 21.03, "longitude": 105.8, "commune_code": "00004"}
+    http.get("/v1/administrative-units?parent=001&on=2025-06-30")
+    assert rpc.last.kwargs == {"parent": "001", "on": "2025-06-30"}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("agencies?latitude=21", "longitude"),
+        ("agencies?longitude=105", "latitude"),
+        ("agencies?latitude=north&longitude=105", "latitude"),
+        ("agencies?latitude=91&longitude=105", "latitude"),
+        ("agencies?latitude=21&longitude=nan", "longitude"),
+        ("administrative-units?on=30/06/2025", "on"),
+    ],
+)
+def test_a_place_or_a_day_that_is_none_is_refused_by_its_field(http, query, field):
+    answer = http.get(f"/v1/{query}")
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json["errors"]] == [field]
+
+
 def test_agencies_and_units_are_public_and_cacheable(http, rpc):
     agency = {"code": "00101", "name": "Đống Đa", "display_name": "(001) …", "address": "…",
               "province_code": "01", "latitude": 21.0, "longitude": 105.8}  # fmt: skip

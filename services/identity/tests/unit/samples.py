@@ -39,7 +39,13 @@ def applicant(**changes: Any) -> Applicant:
         "document_number": "001190000001",
         "phone": "+84912345678",
         "email": "thu@example.com",
-        "address": {"province_code": "01", "commune_code": "00001", "district_name": None, "street": "1 Thử"},
+        "address": {
+            "province_code": "01",
+            "commune_code": "00001",
+            "district_name": None,
+            "street": "1 Thử",
+            "former": None,
+        },
     }
     return Applicant(**{**values, **changes})
 

@@ -26,6 +26,7 @@ HELD = (
     "get", "timeline", "submit", "cancel", "save_declaration", "choose_agency", "attach_photo",
     "request_email_otp", "confirm_email_otp",
 )  # fmt: skip
+FORMER = {"province_code": "01", "district_code": "001", "commune_code": "00004"}
 _people = count(1)
 
 
@@ -437,10 +438,52 @@ def test_timelines_asked_for_at_once_are_each_answered_by_their_own_key(office: 
 @pytest.mark.proves("G8")
 def test_places_are_searched_by_province_and_by_name(office: Office) -> None:
     (found,) = office.call("agencies", q="dong da")["items"]
-    assert {"code", "name", "display_name", "address", "province_code", "latitude", "longitude"} == set(found)
+    assert found["display_name"] == "(S001) BHXH TP. Hà Nội – BHXH cơ sở Đống Đa"
+    assert found["opening_hours"] == "Mo-Fr 07:30-11:30,13:00-16:30"
+    assert found["distance_metres"] is None
     assert len(office.call("administrative_units")["items"]) == 34
-    units = office.call("administrative_units", parent="01")["items"]
-    assert {"code": "00004", "name": "Phường Ba Đình", "kind": "phường", "parent": "01"} in units
+    units = {unit["code"]: unit for unit in office.call("administrative_units", parent="01")["items"]}
+    ba_dinh = units["00004"]
+    assert (ba_dinh["name"], ba_dinh["parent"], ba_dinh["valid_from"]) == (
+        "Phường Ba Đình",
+        "01",
+        "2025-07-01",
+    )
+    assert len(office.call("administrative_units", on="2025-06-30")["items"]) == 63
+
+
+@pytest.mark.proves("G8")
+def test_the_nearest_agencies_of_a_place_and_of_a_commune_come_first(office: Office) -> None:
+    found = office.call("agencies", latitude=21.0, longitude=105.8)["items"]
+    away = [agency["distance_metres"] for agency in found]
+    assert (len(found), found[0]["code"], away) == (20, "S001", sorted(away))
+    of_commune = office.call("agencies", commune_code="00004")["items"]
+    assert {agency["province_code"] for agency in of_commune} == {"01"}
+    assert of_commune[0]["code"] == "S001"
+    assert 1_000 < of_commune[0]["distance_metres"] < 10_000
+    everywhere = office.call("agencies")["items"]
+    for half in (
+        {"latitude": 21.0},
+        {"latitude": "north", "longitude": 105.8},
+        {"latitude": 91, "longitude": 1},
+    ):
+        assert office.call("agencies", **half)["items"] == everywhere
+
+
+@pytest.mark.proves("G5")
+def test_an_old_address_is_kept_with_the_new_one_and_goes_to_the_officer(office: Office) -> None:
+    former = {"province_code": "01", "district_code": "001", "commune_code": "00001"}
+    lan = office.start()
+    view = lan.declare(**person(), address={"street": "Số 1, phố Giả Định", "former": former})
+    address = view["declaration"]["address"]
+    assert (address["province_code"], address["commune_code"]) == ("01", "00097")
+    assert address["former"] == former
+    assert lan.declare(**person(), address=address)["declaration"]["address"] == address
+    mai = whole(office, address={"street": "Số 1, phố Giả Định", "former": FORMER})
+    mai.submit()
+    (event,) = office.until_told(SUBMITTED, mai.id)
+    assert event["address"]["former"] == FORMER
+    assert event["address"]["commune_code"] == "00004"
 
 
 def test_no_personal_data_stands_in_the_log(office: Office) -> None:

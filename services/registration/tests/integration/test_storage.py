@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from psycopg.rows import dict_row
 
 from deploy.native.instance import Instance
@@ -67,8 +69,50 @@ def test_loading_places_again_changes_nothing(connection: psycopg.Connection) ->
     before = tx.all("SELECT * FROM agencies ORDER BY code")
     with connection.cursor() as cursor:
         places.load_units(cursor)
+        places.load_former_units(cursor)
         places.load_agencies(cursor)
     assert tx.all("SELECT * FROM agencies ORDER BY code") == before
+    assert tx.one("SELECT count(*) AS n FROM former_units") == {"n": 63 + 696 + 10_035}
+    assert tx.one("SELECT count(*) AS n FROM administrative_units WHERE latitude IS NULL") == {"n": 0}
+
+
+HEADER = "code,name,province_code,commune_code,address,latitude,longitude,valid_to,successor"
+ADDRESS = "01,00235,Phường Đống Đa,21.0119,105.822"
+
+
+@pytest.mark.proves("G8")
+def test_a_merged_agency_is_offered_no_more_and_of_a_file_with_a_wrong_line_nothing_is_imported(
+    migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", migrated)
+    file = tmp_path / "agencies.csv"
+    merged, new = f"S101,BHXH cơ sở Cũ,{ADDRESS},2026-01-31,T1", f"T1,BHXH cơ sở Mới,{ADDRESS},,"
+    file.write_text("\n".join([HEADER, merged, new, new.replace("105.8", "15.8")]), encoding="utf-8")
+    before = agencies(migrated)
+    run = CliRunner().invoke(places.load, [str(file)])
+    assert run.exit_code == 1
+    assert "agencies.csv: line 4: longitude: degrees, 102 to 118" in run.stderr
+    assert "nothing was imported" in run.stderr
+    assert agencies(migrated) == before
+
+    file.write_text("\n".join([HEADER, merged, new]), encoding="utf-8")
+    for _ in range(2):
+        assert CliRunner().invoke(places.load, [str(file)]).exit_code == 0
+    with psycopg.connect(migrated, row_factory=dict_row) as connection:
+        storage = Storage(Transaction(connection))
+        offered = {a.code for a in storage.agencies(province_code=None, name_part=None, on=date(2026, 2, 1))}
+        old = storage.agency("S101")
+        connection.execute("DELETE FROM agencies WHERE code = 'T1'")
+        places.load_agencies(connection.cursor())
+    assert ("T1" in offered, "S101" in offered) == (True, False)
+    assert old is not None
+    assert (old.valid_to, old.successor) == (date(2026, 1, 31), "T1")
+    assert agencies(migrated) == before
+
+
+def agencies(dsn: str) -> list[dict[str, object]]:
+    with psycopg.connect(dsn, row_factory=dict_row) as connection:
+        return connection.execute("SELECT * FROM agencies ORDER BY code").fetchall()
 
 
 def test_what_has_not_ended_is_counted_by_status_and_the_oldest_unheard_tells_its_age(

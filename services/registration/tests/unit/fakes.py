@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
-from services.registration.domain import AdministrativeUnit, Agency, Registration
+from services.registration.address import AdministrativeUnit
+from services.registration.domain import Agency, Registration
 from services.registration.refusals import CodeTaken, PhoneTaken
 from services.registration.storage import plain
+from services.registration.tests.examples import Places, units_on
 from services.registration.timeline import Progress
 from shared.testing.transactions import FakeTransaction
 
-UNITS = [
-    AdministrativeUnit("01", "Thành phố Hà Nội", "thành phố", None),
-    AdministrativeUnit("79", "Thành phố Hồ Chí Minh", "thành phố", None),
-    AdministrativeUnit("00004", "Phường Ba Đình", "phường", "01"),
-    AdministrativeUnit("26740", "Phường Sài Gòn", "phường", "79"),
-]
 AGENCIES = [
-    Agency("S001", "BHXH TP. Hà Nội – BHXH cơ sở Đống Đa", "01", "Phường Đống Đa", 21.0119, 105.822),
-    Agency("S082", "BHXH TP. Hồ Chí Minh – BHXH cơ sở Sài Gòn", "79", "Phường Sài Gòn", 10.78, 106.7),
+    Agency("S001", "BHXH TP. Hà Nội – BHXH cơ sở Đống Đa", "01", "00235", "Phường Đống Đa", 21.0119, 105.822),
+    Agency("S002", "BHXH TP. Hà Nội – BHXH cơ sở Tùng Thiện", "01", "09604", "Tùng Thiện", 21.1212, 105.458),
+    Agency("S082", "BHXH TP. Hồ Chí Minh – BHXH cơ sở Sài Gòn", "79", "26740", "Sài Gòn", 10.78, 106.7),
 ]
+MERGED = Agency(
+    "S900", "BHXH TP. Hà Nội – BHXH cơ sở Cũ", "01", "00235", "Phường Đống Đa", 21.0, 105.8,
+    valid_to=date(2026, 1, 31), successor="S001",
+)  # fmt: skip
 
 
 class FakeStorage:
@@ -31,6 +33,7 @@ class FakeStorage:
         self.kept: dict[UUID, Registration] = {}
         self.claims: dict[UUID, tuple[str, str]] = {}
         self.declarations = 0
+        self.all_agencies = [*AGENCIES, MERGED]
 
     def add(self, registration: Registration) -> None:
         self.kept[registration.id] = registration
@@ -59,20 +62,22 @@ class FakeStorage:
         return self.declarations
 
     def agency(self, code: str) -> Agency | None:
-        return next((agency for agency in AGENCIES if agency.code == code), None)
+        return next((agency for agency in self.all_agencies if agency.code == code), None)
 
-    def agencies(self, *, province_code: str | None, name_part: str | None) -> list[Agency]:
+    def agencies(self, *, province_code: str | None, name_part: str | None, on: date) -> list[Agency]:
         return [
             agency
-            for agency in AGENCIES
-            if province_code in (None, agency.province_code) and plain(name_part or "") in plain(agency.name)
+            for agency in self.all_agencies
+            if province_code in (None, agency.province_code)
+            and plain(name_part or "") in plain(agency.name)
+            and agency.is_offered(on)
         ]
 
-    def administrative_units(self, *, parent: str | None) -> list[AdministrativeUnit]:
-        return sorted((unit for unit in UNITS if unit.parent == parent), key=lambda unit: unit.code)
+    def administrative_units(self, *, parent: str | None, on: date) -> list[AdministrativeUnit]:
+        return sorted((unit for unit in units_on(on) if unit.parent == parent), key=lambda unit: unit.code)
 
-    def administrative_unit(self, code: str) -> AdministrativeUnit | None:
-        return next((unit for unit in UNITS if unit.code == code), None)
+    def administrative_unit(self, code: str, *, on: date) -> AdministrativeUnit | None:
+        return Places().administrative_unit(code, on=on)
 
 
 def progress_of(held: Registration, storage: FakeStorage) -> Progress:

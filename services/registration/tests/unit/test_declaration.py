@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import unicodedata
+from datetime import date
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.registration.declaration import DeclarationInvalid, declare, warnings_of
-from services.registration.tests.examples import FORM, TODAY, declared, form
+from services.registration.tests.examples import FORM, TODAY, Places, declared, form
 
 ALL_FIELDS = {
     "code",
@@ -25,9 +27,9 @@ ALL_FIELDS = {
 }
 
 
-def refused_fields(raw: object, province_of_commune: str | None = "01") -> dict[str, str]:
+def refused_fields(raw: object) -> dict[str, str]:
     with pytest.raises(DeclarationInvalid) as refusal:
-        declare(raw, today=TODAY, province_of_commune=province_of_commune)
+        declare(raw, today=TODAY, places=Places())
     assert all(problem.vi and problem.en for problem in refusal.value.problems)
     return {problem.field: problem.en for problem in refusal.value.problems}
 
@@ -121,8 +123,9 @@ def test_a_personal_number_may_stand_for_the_code() -> None:
 
 
 def test_a_commune_of_another_province_is_refused() -> None:
-    assert "address.commune_code" in refused_fields(FORM, province_of_commune="79")
-    assert "address.commune_code" in refused_fields(FORM, province_of_commune=None)
+    for province, commune in (("79", "00004"), ("01", "99999"), ("01", "001")):
+        refused = refused_fields(form(address__province_code=province, address__commune_code=commune))
+        assert list(refused) == ["address.commune_code"]
 
 
 def test_all_wrong_fields_are_told_at_once() -> None:
@@ -159,8 +162,99 @@ def test_whatever_is_sent_is_refused_field_by_field(raw: object) -> None:
 def test_a_number_that_disagrees_with_sex_or_year_warns_and_blocks_nothing(
     changes: dict[str, Any], expected: set[str]
 ) -> None:
-    assert set(warnings_of(declared(**changes), phone_range_known=True)) == expected
+    assert set(warnings_of(declared(**changes), phone_range_known=True, places=Places())) == expected
 
 
 def test_an_unknown_range_of_phones_only_warns() -> None:
-    assert warnings_of(declared(), phone_range_known=False) == ("phone_range_unknown",)
+    warnings = warnings_of(declared(), phone_range_known=False, places=Places())
+    assert warnings == ("phone_range_unknown",)
+
+
+# --- whatever a citizen types, of the right kind: kept in one form, and kept again as it is ---------
+
+SPACES = st.text(" \t\u00a0", max_size=3)
+DIGITS = st.text("0123456789", min_size=1, max_size=14)
+
+
+def spread(text: str, gaps: list[str]) -> str:
+    """``text`` with these gaps between its characters."""
+    return "".join(c + gap for c, gap in zip(text, gaps + [""] * len(text), strict=False))
+
+
+@given(st.from_regex(r"\d{10}|\d{12}", fullmatch=True, alphabet="0123456789"), st.lists(SPACES, max_size=12))
+def test_a_code_has_10_or_12_digits_however_it_is_spaced(code: str, gaps: list[str]) -> None:
+    kept = declared(code=spread(code, gaps))
+    assert kept.code == code
+    assert kept.numbers[0] == code
+    assert set(kept.numbers) == {code, "001190123456"}
+
+
+@given(DIGITS.filter(lambda text: len(text) not in (10, 12)) | st.text(max_size=14))
+def test_any_other_code_is_refused(code: str) -> None:
+    closed = "".join(code.split())
+    if not (closed.isascii() and closed.isdigit() and len(closed) in (10, 12)):
+        assert list(refused_fields(form(code=code))) == ["code"]
+
+
+def test_a_code_and_a_personal_number_stand_for_one_citizen() -> None:
+    cmnd = {"kind": "cmnd", "number": "123456789"}
+    assert declared().numbers == ("0123456789", "001190123456")
+    assert declared(document=cmnd).numbers == ("0123456789",)
+    assert declared(document=cmnd, code="001190123456").numbers == ("001190123456",)
+    assert declared(code="001190123456").numbers == ("001190123456",)
+    assert [declared().asked_number, declared(document=cmnd).asked_number] == ["001190123456", "123456789"]
+
+
+@given(
+    st.sampled_from(["0", "84", "+84"]),
+    st.sampled_from("35789"),
+    st.text("0123456789", min_size=8, max_size=8),
+    st.lists(st.sampled_from(["", " ", ".", "-"]), max_size=13),
+)
+def test_every_mobile_number_is_kept_in_e164_and_typed_again_is_the_same(
+    prefix: str, network: str, rest: str, gaps: list[str]
+) -> None:
+    kept = declared(phone=spread(prefix + network + rest, gaps)).phone
+    assert kept == f"+84{network}{rest}"
+    assert declared(phone=kept).phone == kept
+
+
+LETTERS = st.sampled_from("aăâbcdđeêghiklmnoôơpqrstuưvxyAĐ")
+TONES = st.sampled_from(["", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323"])
+SYLLABLES = st.lists(st.tuples(LETTERS, TONES).map("".join), min_size=2, max_size=6).map("".join)
+NAMES = st.lists(SYLLABLES, min_size=2, max_size=5)
+
+
+@given(NAMES, st.lists(SPACES.filter(bool), min_size=5, max_size=5), st.sampled_from(["NFC", "NFD"]))
+def test_a_name_is_kept_composed_with_single_spaces(
+    words: list[str], gaps: list[str], written: Literal["NFC", "NFD"]
+) -> None:
+    typed = unicodedata.normalize(written, "".join(w + gap for w, gap in zip(words, gaps, strict=False)))
+    kept = declared(full_name=typed).full_name
+    assert kept == unicodedata.normalize("NFC", " ".join(words))
+    assert declared(full_name=kept).full_name == kept
+
+
+@given(st.dates(date(1900, 1, 1), TODAY), st.sampled_from([("day", 10), ("month", 7), ("year", 4)]))
+def test_every_day_of_the_past_is_a_birth_date_as_exact_as_it_is_known(
+    day: date, precision: tuple[str, int]
+) -> None:
+    name, length = precision
+    birth = declared(birth={"precision": name, "value": day.isoformat()[:length]}).birth
+    assert (birth.year, birth.value) == (day.year, day.isoformat()[:length])
+
+
+@given(
+    st.integers(0, 9), st.integers(0, 99), st.sampled_from(["male", "female", None]), st.integers(1900, 2026)
+)
+def test_a_personal_number_warns_of_another_sex_or_year_and_of_nothing_else(
+    century_and_sex: int, year: int, sex: str | None, born: int
+) -> None:
+    number = f"001{century_and_sex}{year:02}123456"
+    kept = declared(document__number=number, sex=sex, birth={"precision": "year", "value": str(born)})
+    warnings = set(warnings_of(kept, phone_range_known=True, places=Places()))
+    told_year = 1900 + century_and_sex // 2 * 100 + year
+    told_sex = "female" if century_and_sex % 2 else "male"
+    assert ("document_number_disagrees_with_birth_year" in warnings) == (told_year != born)
+    assert ("document_number_disagrees_with_sex" in warnings) == (sex not in (None, told_sex))
+    assert len(warnings) == (told_year != born) + (sex not in (None, told_sex))

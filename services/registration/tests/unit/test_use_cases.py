@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.registration import use_cases
-from services.registration.declaration import DeclarationInvalid
-from services.registration.domain import Check, Registration, Status
+from services.registration.declaration import Declaration, DeclarationInvalid
+from services.registration.domain import Agency, Check, Point, Registration, Status, metres_between
 from services.registration.refusals import (
+    AgencyClosed,
     AgencyUnknown,
     CodeTaken,
     ConsentRequired,
@@ -34,7 +37,7 @@ from services.registration.tests.examples import (
     photo,
     submitted,
 )
-from services.registration.tests.unit.fakes import FakeStorage
+from services.registration.tests.unit.fakes import MERGED, FakeStorage
 from services.registration.use_cases import Key
 
 LATER = NOW + timedelta(hours=1)
@@ -84,10 +87,11 @@ def test_a_foreign_token_and_an_unknown_registration_are_one_and_the_same_refusa
 @pytest.mark.proves("G5")
 def test_a_declaration_is_read_with_its_commune_looked_up(storage: FakeStorage) -> None:
     key = kept(storage, draft())
-    assert use_cases.read_declaration(storage, key, FORM, today=TODAY)[1] == declared()
+    _, declaration, warnings = read(storage, key, FORM)
+    assert (declaration, warnings) == (declared(), ("phone_range_unknown",))
     for wrong in ("26740", "99999", 4, None):
         with pytest.raises(DeclarationInvalid) as refusal:
-            use_cases.read_declaration(storage, key, form(address__commune_code=wrong), today=TODAY)
+            read(storage, key, form(address__commune_code=wrong))
         assert [problem.field for problem in refusal.value.problems] == ["address.commune_code"]
 
 
@@ -122,10 +126,77 @@ def test_a_photo_taken_again_replaces_the_first(storage: FakeStorage) -> None:
 @pytest.mark.proves("G8")
 def test_only_an_agency_of_the_list_can_be_chosen(storage: FakeStorage) -> None:
     key = kept(storage, draft(declaration=declared(), check=Check(UUID(int=7), "matched")))
-    chosen = use_cases.choose_agency(storage, key, agency_code="S001", email="lan@example.org")
+    chosen = choose(storage, key, "S001")
     assert (chosen.agency_code, chosen.email, chosen.email_verified) == ("S001", "lan@example.org", False)
     with pytest.raises(AgencyUnknown):
-        use_cases.choose_agency(storage, key, agency_code="S999", email="lan@example.org")
+        choose(storage, key, "S999")
+
+
+@pytest.mark.proves("G8")
+def test_a_merged_agency_keeps_its_applications_and_takes_no_new_ones(storage: FakeStorage) -> None:
+    key = kept(storage, draft(declaration=declared(), check=Check(UUID(int=7), "matched")))
+    with pytest.raises(AgencyClosed) as refusal:
+        choose(storage, key, MERGED.code)
+    (problem,) = refusal.value.problems
+    assert "(S001) BHXH TP. Hà Nội – BHXH cơ sở Đống Đa" in problem.vi
+    with pytest.raises(AgencyClosed):  # chosen while it was open
+        submit(storage, kept(storage, complete(agency_code=MERGED.code)))
+    assert choose(storage, key, MERGED.code, today=date(2026, 1, 31)).agency_code == MERGED.code
+    old = kept(storage, submitted().checked("matched", NOW))
+    storage.save(replace(storage.kept[old.registration_id], agency_code=MERGED.code))
+    use_cases.remind(storage, old.registration_id, now=NOW)
+    (event,) = storage.tx.events("registration.reminder_due.v1")
+    assert event.data["agency"]["code"] == MERGED.code
+
+
+HANOI, SAIGON = Point(21.03, 105.83), Point(10.78, 106.70)
+
+
+def test_the_way_from_hanoi_to_saigon_is_some_1140_kilometres() -> None:
+    assert metres_between(HANOI, SAIGON) == pytest.approx(1_143_000, rel=0.01)
+
+
+@given(*(st.builds(Point, st.floats(-90, 90), st.floats(-180, 180)) for _ in range(2)))
+def test_a_distance_is_the_same_both_ways_and_never_more_than_half_around(one: Point, other: Point) -> None:
+    assert metres_between(one, other) == metres_between(other, one)
+    assert metres_between(one, one) == 0
+    assert 0 <= metres_between(one, other) <= 20_015_116
+
+
+@pytest.mark.proves("G8")
+def test_agencies_are_found_nearest_first(storage: FakeStorage) -> None:
+    assert [(a.code, m) for a, m in find(storage)] == [("S001", None), ("S002", None), ("S082", None)]
+    (first, metres), *others = find(storage, near=SAIGON)
+    assert (first.code, [agency.code for agency, _ in others]) == ("S082", ["S001", "S002"])
+    assert metres == 0
+    assert find(storage, near=SAIGON, name_part="dong da")[0][0].code == "S001"
+
+
+@pytest.mark.proves("G8")
+def test_agencies_of_a_commune_are_those_of_its_province_from_its_middle(storage: FakeStorage) -> None:
+    found = find(storage, commune_code="00004")
+    assert [agency.code for agency, _ in found] == ["S001", "S002"]
+    assert found[0][1] == pytest.approx(3_400, abs=200)
+    assert [(a.code, m) for a, m in find(storage, commune_code="26740")] == [("S082", None)]
+    assert find(storage, commune_code="99999") == []
+    assert find(storage, commune_code="00004", province_code="79") == []
+
+
+def find(storage: FakeStorage, **asked: Any) -> list[tuple[Agency, int | None]]:
+    nothing = {"province_code": None, "commune_code": None, "name_part": None, "near": None}
+    return use_cases.find_agencies(storage, **(nothing | asked), today=TODAY)
+
+
+def choose(storage: FakeStorage, key: Key, agency_code: str, today: date = TODAY) -> Registration:
+    return use_cases.choose_agency(
+        storage, key, agency_code=agency_code, email="lan@example.org", today=today
+    )
+
+
+def read(storage: FakeStorage, key: Key, raw: object) -> tuple[Registration, Declaration, tuple[str, ...]]:
+    return use_cases.read_declaration(
+        storage, key, raw, today=TODAY, phone_range_known=lambda phone: phone != "+84912345678"
+    )
 
 
 @pytest.mark.proves("G8")
