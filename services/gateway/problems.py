@@ -75,6 +75,8 @@ KINDS: dict[str, Kind] = {
     "CaseUnknown": Kind(404, "Không tìm thấy hồ sơ", "Case not found"),
     "PhotoUnknown": Kind(404, "Không tìm thấy ảnh", "Photo not found"),
     "CaseAlreadyEnded": Kind(409, "Hồ sơ đã kết thúc", "The case has ended"),
+    "CaseClaimed": Kind(409, "Đồng nghiệp đang xử lý", "A colleague is working on it"),
+    "SecondOfficerNeeded": Kind(409, "Cần cán bộ khác phê duyệt", "Another officer has to approve"),
     "PapersNotChecked": Kind(422, "Chưa đối chiếu giấy tờ", "The papers were not checked"),
     "ReasonMissing": Kind(422, "Thiếu lý do", "The reason is missing"),
     "PersonNumberTaken": Kind(409, "Hai số thuộc hai người", "The numbers are of two people"),

@@ -24,7 +24,8 @@ CALLS: dict[str, frozenset[str]] = {
     "identity": frozenset(
         {
             "log_in", "change_password", "me",
-            "staff_log_in", "cases", "case", "photo", "confirm_case", "reject_case",
+            "staff_log_in", "cases", "case", "photo", "claim_case", "request_supplement",
+            "confirm_case", "reject_case",
         }
     ),
     "history": frozenset({"participation"}),

@@ -181,6 +181,15 @@ class PapersChecked(Shape):
     )
 
 
+class SupplementRequest(Shape):
+    items = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "kinds of photos, and answer", "examples": [["portrait", "answer"]]},
+    )
+    note = text("told to the citizen; with answer, what is to be answered")
+
+
 class Rejection(Shape):
     reason = text("told to the citizen", required=True)
 
@@ -376,6 +385,12 @@ class CaseItem(Schema):
     declaration_number = fields.String()
     full_name = fields.String()
     code = fields.String()
+    stage = fields.String(
+        metadata={"description": "waiting, supplement_requested, awaiting_approval, or its ending"}
+    )
+    claimed_by = fields.Raw(
+        allow_none=True, metadata={"description": "name of the officer who works on it, and until when"}
+    )
     opened_at = fields.String()
     deadline = fields.String(allow_none=True)
     register_outcome = fields.String(allow_none=True)
@@ -403,6 +418,13 @@ class Case(CaseItem):
         fields.String(), metadata={"description": "where the population register disagrees"}
     )
     warnings = fields.List(fields.Raw())
+    supplement = fields.Raw(
+        allow_none=True, metadata={"description": "what the citizen was asked for, and what came"}
+    )
+    account = fields.Raw(
+        allow_none=True,
+        metadata={"description": "of a person verified before: the contact that confirming would replace"},
+    )
 
 
 class FieldError(Schema):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -81,6 +81,12 @@ class CaseStatus(StrEnum):
     CLOSED = "closed"
 
 
+SUPPLEMENT_REQUESTED, AWAITING_APPROVAL = "supplement_requested", "awaiting_approval"
+"""Stages of a waiting case: the citizen is asked for something; a second officer is to confirm."""
+ANSWER = "answer"
+"""What may be asked for besides photos: a written answer to the officer's note."""
+
+
 @dataclass(frozen=True)
 class Applicant:
     """What the citizen declared, as the officer compares it with the papers."""
@@ -115,6 +121,35 @@ class Photo:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """An officer works on a case, for a time. ``name`` is what colleagues call the officer."""
+
+    staff_id: UUID
+    until: datetime
+    name: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Supplement:
+    """What an officer asked the citizen for, kinds of photos or an answer, and what came."""
+
+    items: tuple[str, ...]
+    note: str | None
+    asked_by: UUID
+    asked_at: datetime
+    answer: str | None = None
+    answered_at: datetime | None = None
+
+    def answered(self, answer: str | None, at: datetime) -> Supplement:
+        """With what came. One that came late, after the officer asked again, answers nothing new, but what
+        was written in it is kept."""
+        texts = [text for text in (self.answer, answer) if text]
+        if at < self.asked_at or (self.answered_at is not None and at <= self.answered_at):
+            return replace(self, answer="\n".join(reversed(texts)) or None)
+        return replace(self, answer="\n".join(texts) or None, answered_at=at)
+
+
+@dataclass(frozen=True)
 class Case:
     """One application, waiting for an officer of one agency or ended. ``traceparent`` is the trace of its
     submission, in which its ending is told: the visit may be weeks later, in a request of somebody else."""
@@ -132,6 +167,29 @@ class Case:
     opened_at: datetime
     status: CaseStatus = CaseStatus.WAITING
     traceparent: str | None = None
+    hold: Hold | None = None
+    supplement: Supplement | None = None
+    photos_at: datetime | None = None
+    """When the citizen sent the photos, if after the submission."""
+    first_confirmed_by: UUID | None = None
+
+    @property
+    def stage(self) -> str:
+        """Its status, and what a waiting one waits for."""
+        if self.status is not CaseStatus.WAITING:
+            return self.status.value
+        if self.supplement is not None and self.supplement.answered_at is None:
+            return SUPPLEMENT_REQUESTED
+        return AWAITING_APPROVAL if self.first_confirmed_by else CaseStatus.WAITING.value
+
+    def open_to(self, officer: Officer, now: datetime) -> Case:
+        """Itself, unless it has ended or a colleague works on it. Raises ``CaseAlreadyEnded``,
+        ``CaseClaimed``."""
+        if self.status is not CaseStatus.WAITING:
+            raise CaseAlreadyEnded(status=self.status.value)
+        if self.hold is not None and self.hold.staff_id != officer.id and now < self.hold.until:
+            raise CaseClaimed(until=self.hold.until.isoformat())
+        return self
 
     @property
     def search_text(self) -> str:
@@ -187,6 +245,31 @@ def reason_of_rejection(text: str) -> str:
     return reason
 
 
+def supplement_of(
+    items: Sequence[str], note: str, known: Collection[str]
+) -> tuple[tuple[str, ...], str | None]:
+    """What is asked for, each once, and the note to the citizen, 500 characters at the most; an answer needs
+    a note that asks for it. Raises ``RequestInvalid``."""
+    wanted, told = tuple(dict.fromkeys(items)), " ".join(note.split())
+    problems = []
+    if not wanted or not set(wanted) <= set(known):
+        kinds = ", ".join(known)
+        problems.append(
+            FieldProblem("items", f"Chọn ít nhất một trong: {kinds}.", f"Choose at least one of: {kinds}.")
+        )
+    if len(told) > 500 or (ANSWER in wanted and len(told) < 10):
+        problems.append(
+            FieldProblem(
+                "note",
+                "Ghi rõ điều cần trả lời, từ 10 đến 500 ký tự.",
+                "Say what is to be answered, in 10 to 500 characters.",
+            )
+        )
+    if problems:
+        raise RequestInvalid(*problems)
+    return wanted, told or None
+
+
 # --- people and accounts -------------------------------------------------------------------------
 
 
@@ -197,6 +280,14 @@ class Person:
     id: UUID
     applicant: Applicant
     verified_at: datetime
+    numbers: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    """Every number that has stood for the person, as the database knows them."""
+
+    def may_have(self, numbers: Collection[str]) -> bool:
+        """Whether these can be the same person's: of BHXH codes (10 digits) and of personal numbers (12) a
+        person has one each."""
+        together = self.numbers.union(self.applicant.numbers, numbers)
+        return all(len([n for n in together if len(n) == length]) <= 1 for length in (10, 12))
 
 
 @dataclass(frozen=True)
@@ -212,13 +303,17 @@ class Account:
     email: str
     language: str
 
+    def is_reached_at(self, phone: str, email: str) -> bool:
+        """Whether this is its contact."""
+        return (phone, email.casefold()) == (self.phone, self.email.casefold())
+
 
 def is_known_contact(account: Account, person: Person, applicant: Applicant) -> bool:
     """Whether a verified person registers again as itself: same contact, name, birth date and document.
     Anything else is a change, and changes are made at the desk."""
     known = person.applicant
     return (
-        (applicant.phone, applicant.email.casefold()) == (account.phone, account.email.casefold())
+        account.is_reached_at(applicant.phone, applicant.email)
         and same_name(applicant.full_name, known.full_name)
         and applicant.birth_value == known.birth_value
         and (applicant.document_kind, applicant.document_number)
@@ -450,6 +545,20 @@ class CaseAlreadyEnded(Refused):
 
     vi = "Hồ sơ đã kết thúc."
     en = "The case has already ended."
+
+
+class CaseClaimed(Refused):
+    """A colleague works on the case; ``until`` in the details says how long at the most."""
+
+    vi = "Đồng nghiệp khác đang xử lý hồ sơ này."
+    en = "A colleague is working on this case."
+
+
+class SecondOfficerNeeded(Refused):
+    """Whoever confirmed first does not approve: two officers, two pairs of eyes."""
+
+    vi = "Hồ sơ phải do một cán bộ khác phê duyệt."
+    en = "Another officer has to approve this case."
 
 
 class PapersNotChecked(Refused):

@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from services.identity.domain import Case, CaseStatus, RequestInvalid, Session
+from services.identity.domain import Account, Case, CaseStatus, RequestInvalid, Session
 from shared.refusals import FieldProblem
 
 LONGEST_SEALED = 8192
@@ -102,6 +102,11 @@ class Confirmation(OneCase):
     papers_checked = fields.Raw(load_default=False, allow_none=True)  # only a plain true counts
 
 
+class SupplementRequest(OneCase):
+    items = fields.List(fields.String(validate=validate.Length(max=40)), required=True)
+    note = fields.String(load_default="", allow_none=True, validate=validate.Length(max=5000))
+
+
 class Rejection(OneCase):
     reason = fields.String(load_default="", allow_none=True, validate=validate.Length(max=5000))
 
@@ -136,8 +141,8 @@ def address_of(asked: Mapping[str, Any]) -> str:
 
 
 def case_state(case: Case) -> dict[str, str]:
-    """How a case ended."""
-    return {"id": str(case.id), "status": case.status.value}
+    """How a case ended, or what it waits for."""
+    return {"id": str(case.id), "status": case.stage}
 
 
 def case_item(case: Case) -> dict[str, Any]:
@@ -149,14 +154,16 @@ def case_item(case: Case) -> dict[str, Any]:
         "full_name": case.applicant.full_name,
         "code": case.applicant.code,
         "status": case.status.value,
+        "stage": case.stage,
+        "claimed_by": case.hold and {"name": case.hold.name, "until": case.hold.until.isoformat()},
         "opened_at": case.opened_at.isoformat(),
         "deadline": case.deadline.isoformat(),
         "register_outcome": case.register.outcome.value,
     }
 
 
-def case_view(case: Case) -> dict[str, Any]:
-    """All that an officer compares with the papers."""
+def case_view(case: Case, account: Account | None = None) -> dict[str, Any]:
+    """All that an officer compares with the papers; ``account`` is what its person has already."""
     person = case.applicant
     return case_item(case) | {
         "agency_code": case.agency_code,
@@ -170,6 +177,22 @@ def case_view(case: Case) -> dict[str, Any]:
         "photos": [{"kind": photo.kind, "sha256": photo.sha256} for photo in case.photos],
         "mismatched_fields": list(case.register.mismatched_fields),
         "warnings": list(case.warnings),
+        "supplement": case.supplement
+        and {
+            "items": list(case.supplement.items),
+            "note": case.supplement.note,
+            "asked_at": case.supplement.asked_at.isoformat(),
+            "answer": case.supplement.answer,
+            "answered_at": case.supplement.answered_at and case.supplement.answered_at.isoformat(),
+        },
+        "account": account
+        and {
+            "code": account.code,
+            "full_name": account.full_name,
+            "birth_value": account.birth_value,
+            "phone": account.phone,
+            "email": account.email,
+        },
     }
 
 

@@ -77,6 +77,12 @@ class IdentityService:
         """The citizen cancelled, or the deadline passed. May come before the application itself."""
         use_cases.close_case(Storage(tx), event.data["registration_id"], event.data["reason"], event.time)
 
+    @on_event(registration_events.SUPPLEMENTED)
+    def resume_case(self, tx: Any, event: Event) -> None:
+        """What an officer asked for has come."""
+        hours = self.parts.settings.supplement_hold_hours
+        use_cases.resume_case(Storage(tx), event.data, hold_hours=hours, now=now(), at=event.time)
+
     @rpc
     def cases(self, **request: Any) -> dict[str, Any]:
         """``{items, next_cursor}``: the officer's own agency, oldest first."""
@@ -99,8 +105,9 @@ class IdentityService:
         asked = schemas.load(schemas.OneCase, request)
         with self.db.transaction() as tx:
             storage = Storage(tx)
-            case = use_cases.read_case(storage, self.officer(storage, asked), asked["case_id"], now())
-        return schemas.case_view(case)
+            officer = self.officer(storage, asked)
+            case, account = use_cases.read_case(storage, officer, asked["case_id"], now())
+        return schemas.case_view(case, account)
 
     @rpc
     def photo(self, **request: Any) -> dict[str, str]:
@@ -113,8 +120,33 @@ class IdentityService:
         return {"ref": photo.ref, "content_type": schemas.PHOTO_CONTENT_TYPE}
 
     @rpc(writes=True)
+    def claim_case(self, tx: Any, **request: Any) -> dict[str, Any]:
+        """The case as in the list: the officer works on it."""
+        asked = schemas.load(schemas.OneCase, request)
+        storage = Storage(tx)
+        officer = self.officer(storage, asked)
+        minutes = self.parts.settings.case_claim_minutes
+        case = use_cases.claim_case(storage, officer, asked["case_id"], minutes=minutes, now=now())
+        return schemas.case_item(case)
+
+    @rpc(writes=True)
+    def request_supplement(self, tx: Any, **request: Any) -> dict[str, str]:
+        """``{id, status}``: the citizen is asked for something more."""
+        asked = schemas.load(schemas.SupplementRequest, request)
+        storage = Storage(tx)
+        case = use_cases.request_supplement(
+            storage,
+            self.officer(storage, asked),
+            asked["case_id"],
+            items=asked["items"],
+            note=asked["note"] or "",
+            now=now(),
+        )
+        return schemas.case_state(case)
+
+    @rpc(writes=True)
     def confirm_case(self, tx: Any, **request: Any) -> dict[str, str]:
-        """``{id, status}``: the papers were checked."""
+        """``{id, status}``: the papers were checked; ``awaiting_approval`` where a second officer is to."""
         asked = schemas.load(schemas.Confirmation, request)
         storage = Storage(tx)
         case = use_cases.confirm_case(
@@ -124,6 +156,7 @@ class IdentityService:
             papers_checked=asked["papers_checked"],
             person_id=new_id(),
             now=now(),
+            two_officers=self.parts.settings.two_officers,
         )
         return schemas.case_state(case)
 

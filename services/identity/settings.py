@@ -46,6 +46,17 @@ class Settings(CommonSettings):
     staff_token_hours: int = field(
         default=8, metadata={"help": "How long an officer stays logged in.", "least": 1, "most": 24}
     )
+    case_claim_minutes: int = field(
+        default=20,
+        metadata={"help": "How long a claimed case is its officer's.", "least": 1, "most": 480},
+    )
+    supplement_hold_hours: int = field(
+        default=24,
+        metadata={"help": "How long a supplemented case is kept for the officer who asked.", "least": 0},
+    )
+    two_officers: bool = field(
+        default=False, metadata={"help": "Whether a second officer has to approve what the first confirmed."}
+    )
     first_password_hours: int = field(
         default=72, metadata={"help": "How long a first password may wait for its first use.", "least": 1}
     )

@@ -1,7 +1,7 @@
 """Registrations, claims and places in PostgreSQL: the only place that knows the tables.
 
-An application is one row, read and written whole; phone and code are rows of ``claims``, whose unique indexes
-alone decide who holds them.
+An application is one row, read and written whole. What it holds, its phone and its numbers, are rows of
+``claimed``: each value once for an application and once for an account (``claims.py`` says whose).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from services.registration.address import Address, AdministrativeUnit
+from services.registration.claims import Claim
 from services.registration.declaration import Birth, Declaration, Document
 from services.registration.domain import (
     Agency,
@@ -26,11 +26,8 @@ from services.registration.domain import (
     Registration,
     Submission,
 )
-from services.registration.refusals import CodeTaken, PhoneTaken
 from services.registration.timeline import Entry, Progress, Status
 from shared.database import Transaction
-
-CLAIM_REFUSALS = {"phone_unique": PhoneTaken, "code_unique": CodeTaken}
 
 ADD = """
 INSERT INTO registrations (id, status, language, token_hash, timeline)
@@ -73,8 +70,19 @@ UNHEARD_SECONDS = """
 SELECT extract(epoch FROM now() - submitted_at)::float8 AS seconds FROM registrations
 WHERE status = 'submitted' ORDER BY submitted_at LIMIT 1
 """
-CLAIM = "INSERT INTO claims (registration_id, phone, code) VALUES (%(id)s, %(phone)s, %(code)s)"
-FREE = "DELETE FROM claims WHERE registration_id = %(id)s"
+LOCK_CLAIMED = """
+SELECT pg_advisory_xact_lock(hashtextextended(value, 0)) FROM unnest(%(values)s::text[]) AS wanted (value)
+"""
+CLAIMS_ON = """
+SELECT registration_id, value, verified FROM claimed
+WHERE registration_id IN (SELECT registration_id FROM claimed WHERE value = ANY(%(values)s))
+"""
+CLAIM_OF = "SELECT registration_id, value, verified FROM claimed WHERE registration_id = %(id)s"
+CLAIM = """
+INSERT INTO claimed (value, verified, registration_id)
+SELECT value, %(verified)s, %(id)s FROM unnest(%(values)s::text[]) AS wanted (value)
+"""
+FREE = "DELETE FROM claimed WHERE registration_id = %(id)s"
 NEXT_DECLARATION = "SELECT nextval('declaration_numbers') AS number"
 AGENCY_COLUMNS = """code, name, province_code, commune_code, address, latitude, longitude, opening_hours,
     valid_from, valid_to, successor"""
@@ -142,14 +150,20 @@ class Storage:
         row = self.tx.one(UNHEARD_SECONDS)
         return row["seconds"] if row else 0.0
 
-    def claim(self, registration_id: UUID, *, phone: str, code: str) -> None:
-        try:
-            self.tx.run(CLAIM, {"id": registration_id, "phone": phone, "code": code})
-        except UniqueViolation as error:
-            refusal = CLAIM_REFUSALS.get(error.diag.constraint_name or "")
-            if refusal is None:
-                raise
-            raise refusal() from None  # the database's message holds the number
+    def lock_claimed(self, values: Sequence[str]) -> None:
+        self.tx.all(LOCK_CLAIMED, {"values": list(values)})
+
+    def claims_on(self, values: Sequence[str]) -> list[Claim]:
+        return claims_of(self.tx.all(CLAIMS_ON, {"values": list(values)}))
+
+    def claim_of(self, registration_id: UUID) -> Claim | None:
+        found = claims_of(self.tx.all(CLAIM_OF, {"id": registration_id}))
+        return found[0] if found else None
+
+    def save_claim(self, claim: Claim) -> None:
+        self.free_claims(claim.registration_id)
+        row = {"id": claim.registration_id, "verified": claim.is_verified, "values": list(claim.values)}
+        self.tx.run(CLAIM, row)
 
     def free_claims(self, registration_id: UUID) -> None:
         self.tx.run(FREE, {"id": registration_id})
@@ -201,6 +215,22 @@ def plain(text: str) -> str:
 
 def unit_of(row: dict[str, Any]) -> AdministrativeUnit:
     return AdministrativeUnit(**{**row, "successors": tuple(row["successors"])})
+
+
+def claims_of(rows: list[dict[str, Any]]) -> list[Claim]:
+    """The claims in rows of ``claimed``; the value that begins with ``+`` is the phone."""
+    values: dict[tuple[UUID, bool], set[str]] = {}
+    for row in rows:
+        values.setdefault((row["registration_id"], row["verified"]), set()).add(row["value"])
+    return [
+        Claim(
+            registration_id,
+            phone=next(value for value in held if value.startswith("+")),
+            numbers=frozenset(value for value in held if not value.startswith("+")),
+            is_verified=verified,
+        )
+        for (registration_id, verified), held in values.items()
+    ]
 
 
 def row_of(registration: Registration) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.registration import domain
+from services.registration import claims, domain
 from services.registration.address import AdministrativeUnit
+from services.registration.claims import Claim
 from services.registration.declaration import Declaration, declare, warnings_of
 from services.registration.domain import (
     Agency,
@@ -44,7 +45,7 @@ CLOSED = frozenset({Status.REJECTED, Status.EXPIRED, Status.CANCELLED})
 """Endings after which phone and code are free again."""
 
 
-class Storage(Protocol):
+class Storage(claims.Claims, Protocol):
     """Where registrations are kept. ``storage.py`` is the real one, ``tests/unit/fakes.py`` its twin."""
 
     @property
@@ -58,10 +59,6 @@ class Storage(Protocol):
     def progress(self, ids: Sequence[UUID]) -> dict[UUID, Progress]:
         """What the timelines of these are made of, by id."""
 
-    def claim(self, registration_id: UUID, *, phone: str, code: str) -> None:
-        """Raises ``PhoneTaken`` or ``CodeTaken`` when another registration holds it."""
-
-    def free_claims(self, registration_id: UUID) -> None: ...
     def next_declaration(self) -> int: ...
     def agency(self, code: str) -> Agency | None: ...
     def agencies(self, *, province_code: str | None, name_part: str | None, on: date) -> list[Agency]:
@@ -269,7 +266,7 @@ def submit(
     declaration = draft.declaration
     assert declaration is not None  # in_draft made sure of it
     see_that_it_is_offered(storage, draft.agency_code or "", now.astimezone(VIETNAM).date())
-    storage.claim(draft.id, phone=declaration.phone, code=declaration.code)
+    claims.claim(storage, Claim(draft.id, declaration.phone, frozenset(declaration.numbers)))
     number = domain.declaration_number(storage.next_declaration(), now.astimezone(VIETNAM).year)
     deadline = domain.visit_deadline(now, visit_deadline_days)
     submitted = draft.submitted(Submission(number, now, deadline, consent_version))
@@ -418,7 +415,7 @@ def take_back(
     taken = draft.taken_back({**submitted, "photos": photos_heard(submitted)}, at)
     if not has_ended:
         assert taken.declaration is not None
-        storage.claim(taken.id, phone=taken.declaration.phone, code=taken.declaration.code)
+        claims.claim(storage, Claim(taken.id, taken.declaration.phone, frozenset(taken.declaration.numbers)))
     storage.save(taken)
     deadline: datetime = submitted["deadline"]
     outbox.add(storage.tx, Due(EXPIRY_JOB, key=str(taken.id), at=max(deadline, now)))
@@ -441,6 +438,7 @@ def note_supplement(storage: Storage, registration_id: UUID, *, text: str | None
 
 def note_verified(storage: Storage, registration_id: UUID, *, at: datetime) -> None:
     note(storage, registration_id, lambda held: held.verified(at))
+    claims.settle(storage, registration_id)
 
 
 def note_issued(storage: Storage, registration_id: UUID, *, credential_id: UUID, at: datetime) -> None:

@@ -204,7 +204,7 @@ def test_registration_takes_back_what_identity_knows(site: Site, backup: Path) -
         "rejected": "rejected",
     }
     assert site.everything_sent() == sent
-    claims = "SELECT registration_id::text FROM claims"
+    claims = "SELECT registration_id::text FROM claimed"
     assert set(site.rows("registration", claims)) >= {site.id("through"), site.id("waiting")}
     assert not set(site.rows("registration", claims)) & {site.id("cancelled"), site.id("rejected")}
 

@@ -73,6 +73,32 @@ def photo(case_id: UUID, kind: str) -> Response:
     )
 
 
+@blueprint.route("/cases/<uuid:case_id>/claim", methods=["POST"])
+@blueprint.doc(**STAFF)
+@blueprint.response(200, shapes.CaseItem)
+def claim_case(case_id: UUID) -> Any:
+    """Work on a case: for some minutes no colleague decides about it. Again: for as long from now."""
+    return services().write(
+        "identity", "claim_case", sealed_staff_token=bearer("identity"), case_id=str(case_id)
+    )
+
+
+@blueprint.route("/cases/<uuid:case_id>/supplement-request", methods=["POST"])
+@blueprint.doc(**STAFF)
+@blueprint.arguments(shapes.SupplementRequest)
+@blueprint.response(202, shapes.State)
+def request_supplement(body: dict[str, Any], case_id: UUID) -> Any:
+    """Ask the citizen for photos or an answer; the case comes back to the same officer."""
+    return services().write(
+        "identity",
+        "request_supplement",
+        sealed_staff_token=bearer("identity"),
+        case_id=str(case_id),
+        items=body["items"],
+        note=body.get("note"),
+    )
+
+
 @blueprint.route("/cases/<uuid:case_id>/verification", methods=["POST"])
 @blueprint.doc(**STAFF)
 @blueprint.arguments(shapes.PapersChecked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -15,16 +16,20 @@ from services.identity.domain import (
     Case,
     CaseStatus,
     Ending,
+    Hold,
     Outcome,
     Photo,
     RegisterAnswer,
     RegisterCheck,
+    Supplement,
 )
 from services.identity.storage.base import LOCK, Tables
 
 # By name, never *: a migration that adds a column would end the prepared statements of the version before.
 CASE_COLUMNS = """id, registration_id, declaration_number, agency_code, applicant, photos, warnings,
-    register_outcome, mismatched, deadline, language, opened_at, status, traceparent"""
+    register_outcome, mismatched, deadline, language, opened_at, status, traceparent,
+    claimed_by, claimed_until, supplement, photos_at, first_confirmed_by,
+    (SELECT display_name FROM staff WHERE staff.id = claimed_by) AS claimed_by_name"""
 Row = Mapping[str, Any]
 Position = tuple[datetime, UUID]
 
@@ -97,18 +102,42 @@ class Cases(Tables):
         return self.tx.run(self.ADD_CASE, row) == 1
 
     CASE = f"SELECT {CASE_COLUMNS} FROM cases WHERE id = %(id)s"
+    CASE_TO_CHANGE = CASE + " FOR UPDATE"
 
-    def case(self, case_id: UUID) -> Case | None:
-        """The case, whatever its agency."""
-        row = self.tx.one(self.CASE, {"id": case_id})
+    def case(self, case_id: UUID, *, to_change: bool = False) -> Case | None:
+        """The case, whatever its agency; ``to_change`` holds it until the transaction ends."""
+        row = self.tx.one(self.CASE_TO_CHANGE if to_change else self.CASE, {"id": case_id})
         return _case(row) if row else None
 
     CASE_OF = f"SELECT {CASE_COLUMNS} FROM cases WHERE registration_id = %(registration_id)s"
+    CASE_OF_TO_CHANGE = CASE_OF + " FOR UPDATE"
 
-    def case_of(self, registration_id: UUID) -> Case | None:
+    def case_of(self, registration_id: UUID, *, to_change: bool = False) -> Case | None:
         """The case of a registration."""
-        row = self.tx.one(self.CASE_OF, {"registration_id": registration_id})
+        sql = self.CASE_OF_TO_CHANGE if to_change else self.CASE_OF
+        row = self.tx.one(sql, {"registration_id": registration_id})
         return _case(row) if row else None
+
+    SAVE_CASE = """
+        UPDATE cases SET photos = %(photos)s, photos_at = %(photos_at)s, claimed_by = %(claimed_by)s,
+            claimed_until = %(claimed_until)s, supplement = %(supplement)s,
+            first_confirmed_by = %(first_confirmed_by)s
+        WHERE id = %(id)s AND status = 'waiting'
+    """
+
+    def save_case(self, case: Case) -> None:
+        """What happened to a waiting case that was read to be changed: who holds it, what was asked for and
+        came, who confirmed first."""
+        row = {
+            "id": case.id,
+            "photos": Jsonb([asdict(photo) for photo in case.photos]),
+            "photos_at": case.photos_at,
+            "claimed_by": case.hold and case.hold.staff_id,
+            "claimed_until": case.hold and case.hold.until,
+            "supplement": case.supplement and Jsonb(asdict(case.supplement), dumps=_dumps),
+            "first_confirmed_by": case.first_confirmed_by,
+        }
+        self.tx.run(self.SAVE_CASE, row)
 
     CASES = f"""
         SELECT {CASE_COLUMNS} FROM cases
@@ -216,4 +245,26 @@ def _case(row: Row) -> Case:
         opened_at=row["opened_at"],
         status=CaseStatus(row["status"]),
         traceparent=row["traceparent"],
+        hold=row["claimed_by"]
+        and Hold(row["claimed_by"], row["claimed_until"], row["claimed_by_name"] or ""),
+        supplement=row["supplement"] and _supplement(row["supplement"]),
+        photos_at=row["photos_at"],
+        first_confirmed_by=row["first_confirmed_by"],
+    )
+
+
+def _dumps(kept: Any) -> str:
+    """JSON with ids and times as texts."""
+    return json.dumps(kept, default=str, ensure_ascii=False)
+
+
+def _supplement(kept: Row) -> Supplement:
+    answered_at = kept["answered_at"]
+    return Supplement(
+        items=tuple(kept["items"]),
+        note=kept["note"],
+        asked_by=UUID(kept["asked_by"]),
+        asked_at=datetime.fromisoformat(kept["asked_at"]),
+        answer=kept["answer"],
+        answered_at=answered_at and datetime.fromisoformat(answered_at),
     )

@@ -31,15 +31,21 @@ class People(Tables):
             self.tx.one(LOCK, {"key": f"number {number}"})
 
     PEOPLE_WITH = """
-        SELECT DISTINCT ON (p.id) p.id, p.applicant, p.verified_at
-        FROM person_numbers n JOIN people p ON p.id = n.person_id
-        WHERE n.number = ANY(%(numbers)s)
+        SELECT p.id, p.applicant, p.verified_at,
+               ARRAY(SELECT m.number FROM person_numbers m WHERE m.person_id = p.id) AS all_numbers
+        FROM people p
+        WHERE p.id IN (SELECT n.person_id FROM person_numbers n WHERE n.number = ANY(%(numbers)s))
     """
 
     def people_with(self, numbers: Sequence[str]) -> list[Person]:
         """The verified people for whom any of these numbers stands."""
         rows = self.tx.all(self.PEOPLE_WITH, {"numbers": list(numbers)})
-        return [Person(row["id"], Applicant(**row["applicant"]), row["verified_at"]) for row in rows]
+        return [
+            Person(
+                row["id"], Applicant(**row["applicant"]), row["verified_at"], frozenset(row["all_numbers"])
+            )
+            for row in rows
+        ]
 
     SAVE_PERSON = """
         INSERT INTO people (id, applicant, verified_at) VALUES (%(id)s, %(applicant)s, %(verified_at)s)

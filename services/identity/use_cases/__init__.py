@@ -12,10 +12,11 @@ from services.identity.use_cases.accounts import (
     open_account,
     replace_password,
 )
-from services.identity.use_cases.cases import close_case, open_case
+from services.identity.use_cases.cases import close_case, open_case, resume_case
 from services.identity.use_cases.desk import (
     PAGE_SIZE,
     Page,
+    claim_case,
     confirm_case,
     disable_staff,
     list_cases,
@@ -24,6 +25,7 @@ from services.identity.use_cases.desk import (
     read_case,
     read_photo,
     reject_case,
+    request_supplement,
     start_staff_session,
 )
 from services.identity.use_cases.log_in import (
@@ -66,6 +68,7 @@ __all__ = [
     "Storage",
     "begin_register_check",
     "change_password",
+    "claim_case",
     "close_case",
     "confirm_case",
     "disable_staff",
@@ -90,6 +93,8 @@ __all__ = [
     "reject_case",
     "replace_password",
     "replace_unheard",
+    "request_supplement",
+    "resume_case",
     "start_staff_session",
     "submission_of",
     "tell_case_again",

@@ -23,7 +23,8 @@ DELIVERED, FAILED = "delivered", "failed"
 
 
 def open_account(storage: Storage, verified: Mapping[str, Any], *, account_id: UUID, now: datetime) -> None:
-    """A verified person gets an account, or the account its new contact, and a first password falls due.
+    """A verified person gets an account, or the account what the desk saw last, and a first password falls
+    due. Events keep no order: the contact is the person's, as it is by now, never an earlier case's.
 
     ``account_id`` is for somebody new. The password is made by a job: a hash has no place in a listener.
     """
@@ -33,12 +34,13 @@ def open_account(storage: Storage, verified: Mapping[str, Any], *, account_id: U
     known = storage.account_of(verified["person_id"])
     if known is not None and storage.credential_for(known.id, str(case.registration_id)) is not None:
         return  # told again: the contact may have changed since
-    person = case.applicant
+    people = storage.people_with(case.applicant.numbers)
+    person = next((p.applicant for p in people if p.id == verified["person_id"]), case.applicant)
     account = storage.save_account(
         Account(
             id=account_id,
             person_id=verified["person_id"],
-            code=verified["code"],
+            code=person.code,
             full_name=person.full_name,
             birth_value=person.birth_value,
             phone=person.phone,

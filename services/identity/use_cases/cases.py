@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from services.identity.domain import (
     Case,
     CaseStatus,
     Ending,
+    Hold,
     Outcome,
     Person,
     Photo,
@@ -67,6 +69,26 @@ def close_case(storage: Storage, registration_id: UUID, reason: str, now: dateti
     case = storage.case_of(registration_id)
     if case is not None:
         _close(storage, case, reason, now)
+
+
+def resume_case(
+    storage: Storage, supplemented: Mapping[str, Any], *, hold_hours: int, now: datetime, at: datetime
+) -> None:
+    """What the citizen was asked for has come, sent ``at``: the case goes back to the officer who asked,
+    before others, for ``hold_hours``. Events keep no order: each brings all photos there are then, and those
+    sent last stay. A case that has ended, or is not here, keeps what it has."""
+    case = storage.case_of(supplemented["registration_id"], to_change=True)
+    if case is None or case.status is not CaseStatus.WAITING or case.supplement is None:
+        return
+    photos, photos_at = case.photos, case.photos_at
+    if photos_at is None or at > photos_at:
+        photos = tuple(Photo(p["kind"], p["ref"], p["sha256"]) for p in supplemented["photos"])
+        photos_at = at
+    supplement = case.supplement.answered(supplemented["note"], at)
+    hold = case.hold
+    if supplement.answered_at == at and case.stage == domain.SUPPLEMENT_REQUESTED:
+        hold = Hold(supplement.asked_by, now + timedelta(hours=hold_hours))
+    storage.save_case(replace(case, photos=photos, photos_at=photos_at, supplement=supplement, hold=hold))
 
 
 def _close(storage: Storage, case: Case, reason: str, now: datetime) -> None:

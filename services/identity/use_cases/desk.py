@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity import domain
 from services.identity.domain import (
+    Account,
     Applicant,
     AuditEntry,
     Case,
     CaseStatus,
     Ending,
+    Hold,
     Officer,
     Person,
     Photo,
     StaffAccount,
+    Supplement,
 )
 from services.identity.use_cases.ports import Position, Storage
-from services.identity.use_cases.telling import contact_of, tell_verified
+from services.identity.use_cases.telling import contact_of, tell_contact_changed, tell_verified
 from shared.events import identity as identity_events
+from shared.events.parts import PHOTO_KINDS
 from shared.messaging import outbox
 from shared.refusals import FieldProblem
 
@@ -77,11 +82,15 @@ def _position(cursor: str | None) -> Position | None:
     )
 
 
-def read_case(storage: Storage, officer: Officer, case_id: UUID, now: datetime) -> Case:
-    """One case of the officer's own agency; the reading is audited. Raises ``CaseUnknown``."""
+def read_case(
+    storage: Storage, officer: Officer, case_id: UUID, now: datetime
+) -> tuple[Case, Account | None]:
+    """One case of the officer's own agency, and the account that its person has already: what was verified
+    before stands beside what is asked for now. The reading is audited. Raises ``CaseUnknown``."""
     case = own_case(storage, officer, case_id)
     storage.add_audit(AuditEntry(now, officer.id, "case_read", case.id))
-    return case
+    people = storage.people_with(case.applicant.numbers)
+    return case, storage.account_of(people[0].id) if len(people) == 1 else None
 
 
 def read_photo(storage: Storage, officer: Officer, case_id: UUID, kind: str, now: datetime) -> Photo:
@@ -92,33 +101,99 @@ def read_photo(storage: Storage, officer: Officer, case_id: UUID, kind: str, now
     return photo
 
 
-def confirm_case(
-    storage: Storage, officer: Officer, case_id: UUID, *, papers_checked: bool, person_id: UUID, now: datetime
+def claim_case(storage: Storage, officer: Officer, case_id: UUID, *, minutes: int, now: datetime) -> Case:
+    """The officer works on the case for so many minutes from now: nobody else decides about it meanwhile.
+    Claimed again by its holder it is renewed; once it has run out, anybody may take it over.
+
+    Raises ``CaseUnknown``, ``CaseAlreadyEnded``, ``CaseClaimed``.
+    """
+    case = own_case(storage, officer, case_id, to_change=True).open_to(officer, now)
+    claimed = replace(case, hold=Hold(officer.id, now + timedelta(minutes=minutes)))
+    storage.save_case(claimed)
+    storage.add_audit(AuditEntry(now, officer.id, "case_claimed", case.id))
+    return claimed
+
+
+def request_supplement(
+    storage: Storage, officer: Officer, case_id: UUID, *, items: Sequence[str], note: str, now: datetime
 ) -> Case:
-    """The officer saw the papers: the person is verified, once, for life. Again: the same answer.
+    """The citizen is asked for photos (by kind) or for an answer to the note. Until it comes the case is
+    nobody's, so that a citizen who visits meanwhile is served by whoever is there.
+
+    Raises ``CaseUnknown``, ``CaseAlreadyEnded``, ``CaseClaimed``, ``RequestInvalid``.
+    """
+    case = own_case(storage, officer, case_id, to_change=True).open_to(officer, now)
+    wanted, told = domain.supplement_of(items, note, (*PHOTO_KINDS, domain.ANSWER))
+    asked = Supplement(wanted, told, officer.id, now)
+    changed = replace(case, supplement=asked, hold=None, first_confirmed_by=None)
+    storage.save_case(changed)
+    storage.add_audit(
+        AuditEntry(now, officer.id, "supplement_requested", case.id, {"items": list(asked.items)})
+    )
+    data = {
+        "registration_id": case.registration_id,
+        "items": list(asked.items),
+        "note": asked.note,
+        **contact_of(case),
+    }
+    outbox.add(
+        storage.tx,
+        identity_events.SUPPLEMENT_REQUESTED.event(
+            subject=case.id,
+            correlation_id=case.registration_id,
+            at=now,
+            data=data,
+            traceparent=case.traceparent,
+        ),
+    )
+    return changed
+
+
+def confirm_case(
+    storage: Storage,
+    officer: Officer,
+    case_id: UUID,
+    *,
+    papers_checked: bool,
+    person_id: UUID,
+    now: datetime,
+    two_officers: bool = False,
+) -> Case:
+    """The officer saw the papers: the person is verified, once, for life. Again: the same answer. With
+    ``two_officers`` the first confirmation waits for that of another officer.
 
     ``person_id`` is for somebody new. Raises ``CaseUnknown``, ``PapersNotChecked``, ``CaseAlreadyEnded``,
-    ``PersonNumberTaken``.
+    ``CaseClaimed``, ``SecondOfficerNeeded``, ``PersonNumberTaken``.
     """
-    case = own_case(storage, officer, case_id)
+    case = own_case(storage, officer, case_id, to_change=True)
     if papers_checked is not True:
         raise domain.PapersNotChecked
-    ended = _end(storage, case, Ending(CaseStatus.VERIFIED, now, officer.id))
-    if ended is None:
-        return replace(case, status=CaseStatus.VERIFIED)
+    if case.status is CaseStatus.VERIFIED:
+        return case
+    case.open_to(officer, now)
+    if two_officers and case.first_confirmed_by is None:
+        waiting = replace(case, first_confirmed_by=officer.id, hold=None)
+        storage.save_case(waiting)
+        storage.add_audit(AuditEntry(now, officer.id, "case_confirmed_first", case.id))
+        return waiting
+    if two_officers and case.first_confirmed_by == officer.id:
+        raise domain.SecondOfficerNeeded
+    storage.end_case(case.id, Ending(CaseStatus.VERIFIED, now, officer.id))
     storage.add_audit(AuditEntry(now, officer.id, "case_confirmed", case.id))
-    tell_verified(storage, ended, _remember(storage, case.applicant, person_id, now), "desk", now)
-    return ended
+    tell_verified(storage, case, _remember(storage, case.applicant, person_id, now), "desk", now)
+    return replace(case, status=CaseStatus.VERIFIED)
 
 
 def reject_case(storage: Storage, officer: Officer, case_id: UUID, *, reason: str, now: datetime) -> Case:
     """The officer turns the application away, with a reason for the citizen. Again: the same answer, and
-    the first reason stays. Raises ``CaseUnknown``, ``ReasonMissing``, ``CaseAlreadyEnded``."""
-    case = own_case(storage, officer, case_id)
+    the first reason stays. Raises ``CaseUnknown``, ``ReasonMissing``, ``CaseAlreadyEnded``, ``CaseClaimed``.
+    """
+    case = own_case(storage, officer, case_id, to_change=True)
     told = domain.reason_of_rejection(reason)
-    ended = _end(storage, case, Ending(CaseStatus.REJECTED, now, officer.id, told))
-    if ended is None:
-        return replace(case, status=CaseStatus.REJECTED)
+    if case.status is CaseStatus.REJECTED:
+        return case
+    case.open_to(officer, now)
+    storage.end_case(case.id, Ending(CaseStatus.REJECTED, now, officer.id, told))
     storage.add_audit(AuditEntry(now, officer.id, "case_rejected", case.id))
     data = {"registration_id": case.registration_id, "reason": told, **contact_of(case)}
     outbox.add(
@@ -131,33 +206,27 @@ def reject_case(storage: Storage, officer: Officer, case_id: UUID, *, reason: st
             traceparent=case.traceparent,
         ),
     )
-    return ended
+    return replace(case, status=CaseStatus.REJECTED)
 
 
-def own_case(storage: Storage, officer: Officer, case_id: UUID) -> Case:
-    case = storage.case(case_id)
+def own_case(storage: Storage, officer: Officer, case_id: UUID, *, to_change: bool = False) -> Case:
+    """A case of the officer's own agency. Raises ``CaseUnknown``."""
+    case = storage.case(case_id, to_change=to_change)
     if case is None or case.agency_code != officer.agency_code:
         raise domain.CaseUnknown
     return case
 
 
-def _end(storage: Storage, case: Case, ending: Ending) -> Case | None:
-    """The case with its one ending, or None when it has this very ending already."""
-    if storage.end_case(case.id, ending):
-        return replace(case, status=ending.status)
-    current = storage.case(case.id)
-    if current is not None and current.status is ending.status:
-        return None
-    raise domain.CaseAlreadyEnded(status=str(current.status if current else CaseStatus.CLOSED))
-
-
 def _remember(storage: Storage, applicant: Applicant, person_id: UUID, now: datetime) -> Person:
     storage.lock_numbers(applicant.numbers)
     people = storage.people_with(applicant.numbers)
-    if len(people) > 1:
+    if len(people) > 1 or (people and not people[0].may_have(applicant.numbers)):
         raise domain.PersonNumberTaken
     person = Person(people[0].id if people else person_id, applicant, now)
     storage.save_person(person)
+    account = storage.account_of(person.id)
+    if account is not None and not account.is_reached_at(applicant.phone, applicant.email):
+        tell_contact_changed(storage, account, phone=applicant.phone, email=applicant.email, now=now)
     return person
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.identity.domain import (
+    Account,
     Case,
     Outcome,
     Person,
@@ -59,4 +60,28 @@ def tell_sessions_ended(storage: Storage, account_id: UUID, issued_before: datet
     outbox.add(
         storage.tx,
         account_events.SESSIONS_ENDED.event(subject=account_id, correlation_id=account_id, at=now, data=data),
+    )
+
+
+def tell_contact_changed(
+    storage: Storage, account: Account, *, phone: str, email: str, now: datetime
+) -> None:
+    """Every session of the account ends, and its holder is told at the old and at the new contact.
+
+    Sessions end because a lost or stolen phone is the commonest reason for a change: its app may still be
+    logged in. The password stays; whoever knows it logs in again.
+    """
+    storage.end_sessions(account.id, now)
+    tell_sessions_ended(storage, account.id, now, now)
+    phones, emails = dict.fromkeys((account.phone, phone)), dict.fromkeys((account.email, email))
+    data = {
+        "account_id": account.id,
+        "kind": "contact_changed",
+        "channels": [{"kind": "sms", "to": to} for to in phones]
+        + [{"kind": "email", "to": to} for to in emails],
+        "language": account.language,
+    }
+    outbox.add(
+        storage.tx,
+        account_events.NOTICE_DUE.event(subject=account.id, correlation_id=account.id, at=now, data=data),
     )

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.registration.address import LAST_DAY_OF_DISTRICTS
+from services.registration.claims import Claim
 from services.registration.domain import Status
-from services.registration.refusals import CodeTaken, PhoneTaken
 from services.registration.tests.examples import NOW, TODAY, complete, draft, otp, photo, submitted
 from services.registration.use_cases import Storage
 
@@ -63,26 +63,33 @@ class StorageSuite:
         assert storage.find(other.id) == other
 
     @pytest.mark.proves("G6")
-    def test_a_phone_is_claimed_once(self, storage: Storage) -> None:
+    def test_what_is_claimed_is_found_by_each_of_its_values_until_it_is_freed(self, storage: Storage) -> None:
         one, other = self.two(storage)
-        storage.claim(one, phone="+84912345678", code="0123456789")
-        with pytest.raises(PhoneTaken):
-            storage.claim(other, phone="+84912345678", code="9876543210")
+        held = Claim(one, "+84912345678", frozenset({"0123456789", "001190123456"}))
+        beside = Claim(other, "+84987654321", frozenset({"9876543210"}))
+        for claim in (held, beside):
+            storage.lock_claimed(claim.values)
+            storage.save_claim(claim)
+        for value in held.values:
+            assert storage.claims_on([value, "+84900000000"]) == [held]
+        assert {c.registration_id for c in storage.claims_on(["+84912345678", "9876543210"])} == {one, other}
+        assert storage.claim_of(one) == held
+        for _ in range(2):
+            storage.free_claims(one)
+        assert (storage.claim_of(one), storage.claims_on(held.values)) == (None, [])
+        assert storage.claim_of(other) == beside
 
-    @pytest.mark.proves("G6")
-    def test_a_code_is_claimed_once(self, storage: Storage) -> None:
+    @pytest.mark.proves("G13")
+    def test_an_account_and_a_new_application_of_its_person_hold_the_same_numbers(
+        self, storage: Storage
+    ) -> None:
         one, other = self.two(storage)
-        storage.claim(one, phone="+84912345678", code="0123456789")
-        with pytest.raises(CodeTaken):
-            storage.claim(other, phone="+84987654321", code="0123456789")
-
-    def test_freed_claims_can_be_claimed_again(self, storage: Storage) -> None:
-        one, other = self.two(storage)
-        storage.claim(one, phone="+84912345678", code="0123456789")
-        storage.free_claims(one)
-        storage.claim(other, phone="+84912345678", code="0123456789")
-        storage.free_claims(one)
-        storage.free_claims(other)
+        account = Claim(one, "+84912345678", frozenset({"0123456789"}), is_verified=True)
+        application = Claim(other, "+84987654321", frozenset({"0123456789"}))
+        for claim in (replace(account, is_verified=False), account, application):
+            storage.save_claim(claim)
+        found = storage.claims_on(["0123456789"])
+        assert sorted(found, key=lambda claim: claim.is_verified) == [application, account]
 
     def test_declarations_are_numbered_upwards(self, storage: Storage) -> None:
         numbers = [storage.next_declaration() for _ in range(3)]

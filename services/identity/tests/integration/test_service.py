@@ -465,6 +465,7 @@ def test_the_same_change_many_times_at_once_is_one_change_and_one_notice(house: 
         house.change_password(token, data["password"], "quite another password")
 
 
+@pytest.mark.proves("G13")
 def test_a_citizen_who_comes_back_with_the_same_contact_is_not_sent_to_the_desk(
     house: House, officer: str
 ) -> None:

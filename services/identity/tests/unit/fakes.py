@@ -79,10 +79,14 @@ class FakeStorage:
         self.all_cases[case.id] = case
         return True
 
-    def case(self, case_id: UUID) -> Case | None:
+    def case(self, case_id: UUID, *, to_change: bool = False) -> Case | None:
         return self.all_cases.get(case_id)
 
-    def case_of(self, registration_id: UUID) -> Case | None:
+    def save_case(self, case: Case) -> None:
+        if self.all_cases[case.id].status is CaseStatus.WAITING:
+            self.all_cases[case.id] = case
+
+    def case_of(self, registration_id: UUID, *, to_change: bool = False) -> Case | None:
         return next((c for c in self.all_cases.values() if c.registration_id == registration_id), None)
 
     def cases(
@@ -124,7 +128,9 @@ class FakeStorage:
         pass
 
     def people_with(self, numbers: Sequence[str]) -> list[Person]:
-        return [self.people[i] for i in {self.numbers[n] for n in numbers if n in self.numbers}]
+        found = {self.numbers[n] for n in numbers if n in self.numbers}
+        of = {i: frozenset(n for n, owner in self.numbers.items() if owner == i) for i in found}
+        return [replace(self.people[i], numbers=of[i]) for i in found]
 
     def save_person(self, person: Person) -> None:
         self.people[person.id] = person

@@ -43,6 +43,6 @@ def test_only_a_plain_true_says_that_the_papers_were_checked(papers_checked: Any
 
 
 def test_the_officers_view_does_not_say_where_the_photos_lie() -> None:
-    view = schemas.case_view(samples.case())
+    view = schemas.case_view(samples.case(), None)
     assert view["photos"] == [{"kind": "portrait", "sha256": "ab" * 32}]
     assert "photos/0192" not in repr(view)

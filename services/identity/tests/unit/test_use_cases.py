@@ -40,6 +40,15 @@ def opened(storage: FakeStorage, outcome: Outcome = Outcome.MATCHED, **changes: 
     return case
 
 
+def applied(storage: FakeStorage, **changes: str) -> Case:
+    """Another application of the same person, with some data changed."""
+    data = samples.submitted(samples.applicant(**changes))
+    use_cases.open_case(storage, data, case_id=uuid4(), at=NOW)
+    case = storage.case_of(data["registration_id"])
+    assert case is not None
+    return case
+
+
 def confirmed(storage: FakeStorage, case: Case) -> Case:
     return use_cases.confirm_case(storage, OFFICER, case.id, papers_checked=True, person_id=uuid4(), now=NOW)
 
@@ -240,6 +249,7 @@ def with_account(storage: FakeStorage, case: Case) -> domain.Account:
     return account
 
 
+@pytest.mark.proves("G13")
 def test_who_was_verified_once_is_not_sent_to_the_desk_again(storage: FakeStorage) -> None:
     account = with_account(storage, opened(storage))
     again = opened(storage)
@@ -248,6 +258,7 @@ def test_who_was_verified_once_is_not_sent_to_the_desk_again(storage: FakeStorag
     assert (told.data["method"], told.data["person_id"]) == ("reused", account.person_id)
 
 
+@pytest.mark.proves("G13")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -295,6 +306,78 @@ def test_numbers_of_two_verified_people_do_not_make_a_third(storage: FakeStorage
     assert mixed_case is not None
     with pytest.raises(domain.PersonNumberTaken):
         confirmed(storage, mixed_case)
+
+
+def contact_notices(storage: FakeStorage) -> list[dict[str, object]]:
+    return [e.data for e in storage.tx.events("account.notice_due.v1") if e.data["kind"] == "contact_changed"]
+
+
+@pytest.mark.proves("G13")
+def test_a_contact_changed_at_the_desk_is_told_to_the_old_and_the_new_one_and_ends_every_session(
+    storage: FakeStorage,
+) -> None:
+    account = with_account(storage, opened(storage))
+    own = samples.active(account.id)
+    storage.add_credential(own, "session", NOW)
+    session = use_cases.log_in(storage, account, own, session_id=uuid4(), now=NOW)
+    again = applied(storage, phone="+84987654321", email="new@example.com")
+    seen, known = use_cases.read_case(storage, OFFICER, again.id, NOW)
+    assert known is not None
+    assert (seen.applicant.phone, known.phone) == ("+84987654321", "+84912345678")
+    changed = with_account(storage, again)
+    assert (changed.phone, changed.email) == ("+84987654321", "new@example.com")
+    (notice,) = contact_notices(storage)
+    assert notice["channels"] == [
+        {"kind": "sms", "to": "+84912345678"},
+        {"kind": "sms", "to": "+84987654321"},
+        {"kind": "email", "to": "thu@example.com"},
+        {"kind": "email", "to": "new@example.com"},
+    ]
+    with pytest.raises(domain.TokenInvalid):
+        use_cases.live_session(storage, claims(session))
+    assert own in storage.live_credentials(account.id)
+
+
+@pytest.mark.proves("G13")
+@pytest.mark.parametrize("late_first", [True, False])
+def test_the_account_has_the_contact_that_the_desk_saw_last_whichever_event_comes_first(
+    storage: FakeStorage, late_first: bool
+) -> None:
+    confirmed(storage, opened(storage))
+    confirmed(storage, applied(storage, phone="+84987654321"))
+    told = storage.tx.events("identity.verified.v1")
+    for event in reversed(told) if late_first else told:
+        use_cases.open_account(storage, event.data, account_id=uuid4(), now=NOW)
+    account = storage.account_named("0123456789")
+    assert account is not None
+    assert account.phone == "+84987654321"
+
+
+@pytest.mark.proves("G13")
+@pytest.mark.parametrize("code", ["0123456789", "001190000001"])
+def test_code_and_personal_number_are_one_persons(storage: FakeStorage, code: str) -> None:
+    account = with_account(storage, opened(storage))
+    again = applied(storage, code=code)
+    assert again.status is CaseStatus.VERIFIED
+    assert storage.tx.events("identity.verified.v1")[-1].data["person_id"] == account.person_id
+
+
+@pytest.mark.proves("G13")
+@pytest.mark.parametrize(
+    "changes",
+    [{"document_number": "001190999999"}, {"code": "9999999999"}],
+    ids=["a leaked code with other papers", "a leaked personal number with another code"],
+)
+def test_a_leaked_number_with_the_papers_of_somebody_else_takes_no_account(
+    storage: FakeStorage, changes: dict[str, str]
+) -> None:
+    account = with_account(storage, opened(storage))
+    thief = applied(storage, phone="+84987654321", email="thief@example.com", **changes)
+    assert thief.status is CaseStatus.WAITING
+    with pytest.raises(domain.PersonNumberTaken):
+        confirmed(storage, thief)
+    assert storage.account(account.id) == account
+    assert contact_notices(storage) == []
 
 
 # --- the officer's list --------------------------------------------------------------------------

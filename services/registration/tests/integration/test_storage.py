@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,9 +16,10 @@ from click.testing import CliRunner
 from psycopg.rows import dict_row
 
 from deploy.native.instance import Instance
-from services.registration import places
+from services.registration import claims, places
+from services.registration.claims import Claim
 from services.registration.domain import Status, Submission
-from services.registration.refusals import PhoneTaken
+from services.registration.refusals import CodeTaken, PhoneTaken
 from services.registration.storage import Storage
 from services.registration.tests.examples import complete, draft
 from services.registration.tests.storage_suite import StorageSuite
@@ -165,7 +167,8 @@ def test_of_fifty_who_claim_one_phone_at_once_one_gets_it(migrated: str) -> None
     def claim(number: int, registration_id: UUID) -> bool:
         try:
             with database.transaction() as tx:
-                Storage(tx).claim(registration_id, phone="+84912345678", code=f"{number:010d}")
+                wanted = Claim(registration_id, "+84912345678", frozenset({f"{number:010d}"}))
+                claims.claim(Storage(tx), wanted)
         except PhoneTaken:
             return False
         return True
@@ -176,5 +179,65 @@ def test_of_fifty_who_claim_one_phone_at_once_one_gets_it(migrated: str) -> None
         assert won.count(True) == 1
     finally:
         with database.transaction() as tx:
-            tx.run("DELETE FROM claims")
+            tx.run("DELETE FROM claimed")
         database.close()
+
+
+@pytest.fixture
+def database(migrated: str) -> Iterator[Database]:
+    """For transactions at once; what they claimed is freed afterwards."""
+    database = Database(migrated, name="test", max_size=20)
+    database.open()
+    try:
+        yield database
+    finally:
+        with database.transaction() as tx:
+            tx.run("DELETE FROM claimed")
+        database.close()
+
+
+def drafts_in(database: Database, count: int) -> list[UUID]:
+    drafts = [draft() for _ in range(count)]
+    with database.transaction() as tx:
+        for registration in drafts:
+            Storage(tx).add(registration)
+    return [registration.id for registration in drafts]
+
+
+@pytest.mark.proves("G6")
+@pytest.mark.proves("G13")
+@pytest.mark.parametrize("round_", range(5))
+def test_a_change_of_phone_and_strangers_at_once_leave_each_phone_to_one_person(
+    database: Database, round_: int
+) -> None:
+    """While a verified person changes from one phone to another, strangers want both."""
+    old, new, numbers = "+84911111111", "+84922222222", frozenset({"0123456789", "001190123456"})
+    first, *others = drafts_in(database, 25)
+    with database.transaction() as tx:
+        claims.claim(Storage(tx), Claim(first, old, numbers))
+        claims.settle(Storage(tx), first)
+
+    def change(registration_id: UUID) -> None:
+        with suppress(PhoneTaken, CodeTaken):
+            with database.transaction() as tx:
+                claims.claim(Storage(tx), Claim(registration_id, new, numbers))
+            with database.transaction() as tx:
+                claims.settle(Storage(tx), registration_id)
+
+    def want(place: int, registration_id: UUID) -> None:
+        phone = (old, new)[place % 2]
+        with suppress(PhoneTaken), database.transaction() as tx:
+            claims.claim(Storage(tx), Claim(registration_id, phone, frozenset({f"55555555{place:02}"})))
+
+    with ThreadPoolExecutor(20) as threads:
+        acts = [threads.submit(change, other) for other in others[:4]]
+        acts += [threads.submit(want, place, other) for place, other in enumerate(others[4:])]
+        for act in acts:
+            act.result()
+    with database.transaction() as tx:
+        held = Storage(tx).claims_on([old, new])
+    for phone in (old, new):
+        people = [claim for claim in held if claim.phone == phone]
+        assert len(people) <= 1
+    (account,) = [claim for claim in held if claim.is_verified]
+    assert account.numbers == numbers

@@ -7,8 +7,8 @@ from datetime import date
 from uuid import UUID
 
 from services.registration.address import AdministrativeUnit
+from services.registration.claims import Claim
 from services.registration.domain import Agency, Registration
-from services.registration.refusals import CodeTaken, PhoneTaken
 from services.registration.storage import plain
 from services.registration.tests.examples import Places, units_on
 from services.registration.timeline import Progress
@@ -31,7 +31,7 @@ class FakeStorage:
     def __init__(self) -> None:
         self.tx = FakeTransaction()
         self.kept: dict[UUID, Registration] = {}
-        self.claims: dict[UUID, tuple[str, str]] = {}
+        self.claims: dict[UUID, Claim] = {}
         self.declarations = 0
         self.all_agencies = [*AGENCIES, MERGED]
 
@@ -47,12 +47,17 @@ class FakeStorage:
     def progress(self, ids: Sequence[UUID]) -> dict[UUID, Progress]:
         return {held.id: progress_of(held, self) for i in ids if (held := self.kept.get(i))}
 
-    def claim(self, registration_id: UUID, *, phone: str, code: str) -> None:
-        if phone in {held for held, _ in self.claims.values()}:
-            raise PhoneTaken()
-        if code in {held for _, held in self.claims.values()}:
-            raise CodeTaken()
-        self.claims[registration_id] = (phone, code)
+    def lock_claimed(self, values: Sequence[str]) -> None:
+        pass
+
+    def claims_on(self, values: Sequence[str]) -> list[Claim]:
+        return [claim for claim in self.claims.values() if set(values) & set(claim.values)]
+
+    def claim_of(self, registration_id: UUID) -> Claim | None:
+        return self.claims.get(registration_id)
+
+    def save_claim(self, claim: Claim) -> None:
+        self.claims[claim.registration_id] = claim
 
     def free_claims(self, registration_id: UUID) -> None:
         self.claims.pop(registration_id, None)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.registration import use_cases
+from services.registration.claims import Claim
 from services.registration.domain import Registration, Status
 from services.registration.refusals import PhoneTaken, RegistrationUnknown
 from services.registration.tests.examples import NOW, TOKEN_HASH, draft, submitted
@@ -70,7 +71,9 @@ def test_an_application_is_taken_back_whole_and_opens_to_nobody(storage: FakeSto
         lost.declaration,
     )
     assert [photo.ref for photo in back.photos] == [photo.ref for photo in lost.photos]
-    assert storage.claims[lost.id] == (lost.declaration.phone, lost.declaration.code)
+    assert storage.claims[lost.id] == Claim(
+        lost.id, lost.declaration.phone, frozenset(lost.declaration.numbers)
+    )
     assert [due.at for due in storage.tx.due("pass_deadline")] == [lost.submission.deadline]
     with pytest.raises(RegistrationUnknown):
         use_cases.hold(storage, Key(lost.id, TOKEN_HASH))
@@ -100,6 +103,6 @@ def test_a_phone_that_somebody_else_has_claimed_is_not_taken_away(storage: FakeS
     lost = submitted()
     holder = draft()
     storage.add(holder)
-    storage.claim(holder.id, phone=lost.declaration.phone, code="another")
+    storage.save_claim(Claim(holder.id, lost.declaration.phone, frozenset({"9876543210"})))
     with pytest.raises(PhoneTaken):
         taken_back(storage, told_by(lost))
