@@ -81,6 +81,7 @@ class Layout:
             "REDIS_URL": self.redis_url,
             "OBJECTS_DIR": str(self.objects_dir),
             "CHECK_ADDRESS_LIMIT": "100000/hour",  # everybody comes from this machine
+            "TAKEN_ADDRESS_LIMIT": "100000/hour",
         }
 
     def _identity_environment(self) -> dict[str, str]:

@@ -143,6 +143,13 @@ class PhoneTaken(Refused):
         )
 
 
+class SubmissionsTooMany(Refused):
+    """``retry_after_seconds`` tells when again. Told whatever was submitted."""
+
+    vi = "Đã nộp quá nhiều lần. Vui lòng thử lại sau; thông tin đã nhập vẫn được giữ."
+    en = "Submitted too many times. Please try again later; what you entered is kept."
+
+
 class CodeTaken(Refused):
     vi = "Mã số BHXH này đã có hồ sơ đăng ký."
     en = "This BHXH code already has a registration."

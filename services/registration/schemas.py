@@ -135,6 +135,7 @@ class ConfirmEmailOtp(Held):
 
 class Submit(Held):
     consent_version = Words()
+    client = Caller()
 
 
 class Agencies(Request):

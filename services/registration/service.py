@@ -17,6 +17,7 @@ from services.registration.domain import EmailOtp, Point, Registration
 from services.registration.parts import parts_of
 from services.registration.refusals import OtpTooMany, OtpUnavailable
 from services.registration.storage import Storage
+from services.registration.taken import told_rarely
 from services.registration.use_cases import Key
 from shared.cache import CacheUnavailable
 from shared.events import credentials as credentials_events
@@ -160,14 +161,15 @@ class RegistrationService:
     def submit(self, tx: Any, **request: Any) -> dict[str, Any]:
         """Submit the declaration; again, the same answer."""
         asked, settings = schemas.load(schemas.Submit, request), self.parts.settings
-        application = use_cases.submit(
-            Storage(tx),
-            self.key(asked),
-            consent_version=asked["consent_version"],
-            in_force=settings.consent_version,
-            visit_deadline_days=settings.visit_deadline_days,
-            now=now(),
-        )
+        with told_rarely(self.parts.limiter, settings, asked["registration_id"], asked["client"]):
+            application = use_cases.submit(
+                Storage(tx),
+                self.key(asked),
+                consent_version=asked["consent_version"],
+                in_force=settings.consent_version,
+                visit_deadline_days=settings.visit_deadline_days,
+                now=now(),
+            )
         return schemas.submitted(application)
 
     @rpc(writes=True)

@@ -49,6 +49,12 @@ class Settings(CommonSettings):
     check_address_limit: str = field(
         default="300/hour", metadata={"help": "How often one network address may have the register asked."}
     )
+    taken_draft_limit: str = field(
+        default="5/day", metadata={"help": "How often one draft may hear that its phone or code is taken."}
+    )
+    taken_address_limit: str = field(
+        default="30/hour", metadata={"help": "How often one network address may hear that."}
+    )
     photo_max_bytes: int = field(
         default=8 * 1024 * 1024, metadata={"help": "Largest photo that is looked at, in bytes.", "least": 1}
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import redis
 
 from deploy.native.instance import Instance
 from shared.testing.citizens import Citizen
-from shared.testing.client import CitizenClient
+from shared.testing.client import CitizenClient, ProblemSeen
 from tests.faults.crowd import Crowd, new_seed
 from tests.faults.replaced import asked_of_register, instead, register
 
@@ -99,10 +100,33 @@ def an_address_asks_a_few_times(product: Instance, crowd: Crowd) -> None:
     assert set(told[QUESTIONS:]) == {"photos_needed"}, "one address asks without end"
 
 
+def what_is_taken_is_told_rarely(product: Instance, crowd: Crowd) -> None:
+    """Phones of other people are tried in a whole form: after some, whatever is submitted is refused."""
+    holder, curious = crowd.world.citizens[:2]
+    accepted = CitizenClient(crowd.gateway).register(holder, crowd.inbox.wait_for_otp)
+    crowd.accepted(holder, accepted.registration_id, accepted.declaration_number)
+    client = CitizenClient(crowd.gateway)
+    with pytest.raises(ProblemSeen) as refused:
+        client.register(replace(curious, phone=holder.phone), crowd.inbox.wait_for_otp)
+    names = [refused.value.name]
+    for _ in range(QUESTIONS):
+        with pytest.raises(ProblemSeen) as refused:
+            client.submit()
+        names.append(refused.value.name)
+    assert names == ["phone-taken"] * QUESTIONS + ["submissions-too-many"], (
+        "what is taken is told without end"
+    )
+    client.declare(curious.declaration())
+    with pytest.raises(ProblemSeen) as refused:
+        client.submit()
+    assert refused.value.name == "submissions-too-many"
+
+
 def limits(**changed: str) -> dict[str, str]:
     """Each of its own length, so that its counter is of this run alone."""
     window = f"{int(time.time()) % 80_000 + 3_600}seconds"
-    each = {"CHECK_DRAFT_LIMIT": f"{QUESTIONS}/{window}", "CHECK_NUMBER_LIMIT": f"{QUESTIONS}/{window}"}
+    names = ("CHECK_DRAFT_LIMIT", "CHECK_NUMBER_LIMIT", "TAKEN_DRAFT_LIMIT")
+    each = dict.fromkeys(names, f"{QUESTIONS}/{window}")
     return each | {name: limit.replace("window", window) for name, limit in changed.items()}
 
 
@@ -124,6 +148,7 @@ def test_a_draft_a_number_and_an_address_ask_a_few_times_and_redis_holds_no_numb
 ) -> None:
     with instead(product, "registration", tmp_path, **limits()):
         each_asks_a_few_times(product, crowd)
+        what_is_taken_is_told_rarely(product, Crowd(product, 2, new_seed() + 2))
     with instead(product, "registration", tmp_path, **limits(CHECK_ADDRESS_LIMIT=f"{QUESTIONS}/window")):
         an_address_asks_a_few_times(product, Crowd(product, QUESTIONS + 4, new_seed() + 1))
     with redis.Redis.from_url(str(product.endpoints()["redis"])) as cache:
@@ -150,6 +175,7 @@ def test_while_nobody_counts_nobody_learns_anything_and_the_form_goes_on(
         ("told as soon as known", answers_differ_in_nothing, "the time tells what was wrong"),
         ("nobody counts", each_asks_a_few_times, "one draft asks without end"),
         ("nobody counts", an_address_asks_a_few_times, "one address asks without end"),
+        ("nobody counts what is taken", what_is_taken_is_told_rarely, "what is taken is told without end"),
     ],
 )
 def test_a_form_that_tells_more_is_seen(

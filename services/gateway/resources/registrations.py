@@ -146,6 +146,7 @@ def submit(body: dict[str, Any], registration_id: UUID) -> Any:
         "submit",
         **_held(registration_id),
         consent_version=body.get("consent_version"),
+        client=services().caller(),
     )
     return submitted, 202, {"Location": url_for("registrations.timeline", registration_id=registration_id)}
 

@@ -58,6 +58,7 @@ class Office:
             "OBJECTS_DIR": str(folder / "objects"),
             "CHECK_SECONDS": "1.5",
             "CHECK_ADDRESS_LIMIT": "100000/hour",
+            "TAKEN_ADDRESS_LIMIT": "100000/hour",
             "CHECK_NUMBER_LIMIT": "100000/hour",  # everybody shows the same document
             "SEAL_PRIVATE": self.keys["registration"].private,
             **{f"SEAL_PUBLIC_{name.upper()}": key for name, key in public.items()},

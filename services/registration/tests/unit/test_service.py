@@ -9,11 +9,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 
 from services.registration import register_check
-from services.registration.refusals import OtpUnavailable
+from services.registration.refusals import CodeTaken, OtpUnavailable, PhoneTaken, SubmissionsTooMany
 from services.registration.service import RegistrationService
 from services.registration.settings import Settings
+from services.registration.taken import told_rarely
 from services.registration.tests.examples import declared
 from shared.cache import Limiter
 from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, ServiceUnknown
@@ -102,6 +105,41 @@ def ask(check_citizen: Any, hit: Any = lambda *_: True) -> Any:
     settings = replace(service().parts.settings, check_seconds=CHECK_SECONDS)
     identity, limiter = SimpleNamespace(check_citizen=check_citizen), SimpleNamespace(hit=hit)
     return register_check.ask(identity, limiter, settings, uuid4(), declared(), "a")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("refusal", [PhoneTaken, CodeTaken])
+def test_who_hears_too_often_that_something_is_taken_is_refused_whatever_is_submitted(refusal: Any) -> None:
+    limiter = Limiter(f"redis://127.0.0.1:{free_port()}/0")
+    limiter._storage = MemoryStorage()  # type: ignore[assignment]
+    limiter._windows = MovingWindowRateLimiter(limiter._storage)
+    settings = replace(service().parts.settings, taken_draft_limit="2/day", taken_address_limit="3/hour")
+    one, other, third = uuid4(), uuid4(), uuid4()
+
+    def submit(draft: Any, taken: bool) -> None:
+        with told_rarely(limiter, settings, draft, "a"):
+            if taken:
+                raise refusal()
+
+    submit(one, taken=False)
+    for draft in (one, one):
+        with pytest.raises(refusal):
+            submit(draft, taken=True)
+    for taken in (True, False):
+        with pytest.raises(SubmissionsTooMany) as refused:
+            submit(one, taken)
+        assert refused.value.details["retry_after_seconds"] > 3600
+    with pytest.raises(refusal):
+        submit(other, taken=True)
+    with pytest.raises(SubmissionsTooMany):
+        submit(third, taken=False)
+
+
+def test_submissions_go_on_while_nobody_counts() -> None:
+    limiter = Limiter(f"redis://127.0.0.1:{free_port()}/0")
+    with told_rarely(limiter, service().parts.settings, uuid4(), "a"):
+        pass
+    with pytest.raises(PhoneTaken), told_rarely(limiter, service().parts.settings, uuid4(), "a"):
+        raise PhoneTaken()
 
 
 def refuse_to_answer(**_: Any) -> Any:
