@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Protocol
 
@@ -68,9 +68,10 @@ class Address:
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> Address:
-        """Out of its JSON."""
+        """Out of its JSON, or of what an event told; what more is there is left out."""
+        own = {field.name: kept.get(field.name) for field in fields(cls)}
         former = kept.get("former")
-        return cls(**{**kept, "former": former and FormerAddress(**former)})
+        return cls(**{**own, "former": former and FormerAddress(**former)})
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,25 @@ def district_name(text: str) -> str:
 def one_line(text: str, longest: int) -> str | None:
     line = re.sub(r"\s+", " ", text).strip()
     return line if 1 <= len(line) <= longest and line.isprintable() else None
+
+
+def in_words(address: Address, places: Places, today: date) -> dict[str, str | None]:
+    """``text``, the address as people write it, and ``former_text``, what was declared of an old one."""
+    return {
+        "text": ", ".join([address.street, *names_upwards(address.commune_code, Finder(places, today))]),
+        "former_text": None if address.former is None else former_in_words(address.former, places),
+    }
+
+
+def former_in_words(former: FormerAddress, places: Places) -> str:
+    last = former.commune_code or former.district_code
+    return ", ".join(names_upwards(last, Finder(places, LAST_DAY_OF_DISTRICTS)))
+
+
+def names_upwards(code: str | None, finder: Finder) -> list[str]:
+    """The name of a unit, of the one that holds it, and so on."""
+    unit = finder.unit(code)
+    return [] if unit is None else [unit.name, *names_upwards(unit.parent, finder)]
 
 
 def conversion_disagrees(address: Address, places: Places) -> bool:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.registration import claims, domain
-from services.registration.address import AdministrativeUnit
+from services.registration.address import AdministrativeUnit, in_words
 from services.registration.claims import Claim
 from services.registration.declaration import Declaration, declare, warnings_of
 from services.registration.domain import (
@@ -274,7 +274,10 @@ def submit(
     outbox.add(
         storage.tx,
         events.SUBMITTED.event(
-            subject=draft.id, correlation_id=draft.id, at=now, data=submission_data(submitted, declaration)
+            subject=draft.id,
+            correlation_id=draft.id,
+            at=now,
+            data=submission_data(storage, submitted, declaration),
         ),
     )
     outbox.add(storage.tx, Due(EXPIRY_JOB, key=str(draft.id), at=deadline))
@@ -285,7 +288,7 @@ def submit(
     return submitted
 
 
-def submission_data(registration: Registration, declaration: Declaration) -> dict[str, Any]:
+def submission_data(storage: Storage, registration: Registration, declaration: Declaration) -> dict[str, Any]:
     """The body of registration.submitted.v1."""
     submission, check = registration.submission, registration.check
     assert submission is not None  # both are there once submitted
@@ -303,7 +306,8 @@ def submission_data(registration: Registration, declaration: Declaration) -> dic
         "document": declaration.document,
         "phone": declaration.phone,
         "email": registration.email,
-        "address": declaration.address,
+        "address": asdict(declaration.address)
+        | in_words(declaration.address, storage, submission.at.astimezone(VIETNAM).date()),
         "agency_code": registration.agency_code,
         **photos_told(registration.photos_kept),
         "register_check": check,
@@ -373,7 +377,7 @@ def tell_submitted_again(storage: Storage, registration_id: UUID, *, now: dateti
     held = storage.find(registration_id, to_change=True)
     if held is None or held.submission is None or held.declaration is None:
         return
-    data = submission_data(held, held.declaration)
+    data = submission_data(storage, held, held.declaration)
     at = held.submission.at
     outbox.add(storage.tx, events.SUBMITTED.event(subject=held.id, correlation_id=held.id, at=at, data=data))
     ask_to_close_again(storage, registration_id, now=now)

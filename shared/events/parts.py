@@ -43,8 +43,9 @@ def document() -> Part:
 
 
 def address() -> Part:
-    """Where the citizen lives. What was declared of an address from before July 2025: ``district_name``, and
-    in ``former`` its codes, of which five islands have no commune."""
+    """Where the citizen lives; ``text`` is how people write it. What was declared of an address from before
+    July 2025: ``district_name``, in ``former`` its codes, of which five islands have no commune, and their
+    names in ``former_text``."""
     former = {
         "province_code": Text(longest=10),
         "district_code": Text(longest=10),
@@ -58,6 +59,8 @@ def address() -> Part:
             "district_name": Text(longest=200, optional=True),
             "street": Text(longest=500),
             "former": Part("FormerAddress", former, optional=True),
+            "text": Text(optional=True),
+            "former_text": Text(optional=True),
         },
     )
 

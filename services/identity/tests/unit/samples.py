@@ -45,6 +45,8 @@ def applicant(**changes: Any) -> Applicant:
             "district_name": None,
             "street": "1 Thử",
             "former": None,
+            "text": None,
+            "former_text": None,
         },
     }
     return Applicant(**{**values, **changes})

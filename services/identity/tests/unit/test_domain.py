@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import unicodedata
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -87,6 +89,40 @@ def test_names_are_equal_whatever_the_case_the_spaces_and_the_place_of_the_tone(
     assert domain.same_name("Trần  THỊ Hòa", "trần thị hoà")
     assert not domain.same_name("Trần Thị Hòa", "Trần Thị Hoa")
     assert not domain.same_name("Trần Thị Hòa", "Trần Thị Hóa")
+
+
+TONES = "\u0300\u0301\u0303\u0309\u0323"
+SYLLABLES = st.tuples(
+    st.sampled_from(["", "h", "th", "ngh", "đ"]),
+    st.sampled_from(["oa", "uy", "iê", "ươ", "a", "oai"]),
+    st.sampled_from(["", "n", "ng"]),
+    st.sampled_from(["", *TONES]),
+)
+
+
+def written(syllables: list[tuple[str, str, str, str]], rng: random.Random) -> str:
+    """A name with each tone over any one of its vowels, in any case, form and spacing."""
+    words = []
+    for before, vowels, after, tone in syllables:
+        at = rng.randrange(1, len(vowels) + 1)
+        word = before + vowels[:at] + tone + vowels[at:] + after
+        words.append(rng.choice((word, word.upper(), word.title())))
+    return unicodedata.normalize(rng.choice(("NFC", "NFD")), rng.choice((" ", "  ", "\u00a0")).join(words))
+
+
+@given(st.lists(SYLLABLES, min_size=1, max_size=5), st.randoms())
+def test_a_name_is_the_same_wherever_its_tones_are_written(syllables: Any, rng: random.Random) -> None:
+    one, other = (written(syllables, rng) for _ in range(2))
+    assert domain.same_name(one, other)
+
+
+@given(st.lists(SYLLABLES, min_size=1, max_size=5), st.randoms(), st.data())
+def test_another_tone_is_another_name(syllables: Any, rng: random.Random, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(syllables) - 1))
+    *letters, tone = syllables[at]
+    another = data.draw(st.sampled_from(["", *TONES]).filter(lambda t: t != tone))
+    changed = [*syllables[:at], (*letters, another), *syllables[at + 1 :]]
+    assert not domain.same_name(written(syllables, rng), written(changed, rng))
 
 
 def test_searching_needs_no_vietnamese_marks() -> None:

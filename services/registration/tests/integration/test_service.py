@@ -487,7 +487,8 @@ def test_an_old_address_is_kept_with_the_new_one_and_goes_to_the_officer(office:
     mai.submit()
     (event,) = office.until_told(SUBMITTED, mai.id)
     assert event["address"]["former"] == FORMER
-    assert event["address"]["commune_code"] == "00004"
+    assert event["address"]["text"] == "Số 1, phố Giả Định, Phường Ba Đình, Thành phố Hà Nội"
+    assert event["address"]["former_text"] == "Phường Trúc Bạch, Quận Ba Đình, Thành phố Hà Nội"
 
 
 def test_no_personal_data_stands_in_the_log(office: Office) -> None:

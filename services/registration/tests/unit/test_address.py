@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.registration.address import Address, FormerAddress, conversion_disagrees
+from services.registration.address import Address, FormerAddress, conversion_disagrees, in_words
 from services.registration.declaration import DeclarationInvalid, declare
 from services.registration.storage import declaration_json, declaration_of
 from services.registration.tests.examples import TODAY, UNITS, Places, declared, form
@@ -72,6 +72,23 @@ def test_a_new_commune_that_does_not_hold_the_old_ones_ground_is_kept_and_warned
     assert conversion_disagrees(kept, Places())
     assert not conversion_disagrees(address(former=TRUC_BACH), Places())
     assert not conversion_disagrees(address(province_code="01", commune_code="00008"), Places())
+
+
+def test_the_officer_reads_an_address_in_words() -> None:
+    assert in_words(address(former=TRUC_BACH), Places(), TODAY) == {
+        "text": "Số 1, phố Giả Định, Phường Ba Đình, Thành phố Hà Nội",
+        "former_text": "Phường Trúc Bạch, Quận Ba Đình, Thành phố Hà Nội",
+    }
+    assert in_words(address(former=ISLAND), Places(), TODAY) == {
+        "text": "Số 1, phố Giả Định, Đặc khu Côn Đảo, Thành phố Hồ Chí Minh",
+        "former_text": "Huyện Côn Đảo, Tỉnh Bà Rịa - Vũng Tàu",
+    }
+    assert in_words(address(province_code="01", commune_code="00004"), Places(), TODAY)["former_text"] is None
+
+
+def test_an_address_comes_back_out_of_what_an_event_told() -> None:
+    kept = address(former=TRUC_BACH)
+    assert Address.of(asdict(kept) | in_words(kept, Places(), TODAY) | {"unheard": 1}) == kept
 
 
 CODES = st.sampled_from(sorted({unit.code for unit in UNITS} | {"99", "x", ""})) | st.none() | st.integers()
