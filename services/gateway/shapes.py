@@ -165,6 +165,10 @@ class Consent(Shape):
     consent_version = text("the text the citizen agreed to", example="2026-01")
 
 
+class Supplement(Shape):
+    answer = text("to the agency's note, where it was asked for")
+
+
 class LogIn(Shape):
     user = text("BHXH code or personal number", required=True)
     password = text("the password", required=True)
@@ -251,6 +255,9 @@ class View(Schema):
     email = fields.String(allow_none=True)
     email_verified = fields.Boolean()
     warnings = fields.List(fields.Raw())
+    supplement = fields.Raw(
+        allow_none=True, metadata={"description": "what the agency asked for: items, note, photos attached"}
+    )
     declaration_number = fields.String(allow_none=True)
     deadline = fields.String(allow_none=True, metadata={"description": "last day of the visit"})
 

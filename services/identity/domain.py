@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -219,6 +220,15 @@ def folded(text: str) -> str:
     """For searching: lower case, without Vietnamese marks, spaces collapsed."""
     bare = unicodedata.normalize("NFD", text.casefold()).replace("đ", "d")
     return " ".join("".join(c for c in bare if not unicodedata.combining(c)).split())
+
+
+PHONE = re.compile(r"(?:\+?84|0)?([35789]\d{8})")
+
+
+def search_words(text: str) -> tuple[str, ...]:
+    """The words of a search as ``Case.search_text`` has them: whole words, folded; a phone in any writing."""
+    words = folded(text).split()
+    return tuple("+84" + phone[1] if (phone := PHONE.fullmatch(word)) else word for word in words)
 
 
 def same_name(one: str, other: str) -> bool:

@@ -42,6 +42,7 @@ MISSING = {
         "Take a photo of the birth certificate (step 3).",
     ),
     "agency": ("Chọn cơ quan BHXH và nhập e-mail (bước 4).", "Choose an agency, enter an e-mail (step 4)."),
+    "answer": ("Trả lời câu hỏi của cơ quan BHXH.", "Answer what the agency has asked."),
     "email": ("Xác nhận e-mail bằng mã đã gửi (bước 4).", "Confirm the e-mail with the code sent (step 4)."),
 }
 
@@ -75,6 +76,23 @@ class Photo:
     ref: str
     sha256: str
     size_bytes: int
+
+
+ANSWER = "answer"
+"""What an officer may ask for besides photos: a written answer to the note."""
+
+
+@dataclass(frozen=True)
+class Supplement:
+    """What an officer asked for, the photos taken for it, and the earlier ones whose place they took, which
+    an officer may be looking at still."""
+
+    items: tuple[str, ...]
+    note: str | None
+    asked_at: datetime
+    photos: tuple[Photo, ...] = ()
+    replaced: tuple[Photo, ...] = ()
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +190,7 @@ class Registration:
     submission: Submission | None = None
     close_requested: str | None = None
     timeline: tuple[Entry, ...] = ()
+    supplement: Supplement | None = None
 
     # -- what is there and what is missing --
 
@@ -189,8 +208,19 @@ class Registration:
 
     @property
     def photos_kept(self) -> tuple[Photo, ...]:
-        """The photos that belong to the application: those that are needed."""
-        return tuple(photo for photo in self.photos if photo.kind in self.photos_needed)
+        """The photos that belong to the application: those that are needed, or were asked for later."""
+        asked = self.supplement.items if self.supplement else ()
+        return tuple(photo for photo in self.photos if photo.kind in (*self.photos_needed, *asked))
+
+    @property
+    def supplement_due(self) -> Supplement | None:
+        """The supplement that the citizen is to send."""
+        return self.supplement if self.status is Status.SUPPLEMENT_REQUESTED else None
+
+    @property
+    def photos_being_taken(self) -> tuple[Photo, ...]:
+        """Those that a photo of the same kind would replace at once."""
+        return self.supplement_due.photos if self.supplement_due else self.photos
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -234,14 +264,21 @@ class Registration:
         """Itself, if a photo of this kind is asked for now."""
         if kind not in PHOTO_KINDS:
             raise PhotoKindUnknown()
+        if self.supplement_due is not None:
+            if kind not in self.supplement_due.items:
+                raise PhotoNotNeeded()
+            return self
         if kind not in self.in_draft("declaration").photos_needed:
             raise PhotoNotNeeded()
         return self
 
     def with_photo(self, photo: Photo) -> Self:
-        """Step 3: a photo taken, in place of an earlier one of its kind."""
-        others = tuple(p for p in self.ready_for_photo(photo.kind).photos if p.kind != photo.kind)
-        return replace(self, photos=(*others, photo))
+        """Step 3, or for a supplement: a photo taken, in place of an earlier one of its kind."""
+        ready = self.ready_for_photo(photo.kind)
+        photos = (*(p for p in ready.photos_being_taken if p.kind != photo.kind), photo)
+        if self.supplement_due is not None:
+            return replace(self, supplement=replace(self.supplement_due, photos=photos))
+        return replace(self, photos=photos)
 
     def with_agency(self, agency_code: str, email: str) -> Self:
         """Step 4. Another e-mail has to be confirmed anew, and a code sent to the old one is void."""
@@ -338,11 +375,42 @@ class Registration:
             "register_checked", at, outcome
         )
 
-    def supplement_asked(self, note: str | None, at: datetime) -> Self:
-        """identity.supplement_requested: ignored once the case is decided."""
-        if self.status not in OPEN:
+    def supplement_asked(self, note: str | None, at: datetime, items: tuple[str, ...] = ()) -> Self:
+        """identity.supplement_requested: ignored once the case is decided. Of two the one asked last counts,
+        whichever comes first; photos taken for the one before are kept."""
+        before = self.supplement
+        if self.status not in OPEN or (before is not None and at <= before.asked_at):
             return self
-        return replace(self, status=Status.SUPPLEMENT_REQUESTED).entry("supplement_requested", at, note)
+        taken = before.photos if before is not None and before.answered_at is None else ()
+        asked = Supplement(items, note, at, taken, before.replaced if before else ())
+        detail = note or ", ".join(items) or None
+        return replace(self, status=Status.SUPPLEMENT_REQUESTED, supplement=asked).entry(
+            "supplement_requested", at, detail
+        )
+
+    def supplemented(self, answer: str, now: datetime) -> Self:
+        """What was asked for is sent: the case goes on. Sent before: nothing again.
+
+        Raises ``StepOutOfOrder`` naming what is missing.
+        """
+        due = self.supplement_due
+        if due is None:
+            if self.supplement is not None and self.status in OPEN:
+                return self
+            raise StepOutOfOrder(status=self.status.value)
+        have = {photo.kind for photo in due.photos}
+        missing = [f"photos.{item}" for item in due.items if item not in (ANSWER, *have)]
+        missing += [ANSWER] if ANSWER in due.items and not answer else []
+        if missing:
+            raise StepOutOfOrder(*(FieldProblem(n, *MISSING[n]) for n in missing), status=self.status.value)
+        sent = tuple(photo for photo in due.photos if photo.kind in due.items)
+        kinds = {photo.kind for photo in sent}
+        kept = tuple(photo for photo in self.photos if photo.kind not in kinds)
+        replaced = tuple(photo for photo in self.photos if photo.kind in kinds)
+        done = replace(due, answered_at=now, replaced=(*due.replaced, *replaced))
+        return replace(self, status=Status.AWAITING_VISIT, photos=(*kept, *sent), supplement=done).entry(
+            "supplemented", now
+        )
 
     def verified(self, at: datetime) -> Self:
         """identity.verified. After ``credentials.issued`` came first it says nothing new."""

@@ -133,6 +133,10 @@ class ConfirmEmailOtp(Held):
     sealed_otp = Words()
 
 
+class SendSupplement(Held):
+    answer = Words()
+
+
 class Submit(Held):
     consent_version = Words()
     client = Caller()
@@ -173,6 +177,12 @@ def view(registration: Registration, agency: Agency | None) -> dict[str, Any]:
         "email": registration.email,
         "email_verified": registration.email_verified,
         "warnings": list(registration.warnings),
+        "supplement": registration.supplement_due
+        and {
+            "items": list(registration.supplement_due.items),
+            "note": registration.supplement_due.note,
+            "photos": [photo.kind for photo in registration.supplement_due.photos],
+        },
         "declaration_number": submission and submission.declaration_number,
         "deadline": submission and submission.deadline.isoformat(),
     }

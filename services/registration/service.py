@@ -93,7 +93,7 @@ class RegistrationService:
         with self.db.transaction() as tx:
             storage = Storage(tx)
             draft = use_cases.hold(storage, key).ready_for_photo(asked["kind"])
-            if inspection.ref_of_photo(upload) in (photo.ref for photo in draft.photos):
+            if inspection.ref_of_photo(upload) in (photo.ref for photo in draft.photos_being_taken):
                 return shown(storage, draft)
         try:
             photo = inspection.take_in(asked["kind"], upload, asked["sha256"])
@@ -173,6 +173,13 @@ class RegistrationService:
         return schemas.submitted(application)
 
     @rpc(writes=True)
+    def send_supplement(self, tx: Any, **request: Any) -> dict[str, Any]:
+        """What an officer asked for, once its photos are attached."""
+        asked = schemas.load(schemas.SendSupplement, request)
+        storage, answer = Storage(tx), " ".join(asked["answer"].split())
+        return shown(storage, use_cases.send_supplement(storage, self.key(asked), answer=answer, now=now()))
+
+    @rpc(writes=True)
     def cancel(self, tx: Any, **request: Any) -> dict[str, Any]:
         """Close a draft, or ask the case to close."""
         storage = Storage(tx)
@@ -231,8 +238,10 @@ class RegistrationService:
     def ask_supplement(self, tx: Any, event: Any) -> None:
         """The officer needs something more."""
         data = event.data
-        text = data["note"] or ", ".join(data["items"]) or None
-        use_cases.note_supplement(Storage(tx), data["registration_id"], text=text, at=event.time)
+        items = tuple(data["items"])
+        use_cases.note_supplement(
+            Storage(tx), data["registration_id"], text=data["note"], at=event.time, items=items
+        )
 
     @on_event(identity_events.VERIFIED)
     def note_verified(self, tx: Any, event: Any) -> None:

@@ -6,6 +6,7 @@ An application is one row, read and written whole. What it holds, its phone and 
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -25,6 +26,7 @@ from services.registration.domain import (
     Photo,
     Registration,
     Submission,
+    Supplement,
 )
 from services.registration.timeline import Entry, Progress, Status
 from shared.database import Transaction
@@ -36,7 +38,7 @@ VALUES (%(id)s, %(status)s, %(language)s, %(token_hash)s, %(timeline)s)
 FIND = """
 SELECT id, status, language, token_hash, declaration, warnings, register_check, photos, agency_code, email,
        email_verified, email_otp, declaration_number, submitted_at, deadline, consent_version,
-       close_requested, timeline
+       close_requested, timeline, supplement
 FROM registrations WHERE id = %(id)s
 """
 PROGRESS = """
@@ -53,7 +55,8 @@ UPDATE registrations SET
     email = %(email)s, email_verified = %(email_verified)s, email_otp = %(email_otp)s,
     declaration_number = %(declaration_number)s, submitted_at = %(submitted_at)s,
     deadline = %(deadline)s, consent_version = %(consent_version)s,
-    close_requested = %(close_requested)s, timeline = %(timeline)s, changed_at = now()
+    close_requested = %(close_requested)s, timeline = %(timeline)s, supplement = %(supplement)s,
+    changed_at = now()
 WHERE id = %(id)s
 """
 OPEN = """
@@ -233,6 +236,23 @@ def claims_of(rows: list[dict[str, Any]]) -> list[Claim]:
     ]
 
 
+def dumps(kept: Any) -> str:
+    """JSON with times as texts."""
+    return json.dumps(kept, default=str, ensure_ascii=False)
+
+
+def supplement_of(kept: dict[str, Any]) -> Supplement:
+    answered_at = kept["answered_at"]
+    return Supplement(
+        items=tuple(kept["items"]),
+        note=kept["note"],
+        asked_at=datetime.fromisoformat(kept["asked_at"]),
+        photos=tuple(Photo(**photo) for photo in kept["photos"]),
+        replaced=tuple(Photo(**photo) for photo in kept["replaced"]),
+        answered_at=answered_at and datetime.fromisoformat(answered_at),
+    )
+
+
 def row_of(registration: Registration) -> dict[str, Any]:
     """The columns of a registration."""
     held, submission = registration, registration.submission
@@ -256,6 +276,7 @@ def row_of(registration: Registration) -> dict[str, Any]:
         "deadline": submission and submission.deadline,
         "consent_version": submission and submission.consent_version,
         "close_requested": held.close_requested,
+        "supplement": held.supplement and Jsonb(asdict(held.supplement), dumps=dumps),
         "timeline": Jsonb([entry_json(entry) for entry in held.timeline]),
     }
 
@@ -285,6 +306,7 @@ def registration_of(row: dict[str, Any]) -> Registration:
             row["declaration_number"], row["submitted_at"], row["deadline"], row["consent_version"]
         ),
         close_requested=row["close_requested"],
+        supplement=row["supplement"] and supplement_of(row["supplement"]),
         timeline=entries_of(row["timeline"]),
     )
 

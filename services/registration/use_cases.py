@@ -154,7 +154,7 @@ def save_declaration(
 def attach_photo(storage: Storage, key: Key, photo: Photo) -> tuple[Registration, str | None]:
     """Step 3: the registration with the photo, and the reference of the one it replaces."""
     draft = hold(storage, key, to_change=True)
-    replaced = next((p.ref for p in draft.photos if p.kind == photo.kind), None)
+    replaced = next((p.ref for p in draft.photos_being_taken if p.kind == photo.kind), None)
     draft = draft.with_photo(photo)
     storage.save(draft)
     return draft, replaced
@@ -436,8 +436,28 @@ def note_check(storage: Storage, registration_id: UUID, *, outcome: str, at: dat
     note(storage, registration_id, lambda held: held.checked(outcome, at))
 
 
-def note_supplement(storage: Storage, registration_id: UUID, *, text: str | None, at: datetime) -> None:
-    note(storage, registration_id, lambda held: held.supplement_asked(text, at))
+def send_supplement(storage: Storage, key: Key, *, answer: str, now: datetime) -> Registration:
+    """What the officer asked for goes to the case, with every photo there is by now. Again: nothing.
+
+    Raises ``StepOutOfOrder`` naming what is missing.
+    """
+    before = hold(storage, key, to_change=True)
+    after = before.supplemented(answer, now)
+    if after == before:
+        return after
+    storage.save(after)
+    data = {"registration_id": after.id, "photos": after.photos_kept, "note": answer or None}
+    outbox.add(
+        storage.tx,
+        events.SUPPLEMENTED.event(subject=after.id, correlation_id=after.id, at=now, data=data),
+    )
+    return after
+
+
+def note_supplement(
+    storage: Storage, registration_id: UUID, *, text: str | None, at: datetime, items: tuple[str, ...] = ()
+) -> None:
+    note(storage, registration_id, lambda held: held.supplement_asked(text, at, items))
 
 
 def note_verified(storage: Storage, registration_id: UUID, *, at: datetime) -> None:

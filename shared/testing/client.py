@@ -158,6 +158,10 @@ class CitizenClient(Session):
         """Submit: id, status, declaration number, deadline."""
         return self._held("POST", "/submission", json={"consent_version": consent_version})
 
+    def send_supplement(self, answer: str | None = None) -> dict[str, Any]:
+        """Send what the agency asked for, its photos attached before."""
+        return self._held("POST", "/supplement", json={"answer": answer} if answer else {})
+
     def cancel(self) -> dict[str, Any]:
         """Cancel the registration."""
         return self._held("DELETE", "")
@@ -337,6 +341,18 @@ class OfficerClient(Session):
         if response.status_code != 200:
             raise ProblemSeen(response.status_code, _json(response))
         return response.content
+
+    def claim(self, case_id: str) -> dict[str, Any]:
+        """Work on a case."""
+        found: dict[str, Any] = self.ask("POST", f"/v1/staff/cases/{case_id}/claim")
+        return found
+
+    def request_supplement(self, case_id: str, *items: str, note: str = "") -> dict[str, Any]:
+        """Ask the citizen for something more."""
+        found: dict[str, Any] = self.ask(
+            "POST", f"/v1/staff/cases/{case_id}/supplement-request", json={"items": items, "note": note}
+        )
+        return found
 
     def confirm(self, case_id: str) -> dict[str, Any]:
         """The papers were checked."""

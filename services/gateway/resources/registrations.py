@@ -151,6 +151,17 @@ def submit(body: dict[str, Any], registration_id: UUID) -> Any:
     return submitted, 202, {"Location": url_for("registrations.timeline", registration_id=registration_id)}
 
 
+@blueprint.route("/<uuid:registration_id>/supplement", methods=["POST"])
+@blueprint.doc(**HELD)
+@blueprint.arguments(shapes.Supplement)
+@blueprint.response(202, shapes.View)
+def send_supplement(body: dict[str, Any], registration_id: UUID) -> Any:
+    """Send what the agency asked for, once its photos are attached as in step 3."""
+    return services().write(
+        "registration", "send_supplement", **_held(registration_id), answer=body.get("answer")
+    )
+
+
 @blueprint.route("/<uuid:registration_id>/timeline", methods=["GET"])
 @blueprint.doc(**HELD)
 @blueprint.response(200, shapes.Timeline, headers={"ETag": {"schema": {"type": "string"}}})

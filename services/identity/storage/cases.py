@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -142,22 +142,24 @@ class Cases(Tables):
     CASES = f"""
         SELECT {CASE_COLUMNS} FROM cases
         WHERE agency_code = %(agency_code)s AND status = %(status)s
-          AND (%(words)s = '' OR strpos(search_text, %(words)s) > 0)
+          AND (cardinality(%(words)s::text[]) = 0
+               OR string_to_array(agency_code || ' ' || search_text, ' ') @> %(words)s::text[])
           AND (%(opened_at)s::timestamptz IS NULL OR (opened_at, id) > (%(opened_at)s, %(id)s::uuid))
         ORDER BY opened_at, id LIMIT %(limit)s
     """
 
     def cases(
-        self, agency_code: str, status: CaseStatus, words: str, after: Position | None, limit: int
+        self, agency_code: str, status: CaseStatus, words: Sequence[str], after: Position | None, limit: int
     ) -> list[Case]:
-        """Oldest first, after a position. ``words`` are folded as ``Case.search_text`` is."""
+        """Oldest first, after a position. ``words`` are whole words of ``Case.search_text``; an index finds
+        them among those of the agency."""
         opened_at, case_id = after or (None, None)
         rows = self.tx.all(
             self.CASES,
             {
                 "agency_code": agency_code,
                 "status": status.value,
-                "words": words,
+                "words": [agency_code, *words] if words else [],
                 "opened_at": opened_at,
                 "id": case_id,
                 "limit": limit,

@@ -55,7 +55,7 @@ def list_cases(
 ) -> Page:
     """The cases of the officer's own agency. Raises ``RequestInvalid`` for a foreign cursor."""
     found = storage.cases(
-        officer.agency_code, CaseStatus(status), domain.folded(words), _position(cursor), PAGE_SIZE + 1
+        officer.agency_code, CaseStatus(status), domain.search_words(words), _position(cursor), PAGE_SIZE + 1
     )
     cases, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
     seen = {"cases": [str(case.id) for case in cases]}
@@ -111,7 +111,7 @@ def claim_case(storage: Storage, officer: Officer, case_id: UUID, *, minutes: in
     claimed = replace(case, hold=Hold(officer.id, now + timedelta(minutes=minutes)))
     storage.save_case(claimed)
     storage.add_audit(AuditEntry(now, officer.id, "case_claimed", case.id))
-    return claimed
+    return storage.case(case.id) or claimed  # with the officer's name
 
 
 def request_supplement(

@@ -14,6 +14,8 @@ from services.registration.domain import Status
 from services.registration.tests.examples import NOW, TODAY, complete, draft, otp, photo, submitted
 from services.registration.use_cases import Storage
 
+LATER = NOW + timedelta(hours=1)
+
 
 class StorageSuite:
     """Subclasses give a ``storage`` fixture, empty but for the shipped places."""
@@ -26,8 +28,21 @@ class StorageSuite:
             complete(form_changes={"sex": None, "birth": {"precision": "year", "value": "1990"}}),
             submitted().checked("matched", NOW).cancelled_by_citizen(NOW),
             submitted().ended(Status.REJECTED, NOW, "Giấy tờ không khớp"),
+            submitted().supplement_asked("Ảnh mờ", NOW, ("portrait",)).with_photo(photo("portrait")),
+            submitted()
+            .supplement_asked(None, NOW, ("portrait",))
+            .with_photo(photo("portrait"))
+            .supplemented("", LATER),
         ],
-        ids=["empty", "whole draft", "birth year only", "to be cancelled", "rejected"],
+        ids=[
+            "empty",
+            "whole draft",
+            "birth year only",
+            "to be cancelled",
+            "rejected",
+            "to be supplemented",
+            "supplemented",
+        ],
     )
     def test_a_registration_is_found_as_it_was_saved(self, storage: Storage, registration) -> None:
         storage.add(draft(id=registration.id))

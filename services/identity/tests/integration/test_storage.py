@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,12 +18,15 @@ from services.identity.domain import (
     CaseStatus,
     CredentialState,
     Ending,
+    Hold,
     Outcome,
     Person,
+    Photo,
     RegisterAnswer,
     RegisterCheck,
     Session,
     StaffUserTaken,
+    Supplement,
 )
 from services.identity.storage import Storage
 from services.identity.tests.integration.house import transaction_on
@@ -138,7 +142,7 @@ def test_a_late_answer_of_the_register_stands_on_the_case(storage: AnyStorage) -
 
 
 def listed(storage: AnyStorage, words: str = "", after: Any = None, limit: int = 10) -> list[Case]:
-    return storage.cases(AGENCY, CaseStatus.WAITING, words, after, limit)
+    return storage.cases(AGENCY, CaseStatus.WAITING, words.split(), after, limit)
 
 
 def test_cases_are_listed_by_agency_and_status_oldest_first_from_a_position(storage: AnyStorage) -> None:
@@ -158,6 +162,61 @@ def test_a_search_takes_its_words_as_they_are(storage: AnyStorage, words: str) -
     storage.add_case(samples.case())
     assert listed(storage, words) == []
     assert len(listed(storage, "thi thu")) == 1
+
+
+def test_a_waiting_case_keeps_who_holds_it_what_came_and_who_confirmed(storage: AnyStorage) -> None:
+    member = samples.staff(id=uuid4(), user="mai", name="Mai")
+    storage.add_staff(member, NOW)
+    case = samples.case()
+    storage.add_case(case)
+    asked = Supplement(("portrait", "answer"), "Địa chỉ nào?", member.id, NOW)
+    for changed in (
+        replace(case, hold=Hold(member.id, NOW), first_confirmed_by=member.id),
+        replace(case, supplement=asked),
+        replace(
+            case,
+            supplement=asked.answered("Số 2, phố Thử", NOW + timedelta(hours=1)),
+            photos=(Photo("portrait", "photos/new", "cd" * 32),),
+            photos_at=NOW + timedelta(hours=1),
+        ),
+    ):
+        storage.save_case(changed)
+        for found in (
+            storage.case(case.id, to_change=True),
+            storage.case_of(case.registration_id, to_change=True),
+            listed(storage)[0],
+        ):
+            assert found == changed
+    storage.save_case(replace(case, hold=Hold(member.id, NOW)))
+    storage.end_case(case.id, Ending(CaseStatus.CLOSED, NOW))
+    storage.save_case(case)
+    ended = storage.case(case.id)
+    assert ended is not None
+    assert ended.hold == Hold(member.id, NOW)
+
+
+def test_an_agencys_archive_is_searched_by_an_index(identity_dsn: str) -> None:
+    with transaction_on(identity_dsn, keep=False) as tx:
+        person = samples.applicant(code="7777777777", full_name="Lê Văn Hiếm")
+        Storage(tx).add_case(samples.case(applicant=person))
+        tx.run(
+            """
+            INSERT INTO cases (id, registration_id, declaration_number, agency_code, applicant, photos,
+                warnings, register_outcome, mismatched, deadline, language, search_text, opened_at, status,
+                ended_at)
+            SELECT gen_random_uuid(), gen_random_uuid(), 'TK-' || n, agency_code, applicant, photos, warnings,
+                   register_outcome, mismatched, deadline, language, 'nguyen thi so ' || n, opened_at,
+                   'verified', opened_at
+            FROM cases, generate_series(1, 20000) AS numbers (n) WHERE search_text LIKE '%hiem%'
+            """
+        )
+        tx.run("ANALYZE cases")
+        words = {"words": [AGENCY, "17777"], "agency_code": AGENCY, "status": "verified"}
+        page = {"opened_at": None, "id": None, "limit": 51}
+        plan = "\n".join(r["QUERY PLAN"] for r in tx.all("EXPLAIN " + Storage.CASES, words | page))
+        assert "cases_words" in plan
+        found = Storage(tx).cases(AGENCY, CaseStatus.VERIFIED, ["so", "17777"], None, 51)
+        assert [case.declaration_number for case in found] == ["TK-17777"]
 
 
 def test_the_first_request_to_close_counts(storage: AnyStorage) -> None:

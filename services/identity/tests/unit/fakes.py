@@ -90,14 +90,14 @@ class FakeStorage:
         return next((c for c in self.all_cases.values() if c.registration_id == registration_id), None)
 
     def cases(
-        self, agency_code: str, status: CaseStatus, words: str, after: Position | None, limit: int
+        self, agency_code: str, status: CaseStatus, words: Sequence[str], after: Position | None, limit: int
     ) -> list[Case]:
         found = [
             case
             for case in self.all_cases.values()
             if case.agency_code == agency_code
             and case.status is status
-            and words in case.search_text
+            and set(words) <= set(case.search_text.split())
             and (after is None or (case.opened_at, case.id) > after)
         ]
         return sorted(found, key=lambda case: (case.opened_at, case.id))[:limit]

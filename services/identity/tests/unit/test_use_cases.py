@@ -401,7 +401,9 @@ def test_pages_hold_every_case_of_the_agency_once_oldest_first(storage: FakeStor
     assert audited == [str(case.id) for case in seen]
 
 
-@pytest.mark.parametrize("words", ["nguyen thi", "THỬ", "0123456789", "tk-2026-000001", "912345678"])
+@pytest.mark.parametrize(
+    "words", ["nguyen thi", "THỬ", "0123456789", "tk-2026-000001", "912345678", "0912345678", "+84912345678"]
+)
 def test_a_search_finds_by_name_code_phone_and_declaration_number(storage: FakeStorage, words: str) -> None:
     wanted = samples.case()
     other = samples.applicant(
