@@ -81,6 +81,8 @@ KINDS: dict[str, Kind] = {
     "PapersNotChecked": Kind(422, "Chưa đối chiếu giấy tờ", "The papers were not checked"),
     "ReasonMissing": Kind(422, "Thiếu lý do", "The reason is missing"),
     "PersonNumberTaken": Kind(409, "Hai số thuộc hai người", "The numbers are of two people"),
+    "AccountUnknown": Kind(404, "Không tìm thấy tài khoản", "Account not found"),
+    "ContactChangePending": Kind(409, "Đang có thay đổi khác", "Another change is under way"),
     "StaffUserTaken": Kind(409, "Tên đăng nhập đã có", "The user name is taken"),
     # history
     "PasswordChangeRequired": Kind(403, "Cần đổi mật khẩu trước", "The password must be changed first"),

@@ -25,7 +25,7 @@ CALLS: dict[str, frozenset[str]] = {
     "identity": frozenset(
         {
             "log_in", "change_password", "me",
-            "staff_log_in", "cases", "case", "photo", "claim_case", "request_supplement",
+            "staff_log_in", "cases", "case", "photo", "claim_case", "request_supplement", "change_contact",
             "confirm_case", "reject_case",
         }
     ),

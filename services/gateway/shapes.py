@@ -194,6 +194,13 @@ class SupplementRequest(Shape):
     note = text("told to the citizen; with answer, what is to be answered")
 
 
+class ContactChange(PapersChecked):
+    user = text("BHXH code or personal number", required=True)
+    phone = text("the new one, if it changes", example="0912345678")
+    email = text("the new one, if it changes")
+    reason = text("why, for the record", required=True)
+
+
 class Rejection(Shape):
     reason = text("told to the citizen", required=True)
 

@@ -222,6 +222,7 @@ def folded(text: str) -> str:
     return " ".join("".join(c for c in bare if not unicodedata.combining(c)).split())
 
 
+EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 PHONE = re.compile(r"(?:\+?84|0)?([35789]\d{8})")
 
 
@@ -316,6 +317,46 @@ class Account:
     def is_reached_at(self, phone: str, email: str) -> bool:
         """Whether this is its contact."""
         return (phone, email.casefold()) == (self.phone, self.email.casefold())
+
+
+@dataclass(frozen=True)
+class ContactChange:
+    """A change of contact that an officer asked for: ``pending`` until its phone is claimed, then
+    ``changed``. It is ``refused`` when the phone is another account's, or the person was verified anew."""
+
+    id: UUID
+    account_id: UUID
+    staff_id: UUID
+    phone: str = field(repr=False)
+    email: str = field(repr=False)
+    reason: str = field(repr=False)
+    asked_at: datetime
+    state: str = "pending"
+
+
+def new_contact(account: Account, phone: str | None, email: str | None) -> tuple[str, str]:
+    """The contact as it is to be; what is not given stays. Raises ``RequestInvalid``."""
+    problems = []
+    found = PHONE.fullmatch("".join(phone.split())) if phone else None
+    if phone and not found:
+        problems.append(
+            FieldProblem(
+                "phone",
+                "Nhập số di động Việt Nam, ví dụ 0912345678.",
+                "Enter a Vietnamese mobile number such as 0912345678.",
+            )
+        )
+    if email and not EMAIL.fullmatch(email.strip()):
+        problems.append(
+            FieldProblem("email", "Nhập e-mail dạng ten@example.vn.", "Enter an e-mail like name@example.vn.")
+        )
+    if not phone and not email:
+        problems.append(
+            FieldProblem("phone", "Nhập số điện thoại hoặc e-mail mới.", "Enter a new phone or e-mail.")
+        )
+    if problems:
+        raise RequestInvalid(*problems)
+    return "+84" + found[1] if found else account.phone, email.strip() if email else account.email
 
 
 def is_known_contact(account: Account, person: Person, applicant: Applicant) -> bool:
@@ -590,6 +631,20 @@ class PersonNumberTaken(Refused):
 
     vi = "Mã số BHXH và số định danh thuộc về hai người đã được xác thực khác nhau."
     en = "The BHXH code and the personal number belong to two different verified people."
+
+
+class AccountUnknown(Refused):
+    """No account of this number whose person was verified at the officer's agency."""
+
+    vi = "Không tìm thấy tài khoản của mã số này tại cơ quan của bạn."
+    en = "There is no account of this number at your agency."
+
+
+class ContactChangePending(Refused):
+    """One change after the other."""
+
+    vi = "Một lần đổi liên hệ khác của tài khoản này đang được xử lý."
+    en = "Another change of this account's contact is under way."
 
 
 class StaffUserTaken(Refused):

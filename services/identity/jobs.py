@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 from services.identity import use_cases
-from services.identity.domain import RegisterCheck
+from services.identity.domain import ContactChange, RegisterCheck
 from services.identity.parts import Parts, new_id, now
 from services.identity.passwords import generated
 from services.identity.storage import Storage
 from shared.database import Database, Transaction
+from shared.messaging import outbox
+from shared.messaging.calls import CallFailed, CallRefused
 
 Record = Callable[[Transaction], None]
 
@@ -72,5 +75,57 @@ def issue_credential(parts: Parts, due: Due) -> Record:
             now=issued_at,
             valid_hours=parts.settings.first_password_hours,
         )
+
+    return record
+
+
+CLAIM_SECONDS, AT_ONCE_SECONDS, PAUSE_SECONDS = 1.5, 2.5, 0.3
+
+
+def claim_phone(db: Database, registration: Any, change_id: UUID) -> bool | None:
+    """Whether the phone of a pending change is the account's by now; False when it is refused. None when it
+    is not known yet: an open application that holds it is being closed, or registration does not answer."""
+    with db.transaction() as tx:
+        found = use_cases.find_contact_change(Storage(tx), change_id)
+    if found is None:
+        return False
+    change, numbers = found
+    if not numbers:
+        return True
+    try:
+        reply = registration.claim_phone(
+            deadline_seconds=CLAIM_SECONDS, numbers=sorted(numbers), phone=change.phone
+        )
+    except CallRefused:
+        return False
+    except CallFailed:
+        return None
+    return True if reply["claimed"] else None
+
+
+def settle_contact(db: Database, registration: Any, change: ContactChange) -> str:
+    """Try at once, while the officer waits; what takes longer is left to the job. Returns the state."""
+    if change.state != "pending":
+        return change.state
+    give_up_at = time.monotonic() + AT_ONCE_SECONDS
+    while (is_claimed := claim_phone(db, registration, change.id)) is None:
+        if time.monotonic() > give_up_at:
+            return change.state
+        time.sleep(PAUSE_SECONDS)
+    with db.transaction() as tx:
+        return use_cases.finish_contact_change(Storage(tx), change.id, is_claimed=is_claimed, now=now())
+
+
+def settle_contact_later(db: Database, registration: Any, due: Due) -> Record:
+    """The same without anybody waiting; tried again until it is known."""
+    change_id = UUID(due.key)
+    is_claimed = claim_phone(db, registration, change_id)
+
+    def record(tx: Transaction) -> None:
+        if is_claimed is None:
+            again = now() + timedelta(seconds=use_cases.RETRY_SECONDS)
+            outbox.add(tx, outbox.Due(use_cases.CHANGE_CONTACT, due.key, again))
+        else:
+            use_cases.finish_contact_change(Storage(tx), change_id, is_claimed=is_claimed, now=now())
 
     return record

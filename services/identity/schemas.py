@@ -107,6 +107,14 @@ class SupplementRequest(OneCase):
     note = fields.String(load_default="", allow_none=True, validate=validate.Length(max=5000))
 
 
+class ContactChange(Staff):
+    user = text(12)
+    phone = text(20, required=False)
+    email = text(320, required=False)
+    papers_checked = fields.Raw(load_default=False, allow_none=True)  # only a plain true counts
+    reason = fields.String(load_default="", allow_none=True, validate=validate.Length(max=5000))
+
+
 class Rejection(OneCase):
     reason = fields.String(load_default="", allow_none=True, validate=validate.Length(max=5000))
 

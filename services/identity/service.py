@@ -17,7 +17,7 @@ from shared.events.envelope import Event
 from shared.messaging.dependencies import Database, Gauges, Parts
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
-from shared.messaging.rpc import rpc
+from shared.messaging.rpc import Client, rpc
 
 DELIVERY_STATES = {
     notification_events.SENT.name: "sent",
@@ -34,6 +34,7 @@ class IdentityService:
     db = Database()
     parts = Parts(parts_of)
     gauges = Gauges(gauges.read)
+    registration = Client("registration", "claim_phone")
 
     # -- the register -----------------------------------------------------------------------------
 
@@ -75,7 +76,8 @@ class IdentityService:
     @on_event(registration_events.CLOSE_REQUESTED)
     def close_case(self, tx: Any, event: Event) -> None:
         """The citizen cancelled, or the deadline passed. May come before the application itself."""
-        use_cases.close_case(Storage(tx), event.data["registration_id"], event.data["reason"], event.time)
+        reason = event.data["because"] or event.data["reason"]
+        use_cases.close_case(Storage(tx), event.data["registration_id"], reason, event.time)
 
     @on_event(registration_events.SUPPLEMENTED)
     def resume_case(self, tx: Any, event: Event) -> None:
@@ -169,6 +171,30 @@ class IdentityService:
         reason = asked["reason"] or ""
         case = use_cases.reject_case(storage, officer, asked["case_id"], reason=reason, now=now())
         return schemas.case_state(case)
+
+    @rpc
+    def change_contact(self, **request: Any) -> dict[str, str]:
+        """``{id, status: changed | pending | refused}``: another phone or e-mail for a verified person."""
+        asked = schemas.load(schemas.ContactChange, request)
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            change = use_cases.ask_contact_change(
+                storage,
+                self.officer(storage, asked),
+                user=asked["user"],
+                phone=asked["phone"],
+                email=asked["email"],
+                papers_checked=asked["papers_checked"],
+                reason=asked["reason"] or "",
+                change_id=new_id(),
+                now=now(),
+            )
+        return {"id": str(change.id), "status": jobs.settle_contact(self.db, self.registration, change)}
+
+    @job(use_cases.CHANGE_CONTACT, lease_seconds=30, workers=1)
+    def settle_contact_change(self, due: Any) -> Any:
+        """A change whose phone was not free at once, or whose asking was cut short."""
+        return jobs.settle_contact_later(self.db, self.registration, due)
 
     def officer(self, storage: Storage, asked: dict[str, Any]) -> Officer:
         """Who calls. Raises ``TokenInvalid``."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 from uuid import UUID
 
-from services.registration.refusals import CodeTaken, PhoneTaken
+from services.registration.refusals import AccountUnknown, CodeTaken, PhoneTaken
 
 NUMBER_LENGTHS = (10, 12)
 """Digits of a BHXH code, and of the personal number that replaces it: one is the alias of the other."""
@@ -91,3 +91,23 @@ def settle(storage: Claims, registration_id: UUID) -> None:
     for other in earlier:
         storage.free_claims(other.registration_id)
     storage.save_claim(held.verified_after(earlier))
+
+
+def move_phone(storage: Claims, numbers: frozenset[str], phone: str) -> tuple[UUID, ...]:
+    """The account of these numbers gets another phone, seen at the desk. Returns the open applications that
+    hold the phone or a number and have to end before: while there are any, nothing is changed.
+
+    Raises ``AccountUnknown``, and ``PhoneTaken`` when it is another account's.
+    """
+    values = sorted({phone, *numbers})
+    storage.lock_claimed(values)
+    found = storage.claims_on(values)
+    accounts = [held for held in found if held.is_verified and held.is_of(numbers)]
+    if len(accounts) != 1:
+        raise AccountUnknown
+    if any(held.is_verified and held not in accounts for held in found):
+        raise PhoneTaken
+    in_the_way = tuple(held.registration_id for held in found if not held.is_verified)
+    if not in_the_way:
+        storage.save_claim(replace(accounts[0], phone=phone))
+    return in_the_way

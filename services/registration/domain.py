@@ -356,7 +356,11 @@ class Registration:
         """The case was asked to close, once, while it is open; in any other status nothing changes."""
         if self.status not in OPEN or self.close_requested is not None:
             return self
-        step = {"cancelled": "cancel_requested", "deadline_passed": "deadline_passed"}[reason]
+        step = {
+            "cancelled": "cancel_requested",
+            "deadline_passed": "deadline_passed",
+            "superseded": "supersede_requested",
+        }[reason]
         return replace(self, close_requested=reason).entry(step, now)
 
     # -- what the case and the messages do to it --

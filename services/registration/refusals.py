@@ -150,6 +150,11 @@ class SubmissionsTooMany(Refused):
     en = "Submitted too many times. Please try again later; what you entered is kept."
 
 
+class AccountUnknown(Refused):
+    vi = "Chưa có tài khoản nào cho mã số này."
+    en = "There is no account for this code."
+
+
 class CodeTaken(Refused):
     vi = "Mã số BHXH này đã có hồ sơ đăng ký."
     en = "This BHXH code already has a registration."

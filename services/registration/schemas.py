@@ -137,6 +137,11 @@ class SendSupplement(Held):
     answer = Words()
 
 
+class ClaimPhone(Request):
+    numbers = fields.List(fields.String(), required=True)
+    phone = fields.String(required=True)
+
+
 class Submit(Held):
     consent_version = Words()
     client = Caller()

@@ -198,6 +198,14 @@ class RegistrationService:
             for one, answer in zip(asked, answers, strict=True)
         ]
 
+    @rpc(writes=True)
+    def claim_phone(self, tx: Any, **request: Any) -> dict[str, Any]:
+        """For identity: ``{claimed}``, false while an application that holds the phone is being closed."""
+        asked = schemas.load(schemas.ClaimPhone, request)
+        numbers = frozenset(asked["numbers"])
+        done = use_cases.claim_phone(Storage(tx), numbers=numbers, phone=asked["phone"], now=now())
+        return {"claimed": done}
+
     # -- places --
 
     @rpc

@@ -75,6 +75,10 @@ LINES: dict[str, Sentence] = {
         "Đã hết thời hạn đến cơ quan BHXH.",
         "The time for the visit to the agency has passed.",
     ),
+    "supersede_requested": (
+        "Số điện thoại hoặc mã số của hồ sơ đã được xác nhận cho người khác tại cơ quan BHXH.",
+        "The phone or the code was confirmed for somebody else at an agency.",
+    ),
     "verified": ("Danh tính đã được xác thực.", "The identity was verified."),
     "credentials_issued": ("Tài khoản đã được cấp.", "The account was issued."),
     "credentials_sent": ("Đã gửi mật khẩu qua SMS.", "The password was sent by SMS."),

@@ -339,11 +339,32 @@ def ask_to_close(storage: Storage, before: Registration, after: Registration, no
         return
     storage.save(after)
     if after.close_requested != before.close_requested:
-        data = {"registration_id": after.id, "reason": after.close_requested}
+        data = close_request(after.id, after.close_requested or "")
         outbox.add(
             storage.tx,
             events.CLOSE_REQUESTED.event(subject=after.id, correlation_id=after.id, at=now, data=data),
         )
+
+
+def close_request(registration_id: UUID, reason: str) -> dict[str, Any]:
+    """The body of registration.close_requested.v1, whose published reasons do not know ``superseded``."""
+    if reason == "superseded":
+        return {"registration_id": registration_id, "reason": "cancelled", "because": reason}
+    return {"registration_id": registration_id, "reason": reason}
+
+
+def claim_phone(storage: Storage, *, numbers: frozenset[str], phone: str, now: datetime) -> bool:
+    """A change of contact at the desk: the account's phone from now on. False while an open application,
+    which is asked to close, still holds it: whoever stands at the desk supersedes one who was not seen yet.
+
+    Raises ``AccountUnknown``, ``PhoneTaken``.
+    """
+    in_the_way = claims.move_phone(storage, numbers, phone)
+    for registration_id in in_the_way:
+        before = storage.find(registration_id, to_change=True)
+        if before is not None:
+            ask_to_close(storage, before, before.close_requested_for("superseded", now), now)
+    return not in_the_way
 
 
 def remind(storage: Storage, registration_id: UUID, *, now: datetime) -> None:
@@ -389,7 +410,7 @@ def ask_to_close_again(storage: Storage, registration_id: UUID, *, now: datetime
     if held is None or held.submission is None:
         return
     if held.close_requested is not None or held.status in CLOSED:
-        data = {"registration_id": held.id, "reason": held.close_requested or "cancelled"}
+        data = close_request(held.id, held.close_requested or "cancelled")
         outbox.add(
             storage.tx,
             events.CLOSE_REQUESTED.event(subject=held.id, correlation_id=held.id, at=now, data=data),

@@ -40,7 +40,11 @@ SUPPLEMENTED = EventType(
 
 CLOSE_REQUESTED = EventType(
     "registration.close_requested.v1",
-    {"registration_id": Id(), "reason": Text(one_of=("cancelled", "deadline_passed"))},
+    {
+        "registration_id": Id(),
+        "reason": Text(one_of=("cancelled", "deadline_passed")),
+        "because": Text(one_of=("superseded",), optional=True),  # came later than the reasons
+    },
 )
 
 REMINDER_DUE = EventType(

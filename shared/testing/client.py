@@ -361,6 +361,12 @@ class OfficerClient(Session):
         )
         return found
 
+    def change_contact(self, user: str, *, reason: str, **contact: str) -> dict[str, Any]:
+        """Another ``phone`` or ``email`` for a verified person, the papers seen."""
+        body = {"user": user, "papers_checked": True, "reason": reason, **contact}
+        found: dict[str, Any] = self.ask("POST", "/v1/staff/contact-changes", json=body)
+        return found
+
     def reject(self, case_id: str, reason: str) -> dict[str, Any]:
         """Reject, with the reason for the citizen."""
         found: dict[str, Any] = self.ask(

@@ -101,5 +101,29 @@ def test_a_leaked_code_and_a_leaked_personal_number_take_no_account(new_client, 
     assert new_client().log_in(citizen.code, OWN_PASSWORD)["must_change_password"] is False
 
 
+def test_a_change_of_contact_at_the_desk_supersedes_who_was_not_verified(
+    new_client, new_citizen, officer, inbox
+):
+    citizen, squatter, neighbour = new_citizen(), new_citizen(), new_citizen()
+    verified(phone := new_client(), citizen, officer, inbox)
+    verified(new_client(), neighbour, officer, inbox)
+    (waiting := new_client()).register(squatter, inbox.wait_for_otp)
+
+    def change(to):
+        return officer.change_contact(citizen.code, phone=to, reason="Mất điện thoại cũ")["status"]
+
+    assert change(neighbour.phone) == "refused"
+    until(lambda: change(squatter.phone) == "changed", 60, "the contact was not changed")
+
+    told = waiting.wait_for("cancelled")
+    assert told["entries"][-1]["detail"] == "superseded"
+    until(lambda: len(inbox.sms(citizen.phone)) == 2, 60, "the old phone was not told")
+    with pytest.raises(ProblemSeen) as refused:
+        phone.me()
+    assert refused.value.name == "token-invalid"
+    assert new_client().log_in(citizen.code, OWN_PASSWORD)["must_change_password"] is False
+    new_client().register(replace(new_citizen(), phone=citizen.phone), inbox.wait_for_otp)
+
+
 def national(phone):
     return "0" + phone.removeprefix("+84")

@@ -129,6 +129,25 @@ def reject_case(body: dict[str, Any], case_id: UUID) -> Any:
     )
 
 
+@blueprint.route("/contact-changes", methods=["POST"])
+@blueprint.doc(**STAFF)
+@blueprint.arguments(shapes.ContactChange)
+@blueprint.response(202, shapes.State)
+def change_contact(body: dict[str, Any]) -> Any:
+    """Give a verified person another phone or e-mail, the papers seen. Pending: a registration that was not
+    verified holds the phone and is being closed; ask again for what came of it."""
+    return services().call(
+        "identity",
+        "change_contact",
+        sealed_staff_token=bearer("identity"),
+        user=body["user"],
+        phone=body.get("phone"),
+        email=body.get("email"),
+        papers_checked=body["papers_checked"],
+        reason=body["reason"],
+    )
+
+
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
     with stream:
         while chunk := stream.read(CHUNK_BYTES):

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from services.identity.domain import (
     Account,
     Applicant,
+    ContactChange,
     Person,
 )
 from services.identity.storage.base import LOCK, Tables
@@ -103,6 +104,37 @@ class People(Tables):
         """By any number that stands for its person."""
         row = self.tx.one(self.ACCOUNT_NAMED, {"user": user})
         return account_of_row(row) if row else None
+
+    CHANGE = """
+        SELECT id, account_id, staff_id, phone, email, reason, asked_at, state FROM contact_changes
+    """
+    ADD_CHANGE = """
+        INSERT INTO contact_changes (id, account_id, staff_id, phone, email, reason, asked_at, state)
+        VALUES (%(id)s, %(account_id)s, %(staff_id)s, %(phone)s, %(email)s, %(reason)s, %(asked_at)s,
+                %(state)s)
+    """
+    CHANGE_BY_ID = CHANGE + " WHERE id = %(id)s"
+    PENDING_CHANGE = CHANGE + " WHERE account_id = %(account_id)s AND state = 'pending'"
+    END_CHANGE = "UPDATE contact_changes SET state = %(state)s, ended_at = %(at)s WHERE id = %(id)s"
+
+    def add_contact_change(self, change: ContactChange) -> None:
+        """An account has one pending change at a time."""
+        self.tx.run(self.ADD_CHANGE, asdict(change))
+
+    def contact_change(self, change_id: UUID, *, to_change: bool = False) -> ContactChange | None:
+        """``to_change`` holds it until the transaction ends."""
+        sql = self.CHANGE_BY_ID + (" FOR UPDATE" if to_change else "")
+        row = self.tx.one(sql, {"id": change_id})
+        return ContactChange(**row) if row else None
+
+    def pending_contact_change(self, account_id: UUID) -> ContactChange | None:
+        """The one that is under way."""
+        row = self.tx.one(self.PENDING_CHANGE, {"account_id": account_id})
+        return ContactChange(**row) if row else None
+
+    def end_contact_change(self, change_id: UUID, state: str, at: datetime) -> None:
+        """``changed`` or ``refused``."""
+        self.tx.run(self.END_CHANGE, {"id": change_id, "state": state, "at": at})
 
     LOCK_ACCOUNT = "SELECT id FROM accounts WHERE id = %(id)s FOR UPDATE"
 

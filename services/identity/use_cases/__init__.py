@@ -13,6 +13,13 @@ from services.identity.use_cases.accounts import (
     replace_password,
 )
 from services.identity.use_cases.cases import close_case, open_case, resume_case
+from services.identity.use_cases.contact import (
+    CHANGE_CONTACT,
+    RETRY_SECONDS,
+    ask_contact_change,
+    find_contact_change,
+    finish_contact_change,
+)
 from services.identity.use_cases.desk import (
     PAGE_SIZE,
     Page,
@@ -55,17 +62,20 @@ from services.identity.use_cases.restore import (
 )
 
 __all__ = [
+    "CHANGE_CONTACT",
     "CHECK_REGISTER",
     "DELIVERED",
     "FAILED",
     "ISSUE_CREDENTIAL",
     "LONGEST_BACK_OFF",
     "PAGE_SIZE",
+    "RETRY_SECONDS",
     "Candidate",
     "FirstPassword",
     "Page",
     "Position",
     "Storage",
+    "ask_contact_change",
     "begin_register_check",
     "change_password",
     "claim_case",
@@ -74,7 +84,9 @@ __all__ = [
     "disable_staff",
     "find_account",
     "find_case_to_check",
+    "find_contact_change",
     "find_repeated_change",
+    "finish_contact_change",
     "finish_register_check",
     "issue_anew",
     "issue_credential",

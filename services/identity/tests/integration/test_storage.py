@@ -16,6 +16,7 @@ from services.identity.domain import (
     AuditEntry,
     Case,
     CaseStatus,
+    ContactChange,
     CredentialState,
     Ending,
     Hold,
@@ -263,6 +264,19 @@ def test_a_person_has_one_account_which_keeps_its_id(storage: AnyStorage) -> Non
     assert storage.account_named("x") is None
     assert storage.account(uuid4()) is None
     storage.lock_account(first.id)
+
+
+def test_an_account_has_one_change_of_contact_under_way(storage: AnyStorage) -> None:
+    holder, member = account(storage), samples.staff(id=uuid4(), user="mai")
+    storage.add_staff(member, NOW)
+    change = ContactChange(uuid4(), holder.id, member.id, "+84987654321", holder.email, "Mất máy", NOW)
+    storage.add_contact_change(change)
+    assert storage.contact_change(change.id) == storage.contact_change(change.id, to_change=True) == change
+    assert storage.pending_contact_change(holder.id) == change
+    storage.end_contact_change(change.id, "changed", NOW)
+    assert storage.pending_contact_change(holder.id) is None
+    assert storage.contact_change(change.id) == replace(change, state="changed")
+    assert storage.contact_change(uuid4()) is None
 
 
 # --- credentials and sessions --------------------------------------------------------------------

@@ -14,6 +14,7 @@ from services.identity.domain import (
     AuditEntry,
     Case,
     CaseStatus,
+    ContactChange,
     Credential,
     CredentialState,
     Ending,
@@ -39,6 +40,7 @@ class FakeStorage:
         self.endings: dict[UUID, Ending] = {}
         self.close_requests: dict[UUID, str] = {}
         self.people: dict[UUID, Person] = {}
+        self.changes: dict[UUID, ContactChange] = {}
         self.numbers: dict[str, UUID] = {}
         self.accounts: dict[UUID, Account] = {}
         self.credentials: dict[UUID, Credential] = {}
@@ -138,6 +140,19 @@ class FakeStorage:
             self.numbers.setdefault(number, person.id)
 
     # accounts
+
+    def add_contact_change(self, change: ContactChange) -> None:
+        self.changes[change.id] = change
+
+    def contact_change(self, change_id: UUID, *, to_change: bool = False) -> ContactChange | None:
+        return self.changes.get(change_id)
+
+    def pending_contact_change(self, account_id: UUID) -> ContactChange | None:
+        pending = (c for c in self.changes.values() if (c.account_id, c.state) == (account_id, "pending"))
+        return next(pending, None)
+
+    def end_contact_change(self, change_id: UUID, state: str, at: datetime) -> None:
+        self.changes[change_id] = replace(self.changes[change_id], state=state)
 
     def save_account(self, account: Account, at: datetime) -> Account:
         known = self.account_of(account.person_id)

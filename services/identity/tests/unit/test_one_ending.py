@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from hypothesis import settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from services.identity import domain, use_cases
-from services.identity.domain import CaseStatus, Outcome
+from services.identity.domain import Case, CaseStatus, Officer, Outcome
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
@@ -19,6 +20,9 @@ ENDINGS = {
     "identity.rejected.v1": CaseStatus.REJECTED,
     "identity.closed.v1": CaseStatus.CLOSED,
 }
+
+
+OFFICERS = st.sampled_from([OFFICER, Officer(UUID(int=2), samples.AGENCY)])
 
 
 class Cases(RuleBasedStateMachine):
@@ -31,6 +35,7 @@ class Cases(RuleBasedStateMachine):
         super().__init__()
         self.storage = FakeStorage()
         self.people = 0
+        self.now = NOW
 
     @rule(target=submitted, outcome=st.sampled_from(Outcome))
     def submit(self, outcome: Outcome) -> dict[str, object]:
@@ -50,21 +55,69 @@ class Cases(RuleBasedStateMachine):
     def request_close(self, application: dict[str, object], reason: str) -> None:
         use_cases.close_case(self.storage, application["registration_id"], reason, NOW)  # type: ignore[arg-type]
 
-    @rule(case_id=opened)
-    def confirm(self, case_id: UUID) -> None:
+    @rule(minutes=st.integers(1, 30))
+    def wait(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+
+    @rule(case_id=opened, officer=OFFICERS, two_officers=st.booleans())
+    def confirm(self, case_id: UUID, officer: Officer, two_officers: bool) -> None:
+        before = self.storage.all_cases[case_id]
         try:
             use_cases.confirm_case(
-                self.storage, OFFICER, case_id, papers_checked=True, person_id=uuid4(), now=NOW
+                self.storage,
+                officer,
+                case_id,
+                papers_checked=True,
+                person_id=uuid4(),
+                now=self.now,
+                two_officers=two_officers,
             )
         except domain.CaseAlreadyEnded:
-            assert self.storage.all_cases[case_id].status is not CaseStatus.VERIFIED
+            assert before.status not in (CaseStatus.VERIFIED, CaseStatus.WAITING)
+        except domain.CaseClaimed:
+            assert self.is_held(before, officer)
+        except domain.SecondOfficerNeeded:
+            assert two_officers
+            assert before.first_confirmed_by == officer.id
 
-    @rule(case_id=opened)
-    def reject(self, case_id: UUID) -> None:
+    @rule(case_id=opened, officer=OFFICERS)
+    def reject(self, case_id: UUID, officer: Officer) -> None:
+        before = self.storage.all_cases[case_id]
         try:
-            use_cases.reject_case(self.storage, OFFICER, case_id, reason="because of something", now=NOW)
+            use_cases.reject_case(self.storage, officer, case_id, reason="because of something", now=self.now)
         except domain.CaseAlreadyEnded:
-            assert self.storage.all_cases[case_id].status is not CaseStatus.REJECTED
+            assert before.status not in (CaseStatus.REJECTED, CaseStatus.WAITING)
+        except domain.CaseClaimed:
+            assert self.is_held(before, officer)
+
+    @rule(case_id=opened, officer=OFFICERS)
+    def claim(self, case_id: UUID, officer: Officer) -> None:
+        before = self.storage.all_cases[case_id]
+        try:
+            use_cases.claim_case(self.storage, officer, case_id, minutes=20, now=self.now)
+        except (domain.CaseAlreadyEnded, domain.CaseClaimed):
+            assert before.status is not CaseStatus.WAITING or self.is_held(before, officer)
+
+    @rule(case_id=opened, officer=OFFICERS)
+    def ask_for_more(self, case_id: UUID, officer: Officer) -> None:
+        before = self.storage.all_cases[case_id]
+        try:
+            use_cases.request_supplement(
+                self.storage, officer, case_id, items=["portrait"], note="", now=self.now
+            )
+        except (domain.CaseAlreadyEnded, domain.CaseClaimed):
+            assert before.status is not CaseStatus.WAITING or self.is_held(before, officer)
+
+    @rule(case_id=opened, minutes_ago=st.integers(0, 60))
+    def supplement(self, case_id: UUID, minutes_ago: int) -> None:
+        """Late, early, or twice."""
+        registration_id = self.storage.all_cases[case_id].registration_id
+        data = {"registration_id": registration_id, "photos": [], "note": None}
+        at = self.now - timedelta(minutes=minutes_ago)
+        use_cases.resume_case(self.storage, data, hold_hours=1, now=self.now, at=at)
+
+    def is_held(self, case: Case, officer: Officer) -> bool:
+        return case.hold is not None and case.hold.staff_id != officer.id and self.now < case.hold.until
 
     @rule(application=consumes(submitted))
     def forget(self, application: dict[str, object]) -> None:

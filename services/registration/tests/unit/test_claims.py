@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from services.registration import claims
 from services.registration.claims import Claim
-from services.registration.refusals import CodeTaken, PhoneTaken
+from services.registration.refusals import AccountUnknown, CodeTaken, PhoneTaken
 from services.registration.tests.unit.fakes import FakeStorage
 
 CODE, NUMBER, PHONE = "0123456789", "001190123456", "+84912345678"
@@ -110,6 +110,43 @@ def test_once_it_is_verified_the_new_phone_is_the_accounts_and_the_old_one_free(
     (account,) = storage.claims.values()
     assert (account.phone, account.numbers, account.is_verified) == (OTHER_PHONE, {CODE, NUMBER}, True)
     claims.claim(storage, wanted(PHONE, OTHER_CODE))
+
+
+def test_at_the_desk_an_account_gets_a_free_phone(storage: FakeStorage) -> None:
+    account = verified(storage)
+    assert claims.move_phone(storage, account.numbers, OTHER_PHONE) == ()
+    assert claims.move_phone(storage, frozenset({CODE}), OTHER_PHONE) == ()
+    assert list(storage.claims.values()) == [replace(account, phone=OTHER_PHONE)]
+    claims.claim(storage, wanted(PHONE, OTHER_CODE))
+
+
+def test_at_the_desk_nobody_gets_another_accounts_phone_or_one_without_an_account(
+    storage: FakeStorage,
+) -> None:
+    account, other = verified(storage), verified(storage, wanted(OTHER_PHONE, OTHER_CODE))
+    with pytest.raises(PhoneTaken):
+        claims.move_phone(storage, account.numbers, OTHER_PHONE)
+    with pytest.raises(AccountUnknown):
+        claims.move_phone(storage, frozenset({"5555555555"}), "+84355555555")
+    assert list(storage.claims.values()) == [account, other]
+
+
+def test_an_application_that_holds_the_phone_has_to_end_first(storage: FakeStorage) -> None:
+    account, squatter = verified(storage), wanted(OTHER_PHONE, OTHER_CODE)
+    claims.claim(storage, squatter)
+    assert claims.move_phone(storage, account.numbers, OTHER_PHONE) == (squatter.registration_id,)
+    assert storage.claims[account.registration_id] == account
+    storage.free_claims(squatter.registration_id)
+    assert claims.move_phone(storage, account.numbers, OTHER_PHONE) == ()
+
+
+def test_an_application_that_holds_the_phone_and_is_verified_in_time_keeps_it(storage: FakeStorage) -> None:
+    account, quick = verified(storage), wanted(OTHER_PHONE, OTHER_CODE)
+    claims.claim(storage, quick)
+    assert claims.move_phone(storage, account.numbers, OTHER_PHONE)
+    claims.settle(storage, quick.registration_id)
+    with pytest.raises(PhoneTaken):
+        claims.move_phone(storage, account.numbers, OTHER_PHONE)
 
 
 PLACES = st.integers(0, 30)

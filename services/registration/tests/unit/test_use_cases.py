@@ -378,3 +378,18 @@ def test_the_register_check_and_a_supplement_are_told(storage: FakeStorage) -> N
     use_cases.note_supplement(storage, application.id, text="Ảnh mờ", at=LATER)
     steps = [(entry.step, entry.detail) for entry in storage.kept[application.id].timeline[-2:]]
     assert steps == [("register_checked", "matched"), ("supplement_requested", "Ảnh mờ")]
+
+
+def test_whoever_stands_at_the_desk_supersedes_an_application_that_was_not_seen(storage: FakeStorage) -> None:
+    account = submit(storage, kept(storage, complete()))
+    use_cases.note_verified(storage, account.id, at=NOW)
+    changes = {"code": "9876543210", "document__number": "001190999999", "phone": "0987654321"}
+    squatter = submit(storage, kept(storage, complete(form_changes=changes)))
+    numbers = frozenset({"0123456789"})
+    for _ in range(2):
+        assert not use_cases.claim_phone(storage, numbers=numbers, phone="+84987654321", now=LATER)
+    (asked,) = storage.tx.events(CLOSE_REQUESTED)
+    assert (asked.data["registration_id"], asked.data["because"]) == (squatter.id, "superseded")
+    use_cases.note_closed(storage, squatter.id, reason="superseded", at=LATER)
+    assert use_cases.claim_phone(storage, numbers=numbers, phone="+84987654321", now=LATER)
+    assert storage.claims[account.id].phone == "+84987654321"

@@ -1,0 +1,164 @@
+"""A verified person gets another phone or e-mail at the desk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.identity import domain, use_cases
+from services.identity.domain import Account, ContactChange, CredentialState, Officer, Session
+from services.identity.tests.unit import samples
+from services.identity.tests.unit.fakes import FakeStorage
+from services.identity.tests.unit.samples import NOW, OFFICER
+
+NEW_PHONE = "+84987654321"
+LATER = NOW + timedelta(minutes=1)
+
+
+@pytest.fixture
+def storage() -> FakeStorage:
+    return FakeStorage()
+
+
+@pytest.fixture
+def account(storage: FakeStorage) -> Account:
+    return verified(storage)
+
+
+def verified(storage: FakeStorage, **changes: Any) -> Account:
+    data = samples.submitted(samples.applicant(**changes))
+    use_cases.open_case(storage, data, case_id=uuid4(), at=NOW)
+    case = storage.case_of(data["registration_id"])
+    assert case is not None
+    use_cases.confirm_case(storage, OFFICER, case.id, papers_checked=True, person_id=uuid4(), now=NOW)
+    event = storage.tx.events("identity.verified.v1")[-1]
+    use_cases.open_account(storage, event.data, account_id=uuid4(), now=NOW)
+    account = storage.account_named(case.applicant.code)
+    assert account is not None
+    return account
+
+
+def ask(storage: FakeStorage, **changes: Any) -> ContactChange:
+    values = {
+        "officer": OFFICER,
+        "user": "0123456789",
+        "phone": "0987 654 321",
+        "email": None,
+        "papers_checked": True,
+        "reason": "Mất điện thoại cũ",
+        "change_id": uuid4(),
+        "now": LATER,
+    }
+    return use_cases.ask_contact_change(storage, **(values | changes))
+
+
+def finish(storage: FakeStorage, change: ContactChange, is_claimed: bool = True) -> str:
+    return use_cases.finish_contact_change(storage, change.id, is_claimed=is_claimed, now=LATER)
+
+
+def notices(storage: FakeStorage) -> list[Any]:
+    return [e.data for e in storage.tx.events("account.notice_due.v1") if e.data["kind"] == "contact_changed"]
+
+
+@pytest.mark.parametrize("user", ["0123456789", "001190000001"])
+def test_a_change_waits_for_the_claim_and_takes_effect_once(
+    storage: FakeStorage, account: Account, user: str
+) -> None:
+    change = ask(storage, user=user)
+    assert change.state == "pending"
+    assert storage.account(account.id) == account
+    found = use_cases.find_contact_change(storage, change.id)
+    assert found == (change, {"0123456789", "001190000001"})
+    assert [due.key for due in storage.tx.due("change_contact")] == [str(change.id)]
+
+    assert [finish(storage, change), finish(storage, change)] == ["changed", "changed"]
+
+    assert storage.account(account.id) == replace(account, phone=NEW_PHONE)
+    (person,) = storage.people_with(["0123456789"])
+    assert (person.applicant.phone, person.verified_at) == (NEW_PHONE, NOW)
+    (notice,) = notices(storage)
+    assert [channel["to"] for channel in notice["channels"]] == ["+84912345678", NEW_PHONE, "thu@example.com"]
+    assert use_cases.find_contact_change(storage, change.id) is None
+    acts = [action for action, _, _ in storage.audit_rows()][-2:]
+    assert acts == ["contact_change_asked", "contact_changed"]
+    assert "Mất điện thoại" not in repr(storage.audit_rows())
+
+
+def test_sessions_end_and_the_password_stays(storage: FakeStorage, account: Account) -> None:
+    own = samples.active(account.id)
+    storage.add_credential(own, "a session", NOW)
+    session: Session = use_cases.log_in(storage, account, own, session_id=uuid4(), now=NOW)
+    finish(storage, ask(storage))
+    ended = storage.session(session.id)
+    assert ended is not None
+    assert ended.ended_at == LATER
+    assert storage.live_credentials(account.id) == [own]
+
+
+def test_a_first_password_that_waits_at_the_old_phone_is_replaced(
+    storage: FakeStorage, account: Account
+) -> None:
+    first = samples.issued(account.id)
+    storage.add_credential(first, str(uuid4()), NOW)
+    finish(storage, ask(storage))
+    assert storage.credentials[first.id].state is CredentialState.ENDED
+    assert len(storage.tx.due("issue_credential")) == 2
+
+
+def test_a_refused_phone_changes_nothing(storage: FakeStorage, account: Account) -> None:
+    assert finish(storage, ask(storage), is_claimed=False) == "refused"
+    assert storage.account(account.id) == account
+    assert notices(storage) == []
+    assert ask(storage, phone="0355555555").state == "pending"
+
+
+def test_asking_again_is_the_same_change_and_another_one_waits(
+    storage: FakeStorage, account: Account
+) -> None:
+    change = ask(storage)
+    assert ask(storage) == change
+    with pytest.raises(domain.ContactChangePending):
+        ask(storage, phone="0355555555")
+    finish(storage, change)
+    assert ask(storage).state == "changed"
+
+
+def test_an_email_alone_claims_no_phone(storage: FakeStorage, account: Account) -> None:
+    change = ask(storage, phone=None, email="new@example.com")
+    assert use_cases.find_contact_change(storage, change.id) == (change, frozenset())
+    finish(storage, change)
+    assert storage.account(account.id) == replace(account, email="new@example.com")
+
+
+def test_whom_the_desk_verifies_anew_meanwhile_keeps_what_was_seen_then(
+    storage: FakeStorage, account: Account
+) -> None:
+    change = ask(storage)
+    (person,) = storage.people_with(["0123456789"])
+    storage.save_person(replace(person, verified_at=LATER + timedelta(seconds=1)))
+    assert use_cases.find_contact_change(storage, change.id) is None
+    assert finish(storage, change) == "refused"
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"papers_checked": "yes"}, domain.PapersNotChecked),
+        ({"reason": "x"}, domain.ReasonMissing),
+        ({"user": "9999999999"}, domain.AccountUnknown),
+        ({"officer": Officer(uuid4(), "79001")}, domain.AccountUnknown),
+        ({"phone": "12345"}, domain.RequestInvalid),
+        ({"email": "nobody"}, domain.RequestInvalid),
+        ({"phone": None}, domain.RequestInvalid),
+    ],
+)
+def test_what_may_not_be_changed_is_refused_by_name(
+    storage: FakeStorage, account: Account, changes: dict[str, Any], refusal: type[Exception]
+) -> None:
+    with pytest.raises(refusal):
+        ask(storage, **changes)
+    assert storage.changes == {}
