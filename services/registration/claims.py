@@ -20,7 +20,8 @@ NUMBER_LENGTHS = (10, 12)
 
 @dataclass(frozen=True)
 class Claim:
-    """A phone and numbers, held by an application, or, once it ``is_verified``, by the person's account."""
+    """A phone and numbers, held by an application, or, once it ``is_verified``, by the person's account. Whom
+    the rule of one phone does not bind, such as a child, holds no phone: an empty text."""
 
     registration_id: UUID
     phone: str = field(repr=False)
@@ -30,7 +31,7 @@ class Claim:
     @property
     def values(self) -> tuple[str, ...]:
         """All that is held, in the one order in which it is locked."""
-        return tuple(sorted({self.phone, *self.numbers}))
+        return tuple(sorted({value for value in (self.phone, *self.numbers) if value}))
 
     def is_of(self, numbers: Iterable[str]) -> bool:
         """Whether these are numbers of the same person: one is shared, and no two of one length differ."""
@@ -71,7 +72,7 @@ def claim(storage: Claims, wanted: Claim) -> None:
     found = [c for c in storage.claims_on(wanted.values) if c.registration_id != wanted.registration_id]
     own = [held for held in found if held.is_verified and held.is_of(wanted.numbers)]
     others = [held for held in found if held not in own]
-    if any(held.phone == wanted.phone for held in others):
+    if wanted.phone and any(held.phone == wanted.phone for held in others):
         raise PhoneTaken
     if others or len(own) > 1:  # numbers of two accounts make no third
         raise CodeTaken

@@ -228,7 +228,7 @@ def claims_of(rows: list[dict[str, Any]]) -> list[Claim]:
     return [
         Claim(
             registration_id,
-            phone=next(value for value in held if value.startswith("+")),
+            phone=next((value for value in held if value.startswith("+")), ""),
             numbers=frozenset(value for value in held if not value.startswith("+")),
             is_verified=verified,
         )

@@ -149,6 +149,13 @@ def test_an_application_that_holds_the_phone_and_is_verified_in_time_keeps_it(st
         claims.move_phone(storage, account.numbers, OTHER_PHONE)
 
 
+def test_who_holds_no_phone_is_in_the_way_of_no_phone(storage: FakeStorage) -> None:
+    for code in (CODE, OTHER_CODE):
+        claims.claim(storage, wanted("", code))
+    with pytest.raises(CodeTaken):
+        claims.claim(storage, wanted("", CODE))
+
+
 PLACES = st.integers(0, 30)
 
 
