@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deploy.demo.journey import compare
-from shared.testing.client import AGENCY_CODE, ProblemSeen
+from shared.testing.client import AGENCY_CODE, ProblemSeen, photo_of
 
 
 def accept(client, citizen, inbox, ledger):
@@ -103,6 +103,47 @@ def test_agencies_are_found_by_place_and_by_word(client):
     assert AGENCY_CODE in {agency["code"] for agency in in_hanoi}
     assert AGENCY_CODE in {agency["code"] for agency in by_word}
     assert len(client.ask("GET", "/v1/administrative-units")["items"]) == 34
+
+
+@pytest.mark.proves("G8")
+def test_the_nearest_agency_is_told_with_its_way_and_its_hours(client):
+    params = {"latitude": 21.0119, "longitude": 105.8220}
+    nearest = client.ask("GET", "/v1/agencies", params=params)["items"][0]
+    assert (nearest["code"], nearest["distance_metres"]) == (AGENCY_CODE, 0)
+    assert nearest["opening_hours"].startswith("Mo-Fr")
+    of_commune = client.ask("GET", "/v1/agencies", params={"commune_code": "00004"})["items"]
+    assert of_commune[0]["distance_metres"] <= of_commune[-1]["distance_metres"]
+
+
+@pytest.mark.proves("G9")
+def test_a_form_is_resumed_on_another_device_stepped_back_in_and_sent_as_it_stands(
+    new_client, new_citizen, inbox
+):
+    """With an old address, chosen from the lists of June 2025; each save says what is still missing."""
+    citizen, phone, tablet = new_citizen(), new_client(), new_client()
+    then = {"on": "2025-06-30"}
+    districts = phone.ask("GET", "/v1/administrative-units", params={**then, "parent": "01"})["items"]
+    assert districts[0]["name"] == "Quận Ba Đình"
+    communes = phone.ask("GET", "/v1/administrative-units", params={**then, "parent": districts[0]["code"]})[
+        "items"
+    ]
+    old = next(unit for unit in communes if len(unit["successors"]) == 1)
+    former = {"province_code": "01", "district_code": districts[0]["code"], "commune_code": old["code"]}
+    phone.start()
+    form = citizen.declaration() | {"address": {"street": "Số 1, phố Giả Định", "former": former}}
+    saved = phone.declare(form)
+    assert saved["missing"] == ["photos.portrait", "agency", "email"]
+    assert saved["declaration"]["address"]["commune_code"] == old["successors"][0]
+    assert "national population database" in saved["register_text"]
+
+    tablet.draft = phone.draft
+    assert tablet.view() == saved
+    tablet.upload("portrait", photo_of(citizen, "portrait"))
+    chosen = tablet.choose_agency(AGENCY_CODE, citizen.email)
+    assert chosen["missing"] == ["email"]
+    assert phone.declare(chosen["declaration"]) == chosen
+    tablet.prove_email(citizen.email, inbox.wait_for_otp)
+    assert phone.view()["missing"] == []
 
 
 def test_a_rejected_registration_tells_why_and_frees_phone_and_code(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -13,7 +14,7 @@ import pytest
 from deploy.native.instance import Instance
 from shared.messaging import topology
 from shared.messaging.connection import channel, message
-from shared.testing.client import ProblemSeen
+from shared.testing.client import ProblemSeen, Session
 from shared.testing.processes import until
 from tests.faults.crowd import Crowd, new_seed
 from tests.operations.vssid import lines, vssid
@@ -131,6 +132,20 @@ def test_a_job_that_was_given_up_is_shown_and_tried_again(own_product: Instance)
         "1 are due" in vssid(own_product, "jobs", "retry", "identity", "check_register", "--key", key).stdout
     )
     until(lambda: vssid(own_product, "jobs").returncode == 0, 30.0, "it is not tried again")
+
+
+def test_of_a_file_of_agencies_with_wrong_lines_nothing_is_imported(
+    own_product: Instance, tmp_path: Path
+) -> None:
+    file = tmp_path / "agencies.csv"
+    header = "code,name,province_code,commune_code,address,latitude,longitude"
+    good = "S001,Tên khác,01,00235,Phường Đống Đa,21.0119,105.822"
+    file.write_text(f"{header}\n{good}\nS002,Tên khác,01,26740,Sài Gòn,10.78,106.7\n", encoding="utf-8")
+    done = vssid(own_product, "agencies", "import", str(file))
+    assert done.returncode == 1
+    assert "line 3: commune_code: the code of a commune of the province 01" in done.stderr
+    session = Session(str(own_product.endpoints()["gateway"]))
+    assert session.ask("GET", "/v1/agencies", params={"q": "ten khac"})["items"] == []
 
 
 def test_agencies_may_be_imported_again(own_product: Instance) -> None:
