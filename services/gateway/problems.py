@@ -63,6 +63,7 @@ KINDS: dict[str, Kind] = {
     "OtpUnavailable": Kind(503, "Tạm thời chưa gửi được mã", "Codes cannot be sent right now"),
     "ConsentRequired": Kind(422, "Cần có sự đồng ý", "Consent is needed"),
     "SubmissionsTooMany": Kind(429, "Nộp quá nhiều lần", "Submitted too many times"),
+    "ConsentUnknown": Kind(404, "Không có văn bản này", "No such text"),
     "PhoneTaken": Kind(409, "Số điện thoại đã được đăng ký", "The phone number is taken"),
     "CodeTaken": Kind(409, "Mã số đã được đăng ký", "The code is taken"),
     # identity

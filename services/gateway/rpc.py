@@ -18,8 +18,8 @@ CALLS: dict[str, frozenset[str]] = {
     "registration": frozenset(
         {
             "start", "get", "save_declaration", "attach_photo", "choose_agency", "request_email_otp",
-            "confirm_email_otp", "submit", "send_supplement", "cancel", "timeline", "agencies",
-            "administrative_units",
+            "confirm_email_otp", "submit", "send_supplement", "cancel", "timeline", "declaration_pdf",
+            "consent", "agencies", "administrative_units",
         }
     ),
     "identity": frozenset(

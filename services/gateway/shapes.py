@@ -230,6 +230,11 @@ class UnitQuery(Query):
     )
 
 
+class ConsentQuery(Query):
+    version = text("a version of the text; without it, the one in force", example="2026-01")
+    language = text("vi or en; without it vi", example="vi")
+
+
 class PageQuery(Query):
     cursor = text("next_cursor of the page before")
 
@@ -349,6 +354,14 @@ class Unit(Schema):
 
 class Units(Schema):
     items = fields.List(fields.Nested(Unit), required=True)
+
+
+class ConsentText(Schema):
+    version = fields.String(required=True, metadata={"description": "goes back as consent_version"})
+    language = fields.String(required=True)
+    text = fields.String(required=True)
+    sha256 = fields.String(required=True, metadata={"description": "of the text in UTF-8"})
+    in_force = fields.Boolean(required=True)
 
 
 class Session(Schema):

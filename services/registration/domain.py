@@ -106,13 +106,44 @@ class EmailOtp:
 
 
 @dataclass(frozen=True)
+class ConsentText:
+    """A text on personal data that a citizen can agree to, and its SHA-256 in hexadecimal."""
+
+    version: str
+    language: str
+    text: str = field(repr=False)
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ConsentGiven:
+    """Which text was agreed to: its language and its SHA-256."""
+
+    language: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the agency and the address were called at submission; ``former_address`` is what was declared of
+    an address from before July 2025."""
+
+    agency: str
+    address: str
+    former_address: str | None = None
+
+
+@dataclass(frozen=True)
 class Submission:
-    """What was promised to the citizen at submission. ``deadline`` is the last moment of the visit."""
+    """What was promised to the citizen at submission, and agreed to. ``deadline`` is the last moment of the
+    visit. Submissions from before they were kept have neither ``consent_text`` nor ``names``."""
 
     declaration_number: str
     at: datetime
     deadline: datetime
     consent_version: str
+    consent_text: ConsentGiven | None = None
+    names: Names | None = None
 
 
 EARTH_RADIUS_METRES = 6_371_009

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.registration.consent import Texts, consent_texts
+from services.registration.declaration_pdf import Printer
 from services.registration.photos import Inspection
 from services.registration.settings import Settings
 from shared.cache import Limiter
@@ -20,6 +22,8 @@ class Parts:
     sealer: Sealer
     limiter: Limiter
     inspection: Inspection
+    consents: Texts
+    printer: Printer
 
     def opened(self, sealed: str) -> str:
         """What was sealed to registration; nothing, where that cannot be opened."""
@@ -30,7 +34,8 @@ class Parts:
 
 
 def parts_of(settings: Settings, _database: Database) -> Parts:
-    """The parts of a process. Raises ``SealKeyInvalid`` for keys that are none."""
+    """The parts of a process. Raises ``SealKeyInvalid`` for keys that are none, and
+    ``FileNotFoundError`` where the consent in force has no text."""
     return Parts(
         settings=settings,
         sealer=Sealer.from_settings(settings),
@@ -40,4 +45,6 @@ def parts_of(settings: Settings, _database: Database) -> Parts:
             max_bytes=settings.photo_max_bytes,
             at_once=settings.photo_inspectors,
         ),
+        consents=consent_texts(settings.consent_version),
+        printer=Printer(),
     )

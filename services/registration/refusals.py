@@ -129,6 +129,11 @@ class ConsentRequired(Refused):
     en = "Consent to the text in force on personal data is needed."
 
 
+class ConsentUnknown(Refused):
+    vi = "Không có văn bản về xử lý dữ liệu cá nhân với phiên bản này."
+    en = "There is no text on personal data of this version."
+
+
 class PhoneTaken(Refused):
     vi = "Mỗi số điện thoại chỉ được đăng ký cho 1 mã số."
     en = "Each phone number can be registered for one code only."

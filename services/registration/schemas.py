@@ -6,6 +6,8 @@ registration that does not exist, and each field of the declaration is judged by
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -147,6 +149,11 @@ class Submit(Held):
     client = Caller()
 
 
+class Consent(Request):
+    version = Words()
+    language = Words()
+
+
 class Agencies(Request):
     province_code = Words()
     commune_code = Words()
@@ -210,6 +217,17 @@ def submitted(registration: Registration) -> dict[str, Any]:
         "status": Status.SUBMITTED.value,
         "declaration_number": submission.declaration_number,
         "deadline": submission.deadline.isoformat(),
+    }
+
+
+def document(registration: Registration, content: bytes) -> dict[str, Any]:
+    """A declaration's PDF."""
+    submission = registration.submission
+    assert submission is not None
+    return {
+        "number": submission.declaration_number,
+        "content": base64.b64encode(content).decode(),
+        "sha256": hashlib.sha256(content).hexdigest(),
     }
 
 

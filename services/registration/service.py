@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from services.registration import email_otp, gauges, register_check, schemas, us
 from services.registration.contacts import email_address, phone_range_known
 from services.registration.domain import EmailOtp, Point, Registration
 from services.registration.parts import parts_of
-from services.registration.refusals import OtpTooMany, OtpUnavailable
+from services.registration.refusals import ConsentUnknown, OtpTooMany, OtpUnavailable
 from services.registration.storage import Storage
 from services.registration.taken import told_rarely
 from services.registration.use_cases import Key
@@ -166,7 +167,7 @@ class RegistrationService:
                 Storage(tx),
                 self.key(asked),
                 consent_version=asked["consent_version"],
-                in_force=settings.consent_version,
+                in_force=self.parts.consents[settings.consent_version],
                 visit_deadline_days=settings.visit_deadline_days,
                 now=now(),
             )
@@ -205,6 +206,25 @@ class RegistrationService:
         numbers = frozenset(asked["numbers"])
         done = use_cases.claim_phone(Storage(tx), numbers=numbers, phone=asked["phone"], now=now())
         return {"claimed": done}
+
+    @rpc
+    def declaration_pdf(self, **request: Any) -> dict[str, Any]:
+        """``{number, content, sha256}``: the submitted declaration as a PDF, in base64."""
+        key = self.key(schemas.load(schemas.Held, request))
+        with self.db.transaction() as tx:
+            submitted = use_cases.read_submitted(Storage(tx), key)
+        return schemas.document(submitted, self.parts.printer.pdf(submitted))
+
+    @rpc
+    def consent(self, **request: Any) -> dict[str, Any]:
+        """A text on personal data, the one in force unless a ``version`` is named."""
+        asked = schemas.load(schemas.Consent, request)
+        version = asked["version"] or self.parts.settings.consent_version
+        texts = self.parts.consents.get(version)
+        if texts is None:
+            raise ConsentUnknown()
+        text = texts["en" if asked["language"] == "en" else "vi"]
+        return {**asdict(text), "in_force": version == self.parts.settings.consent_version}
 
     # -- places --
 

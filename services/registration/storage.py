@@ -22,7 +22,9 @@ from services.registration.declaration import Birth, Declaration, Document
 from services.registration.domain import (
     Agency,
     Check,
+    ConsentGiven,
     EmailOtp,
+    Names,
     Photo,
     Registration,
     Submission,
@@ -37,8 +39,8 @@ VALUES (%(id)s, %(status)s, %(language)s, %(token_hash)s, %(timeline)s)
 """
 FIND = """
 SELECT id, status, language, token_hash, declaration, warnings, register_check, photos, agency_code, email,
-       email_verified, email_otp, declaration_number, submitted_at, deadline, consent_version,
-       close_requested, timeline, supplement
+       email_verified, email_otp, declaration_number, submitted_at, deadline, consent_version, consent_text,
+       declared_names, close_requested, timeline, supplement
 FROM registrations WHERE id = %(id)s
 """
 PROGRESS = """
@@ -54,9 +56,9 @@ UPDATE registrations SET
     register_check = %(register_check)s, photos = %(photos)s, agency_code = %(agency_code)s,
     email = %(email)s, email_verified = %(email_verified)s, email_otp = %(email_otp)s,
     declaration_number = %(declaration_number)s, submitted_at = %(submitted_at)s,
-    deadline = %(deadline)s, consent_version = %(consent_version)s,
-    close_requested = %(close_requested)s, timeline = %(timeline)s, supplement = %(supplement)s,
-    changed_at = now()
+    deadline = %(deadline)s, consent_version = %(consent_version)s, consent_text = %(consent_text)s,
+    declared_names = %(declared_names)s, close_requested = %(close_requested)s, timeline = %(timeline)s,
+    supplement = %(supplement)s, changed_at = now()
 WHERE id = %(id)s
 """
 OPEN = """
@@ -275,6 +277,8 @@ def row_of(registration: Registration) -> dict[str, Any]:
         "submitted_at": submission and submission.at,
         "deadline": submission and submission.deadline,
         "consent_version": submission and submission.consent_version,
+        "consent_text": submission and submission.consent_text and Jsonb(vars(submission.consent_text)),
+        "declared_names": submission and submission.names and Jsonb(vars(submission.names)),
         "close_requested": held.close_requested,
         "supplement": held.supplement and Jsonb(asdict(held.supplement), dumps=dumps),
         "timeline": Jsonb([entry_json(entry) for entry in held.timeline]),
@@ -301,13 +305,22 @@ def registration_of(row: dict[str, Any]) -> Registration:
         email=row["email"],
         email_verified=row["email_verified"],
         email_otp=otp and EmailOtp(**{**otp, "valid_until": datetime.fromisoformat(otp["valid_until"])}),
-        submission=row["declaration_number"]
-        and Submission(
-            row["declaration_number"], row["submitted_at"], row["deadline"], row["consent_version"]
-        ),
+        submission=row["declaration_number"] and submission_of(row),
         close_requested=row["close_requested"],
         supplement=row["supplement"] and supplement_of(row["supplement"]),
         timeline=entries_of(row["timeline"]),
+    )
+
+
+def submission_of(row: dict[str, Any]) -> Submission:
+    consent, names = row["consent_text"], row["declared_names"]
+    return Submission(
+        row["declaration_number"],
+        row["submitted_at"],
+        row["deadline"],
+        row["consent_version"],
+        consent and ConsentGiven(**consent),
+        names and Names(**names),
     )
 
 

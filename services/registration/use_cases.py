@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -20,14 +20,23 @@ from services.registration.declaration import Declaration, declare, warnings_of
 from services.registration.domain import (
     Agency,
     Check,
+    ConsentGiven,
+    ConsentText,
     EmailOtp,
+    Names,
     Photo,
     Point,
     Registration,
     Submission,
     metres_between,
 )
-from services.registration.refusals import AgencyClosed, AgencyUnknown, ConsentRequired, RegistrationUnknown
+from services.registration.refusals import (
+    AgencyClosed,
+    AgencyUnknown,
+    ConsentRequired,
+    RegistrationUnknown,
+    StepOutOfOrder,
+)
 from services.registration.timeline import Progress, Status
 from shared.events import registration as events
 from shared.events.parts import photos_heard, photos_told
@@ -247,29 +256,32 @@ def submit(
     key: Key,
     *,
     consent_version: str,
-    in_force: str,
+    in_force: Mapping[str, ConsentText],
     visit_deadline_days: int,
     now: datetime,
 ) -> Registration:
     """The declaration is submitted, phone and code are claimed. Done before: the same answer, nothing again.
 
+    ``in_force`` is the text that has to be agreed to, by language.
     Raises ``StepOutOfOrder`` naming what is missing, ``PhoneTaken``, ``CodeTaken``, ``ConsentRequired``.
     """
     draft = hold(storage, key, to_change=True)
     if draft.submission is not None:
         return draft
     draft.in_draft(*domain.MISSING)
-    if consent_version != in_force:
-        raise ConsentRequired(
-            FieldProblem("consent_version", f"Phiên bản hiện hành: {in_force}.", f"In force: {in_force}.")
-        )
+    text = in_force[draft.language]
+    if consent_version != text.version:
+        vi, en = f"Phiên bản hiện hành: {text.version}.", f"In force: {text.version}."
+        raise ConsentRequired(FieldProblem("consent_version", vi, en))
     declaration = draft.declaration
     assert declaration is not None  # in_draft made sure of it
     see_that_it_is_offered(storage, draft.agency_code or "", now.astimezone(VIETNAM).date())
     claims.claim(storage, Claim(draft.id, declaration.phone, frozenset(declaration.numbers)))
     number = domain.declaration_number(storage.next_declaration(), now.astimezone(VIETNAM).year)
     deadline = domain.visit_deadline(now, visit_deadline_days)
-    submitted = draft.submitted(Submission(number, now, deadline, consent_version))
+    agreed_to = ConsentGiven(text.language, text.sha256)
+    names = names_of(storage, draft, declaration, now.astimezone(VIETNAM).date())
+    submitted = draft.submitted(Submission(number, now, deadline, consent_version, agreed_to, names))
     storage.save(submitted)
     outbox.add(
         storage.tx,
@@ -286,6 +298,25 @@ def submit(
             at = deadline - timedelta(days=days)
             outbox.add(storage.tx, Due(REMINDER_JOB, key=f"{draft.id} {days}", at=at))
     return submitted
+
+
+def names_of(storage: Storage, registration: Registration, declaration: Declaration, on: date) -> Names:
+    """What agency and address are called on that day."""
+    agency = storage.agency(registration.agency_code or "")
+    named = agency.display_name if agency else registration.agency_code or ""
+    words = in_words(declaration.address, storage, on)
+    return Names(named, words["text"] or "", words["former_text"])
+
+
+def read_submitted(storage: Storage, key: Key) -> Registration:
+    """A declaration that was submitted, with its names. Raises ``StepOutOfOrder`` for a draft."""
+    held = hold(storage, key)
+    if held.submission is None or held.declaration is None:
+        raise StepOutOfOrder(status=held.status.value)
+    if held.submission.names is not None:
+        return held
+    names = names_of(storage, held, held.declaration, held.submission.at.astimezone(VIETNAM).date())
+    return replace(held, submission=replace(held.submission, names=names))
 
 
 def submission_data(storage: Storage, registration: Registration, declaration: Declaration) -> dict[str, Any]:

@@ -64,6 +64,8 @@ CALLS: dict[str, set[str]] = {
         "claim_phone",
         "cancel",
         "timeline",
+        "declaration_pdf",
+        "consent",
         "agencies",
         "administrative_units",
     },

@@ -15,7 +15,7 @@ from shared.testing.client import ProblemSeen
 from shared.testing.processes import until
 
 FALL_DUE = "UPDATE jobs SET due_at = now() WHERE kind = %(kind)s AND key = %(key)s"
-CLAIMS = "SELECT 1 FROM claims WHERE registration_id = %(id)s"
+CLAIMS = "SELECT 1 FROM claimed WHERE registration_id = %(id)s"
 ENDED = ("completed", "rejected", "expired", "cancelled")
 
 

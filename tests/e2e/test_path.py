@@ -187,6 +187,30 @@ def test_the_timeline_is_sent_again_only_when_it_changed(client, new_citizen, of
     assert changed.json()["next"]["step"] == "log_in"
 
 
+@pytest.mark.proves("G10")
+def test_the_declaration_is_had_as_a_pdf_and_the_consent_as_it_was_shown(
+    client, new_client, new_citizen, officer, inbox
+):
+    shown = client.ask("GET", "/v1/consent", params={"language": "vi"})
+    assert "91/2025/QH15" in shown["text"]
+    accepted = client.register(new_citizen(), inbox.wait_for_otp)
+    path = f"{client.draft.path}/declaration.pdf"
+    first, second = (client.send("GET", path, headers=client.draft.headers) for _ in range(2))
+    assert (first.status_code, first.headers["Content-Type"]) == (200, "application/pdf")
+    assert first.content.startswith(b"%PDF-")
+    assert first.content == second.content
+    assert accepted.declaration_number in first.headers["Content-Disposition"]
+    known = {**client.draft.headers, "If-None-Match": first.headers["ETag"]}
+    assert client.send("GET", path, headers=known).status_code == 304
+
+    other = new_client().start()
+    assert client.send("GET", path, headers=other.headers).status_code == 404
+    assert client.send("GET", path).status_code == 401
+    officer.confirm(officer.find(accepted.declaration_number)["id"])
+    client.wait_for("completed")
+    assert client.send("GET", path, headers=client.draft.headers).content == first.content
+
+
 @pytest.mark.proves("G9")
 def test_a_draft_can_be_left_resumed_and_stepped_back_in(client, new_client, new_citizen):
     citizen = new_citizen()

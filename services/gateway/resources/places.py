@@ -1,4 +1,4 @@
-"""Agencies and administrative units, for the form's choices. Public, and cacheable."""
+"""Agencies, administrative units and the consent, for the form. Public, and cacheable."""
 
 from __future__ import annotations
 
@@ -29,3 +29,11 @@ def administrative_units(query: dict[str, Any]) -> Any:
     """The provinces, or the communes of one; with ``on`` as they were that day."""
     asked = {**query, **({"on": query["on"].isoformat()} if "on" in query else {})}
     return services().call("registration", "administrative_units", **asked), 200, CACHED
+
+
+@blueprint.route("/consent", methods=["GET"])
+@blueprint.arguments(shapes.ConsentQuery, location="query")
+@blueprint.response(200, shapes.ConsentText)
+def consent(query: dict[str, Any]) -> Any:
+    """The text on personal data to agree to, or an earlier version of it."""
+    return services().call("registration", "consent", **query), 200, CACHED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from typing import Any
 from uuid import UUID
 
@@ -182,6 +183,20 @@ def timeline(registration_id: UUID) -> Any:
 def _tags_of(known: ETags) -> list[str]:
     """The ETags that a caller sent, a few, of those as long as ours."""
     return sorted(tag for tag in known.as_set(include_weak=True) if len(tag) == TAG_LENGTH)[:8]
+
+
+@blueprint.route("/<uuid:registration_id>/declaration.pdf", methods=["GET"])
+@blueprint.doc(**HELD)
+@blueprint.response(200, {"type": "string", "format": "binary"}, content_type="application/pdf")
+@blueprint.alt_response(304, description="The same as of the given ETag")
+def declaration_pdf(registration_id: UUID) -> Response:
+    """The submitted declaration as a PDF; the same bytes each time."""
+    found = services().call("registration", "declaration_pdf", **_held(registration_id))
+    response = Response(b64decode(found["content"]), content_type="application/pdf")
+    response.headers["Content-Disposition"] = f'inline; filename="{found["number"]}.pdf"'
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.set_etag(found["sha256"])
+    return response.make_conditional(request)
 
 
 @blueprint.route("/<uuid:registration_id>", methods=["DELETE"])

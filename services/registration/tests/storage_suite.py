@@ -10,7 +10,7 @@ import pytest
 
 from services.registration.address import LAST_DAY_OF_DISTRICTS
 from services.registration.claims import Claim
-from services.registration.domain import Status
+from services.registration.domain import ConsentGiven, Names, Status, Submission
 from services.registration.tests.examples import NOW, TODAY, complete, draft, otp, photo, submitted
 from services.registration.use_cases import Storage
 
@@ -27,6 +27,16 @@ class StorageSuite:
             complete("unavailable", warnings=("phone_range_unknown",), email_otp=otp()),
             complete(form_changes={"sex": None, "birth": {"precision": "year", "value": "1990"}}),
             submitted().checked("matched", NOW).cancelled_by_citizen(NOW),
+            complete().submitted(
+                Submission(
+                    "TK-2026-000000002",
+                    NOW,
+                    NOW,
+                    "2026-01",
+                    ConsentGiven("en", "0" * 64),
+                    Names("(S001) BHXH", "Số 1, Phường Ba Đình, Thành phố Hà Nội", "Hà Nội cũ"),
+                )
+            ),
             submitted().ended(Status.REJECTED, NOW, "Giấy tờ không khớp"),
             submitted().supplement_asked("Ảnh mờ", NOW, ("portrait",)).with_photo(photo("portrait")),
             submitted()
@@ -39,6 +49,7 @@ class StorageSuite:
             "whole draft",
             "birth year only",
             "to be cancelled",
+            "with its names",
             "rejected",
             "to be supplemented",
             "supplemented",

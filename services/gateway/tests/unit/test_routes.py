@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -204,6 +205,34 @@ def test_the_timeline_is_told_again_only_when_it_changed(http, rpc):
 
     assert (first.status_code, first.json) == (200, TIMELINE)
     assert first.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_a_declaration_is_handed_out_as_a_pdf_of_its_number(http, rpc, keys):
+    content = b"%PDF-1.4 ..."
+    rpc.answers["registration.declaration_pdf"] = {
+        "number": "TK-2026-000000001",
+        "content": base64.b64encode(content).decode(),
+        "sha256": "ab" * 32,
+    }
+    first = http.get(f"{PATH}/declaration.pdf", headers=HELD)
+    again = http.get(f"{PATH}/declaration.pdf", headers={**HELD, "If-None-Match": first.headers["ETag"]})
+
+    assert held_plainly(rpc.last.kwargs, keys) == {}
+    assert (first.status_code, first.data, first.mimetype) == (200, content, "application/pdf")
+    assert first.headers["Content-Disposition"] == 'inline; filename="TK-2026-000000001.pdf"'
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    assert (again.status_code, again.data) == (304, b"")
+    assert http.get(f"{PATH}/declaration.pdf").status_code == 401
+
+
+def test_the_text_on_personal_data_is_public(http, rpc):
+    rpc.answers["registration.consent"] = {
+        "version": "2026-01", "language": "en", "text": "…", "sha256": "ab" * 32, "in_force": True,
+    }  # fmt: skip
+    found = http.get("/v1/consent?language=en")
+
+    assert (found.status_code, found.json["version"]) == (200, "2026-01")
+    assert rpc.last.kwargs == {"language": "en"}
 
 
 def test_a_photo_is_put_into_quarantine_and_its_reference_passed(http, rpc, keys, objects):

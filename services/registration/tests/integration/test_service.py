@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import threading
 import uuid
@@ -23,8 +24,8 @@ from shared.testing.processes import until
 
 SUBMITTED, CLOSE_REQUESTED = "registration.submitted.v1", "registration.close_requested.v1"
 HELD = (
-    "get", "timeline", "submit", "cancel", "save_declaration", "choose_agency", "attach_photo",
-    "request_email_otp", "confirm_email_otp",
+    "get", "timeline", "declaration_pdf", "submit", "cancel", "save_declaration", "choose_agency",
+    "attach_photo", "request_email_otp", "confirm_email_otp",
 )  # fmt: skip
 FORMER = {"province_code": "01", "district_code": "001", "commune_code": "00004"}
 _people = count(1)
@@ -291,6 +292,41 @@ def test_submitting_fifty_times_at_once_is_one_application(office: Office) -> No
     held = office.rows("SELECT value FROM claimed WHERE registration_id = %(id)s", id=lan.id)
     assert (len(held), lan.steps()) == (3, ["submitted"])
     assert len(office.told(SUBMITTED, lan.id)) == 1
+
+
+@pytest.mark.proves("G10")
+def test_a_submitted_declaration_can_be_had_as_a_pdf_always_the_same(office: Office) -> None:
+    lan = whole(office)
+    refusal = refusal_of(lambda: lan.call("declaration_pdf"))
+    assert (refusal.name, refusal.details) == ("StepOutOfOrder", {"status": "draft"})
+    number = lan.submit()["declaration_number"]
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: lan.call("declaration_pdf"), range(8)))
+    assert answers == [answers[0]] * 8
+    content = base64.b64decode(answers[0]["content"])
+    assert answers[0]["number"] == number
+    assert answers[0]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert content.startswith(b"%PDF-")
+    assert b"/FontFile2" in content
+    lan.call("cancel")
+    assert lan.call("declaration_pdf") == answers[0]
+
+
+@pytest.mark.proves("G10")
+def test_the_text_that_was_agreed_to_is_recorded_with_its_time(office: Office) -> None:
+    shown = office.call("consent", language="vi")
+    assert shown["in_force"]
+    assert shown["sha256"] == hashlib.sha256(shown["text"].encode()).hexdigest()
+    assert office.call("consent", version=shown["version"], language="en")["text"] != shown["text"]
+    assert refusal_of(lambda: office.call("consent", version="../x")).name == "ConsentUnknown"
+    lan = whole(office)
+    lan.call("submit", consent_version=shown["version"])
+    (row,) = office.rows(
+        "SELECT consent_version, consent_text, submitted_at FROM registrations WHERE id = %(id)s", id=lan.id
+    )
+    assert row["consent_version"] == shown["version"]
+    assert row["consent_text"] == {"language": "vi", "sha256": shown["sha256"]}
+    assert datetime.now(UTC) - row["submitted_at"] < timedelta(minutes=5)
 
 
 @pytest.mark.proves("G6")

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from services.registration import use_cases
 from services.registration.declaration import Declaration, DeclarationInvalid
-from services.registration.domain import Agency, Check, Point, Registration, Status, metres_between
+from services.registration.domain import (
+    Agency,
+    Check,
+    ConsentGiven,
+    ConsentText,
+    Names,
+    Point,
+    Registration,
+    Status,
+    metres_between,
+)
 from services.registration.refusals import (
     AgencyClosed,
     AgencyUnknown,
@@ -43,6 +53,10 @@ from services.registration.use_cases import Key
 LATER = NOW + timedelta(hours=1)
 SUBMITTED, CLOSE_REQUESTED = "registration.submitted.v1", "registration.close_requested.v1"
 
+IN_FORCE = {
+    language: ConsentText("2026-01", language, "…", f"hash of {language}") for language in ("vi", "en")
+}
+
 
 @pytest.fixture
 def storage() -> FakeStorage:
@@ -55,7 +69,7 @@ def kept(storage: FakeStorage, registration: Registration) -> Key:
 
 
 def submit(storage: FakeStorage, key: Key, **changes: Any) -> Registration:
-    arguments = {"consent_version": "2026-01", "in_force": "2026-01", "visit_deadline_days": 30, "now": NOW}
+    arguments = {"consent_version": "2026-01", "in_force": IN_FORCE, "visit_deadline_days": 30, "now": NOW}
     return use_cases.submit(storage, key, **(arguments | changes))
 
 
@@ -238,6 +252,31 @@ def test_a_submission_gets_a_number_and_a_deadline_and_says_so_to_identity(stora
     assert [photo["kind"] for photo in event.data["photos"]] == ["portrait", "id_front", "id_back"]
     assert [due.at for due in storage.tx.due("pass_deadline")] == [application.submission.deadline]
     assert len(storage.tx.due("remind")) == 2
+
+
+@pytest.mark.proves("G10")
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_the_text_agreed_to_and_the_names_of_the_places_are_kept(storage: FakeStorage, language: str) -> None:
+    submission = submit(storage, kept(storage, complete(language=language))).submission
+    assert submission is not None
+    assert submission.at == NOW
+    assert submission.consent_text == ConsentGiven(language, f"hash of {language}")
+    assert submission.names == Names(
+        "(S001) BHXH TP. Hà Nội – BHXH cơ sở Đống Đa",
+        "Số 1, phố Giả Định, Phường Ba Đình, Thành phố Hà Nội",
+    )
+
+
+def test_only_what_was_submitted_is_read_as_a_declaration(storage: FakeStorage) -> None:
+    key, old = kept(storage, complete()), kept(storage, submitted())
+    with pytest.raises(StepOutOfOrder):
+        use_cases.read_submitted(storage, key)
+    submit(storage, key)
+    assert use_cases.read_submitted(storage, key) == storage.kept[key.registration_id]
+    before_names_were_kept = use_cases.read_submitted(storage, old).submission
+    assert before_names_were_kept is not None
+    assert before_names_were_kept.names is not None
+    assert before_names_were_kept.names.address.endswith("Phường Ba Đình, Thành phố Hà Nội")
 
 
 def test_the_year_of_a_number_is_vietnams(storage: FakeStorage) -> None:
