@@ -7,6 +7,7 @@ ROWS    ?=
 ENGINE  ?=
 DURATION ?= 120
 SEED    ?=
+STEPS   ?=
 TLS     ?=
 PYTHON  ?= python3
 VENV    := .venv
@@ -84,6 +85,7 @@ compose-down: ## Stop and remove the containers; the data stays
 test: lint test-unit ## What has to pass before a change goes in: all below, of the faults a short form
 	$(PY) -m pytest -n 3 --dist loadfile $(INTEGRATION) tests/contracts tests/e2e
 	KILLS=5 $(PY) -m pytest $(FAULTS_IN_SHORT)
+	STEPS=500 $(PY) -m pytest tests/properties/test_registrations.py
 
 lint: setup ## Style, types, and the directions of imports
 	$(VENV)/bin/ruff check .
@@ -124,6 +126,11 @@ test-compose-smoke: setup engine ## The same in short: one path, one service sca
 
 test-operations: setup ## Back-up, restore of each database, reconciling, keys: an operator's work (about 10 minutes)
 	$(PY) -m pytest tests/operations
+
+.PHONY: test-stateful
+
+test-stateful: setup ## Random citizens, officers, clocks and losses, STEPS=500 SEED=7; planted defects
+	STEPS=$(STEPS) $(if $(SEED),SEED=$(SEED)) $(PY) -m pytest tests/properties
 
 test-faults: setup ## All faults in full: kit and product killed, cut, starved (about 15 minutes)
 	$(PY) -m pytest tests/faults
