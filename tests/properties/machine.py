@@ -250,6 +250,13 @@ class Registrations(RuleBasedStateMachine):
         super().check_invariants(*arguments)  # type: ignore[arg-type]
         self.life.look()
 
+    def rest_at_last(self) -> None:
+        try:
+            self.life.rest()
+        except AssertionError as error:
+            self.town.failures.append(str(error))
+            raise
+
     def teardown(self) -> None:
         """At the end of a life that went well all must come to rest."""
         try:
@@ -257,8 +264,9 @@ class Registrations(RuleBasedStateMachine):
             if error is None:
                 self.town.hazards.register_is_down(False)
                 self.town.hazards.sms_arrive(True)
-                self.life.rest()
+                self.rest_at_last()
             elif not isinstance(error, StopTest):
+                self.town.failures.append(str(error))
                 self.town.say(f"it ends here: {type(error).__name__}: {error}")
         finally:
             self.life.close()

@@ -35,6 +35,8 @@ OTHER_AGENCY = "S002"
 OTP_WITHIN_SECONDS = 20.0
 CASE_WITHIN_SECONDS = 5.0
 SETTLED_WITHIN_SECONDS = 90.0
+NOTED_WITHIN_SECONDS = 20.0
+"""After that: an event may come late, a receipt of an SMS for one."""
 GIVEN_UP_AFTER_SECONDS = 0.02
 REASON = "Giấy tờ không khớp với tờ khai."
 CONSENT = "2026-01"
@@ -239,6 +241,7 @@ class Life:
         self.request_otp(one, hurry=False)
         self.confirm_otp(one, hurry=False)
         self.submit(one, hurry=False, twice=False)
+        self.look()
         return one
 
     def send_supplement(self, one: Application, kinds: list[str]) -> None:
@@ -381,19 +384,16 @@ class Life:
 
     def rest(self) -> None:
         """Wait until nothing is under way, and look again: now all must agree."""
-        hazards, books = self.town.hazards, self.town.books
+        hazards, books, ids = self.town.hazards, self.town.books, [one.id for one in self.applications]
+
+        def left() -> list[str]:
+            return [*books.under_way(), *hazards.queued(), *disagreements(self._look())]
+
         hazards.wait_ready()
-        ends_at = time.monotonic() + SETTLED_WITHIN_SECONDS
-        while left := [*books.under_way(), *hazards.queued(), *disagreements(self._look())]:
-            self.look()
-            assert time.monotonic() < ends_at, f"not settled: {'; '.join(left)}"
-            time.sleep(0.2)
-        self.look()
-        ids = [one.id for one in self.applications]
+        self._until_nothing(left, SETTLED_WITHIN_SECONDS)
+        self._until_nothing(lambda: [*left(), *hazards.not_noted(ids)], NOTED_WITHIN_SECONDS)
         wrong = [
-            *disagreements(self.seen),
             *more_lines_than_events(self.seen, hazards.told(ids)),
-            *hazards.not_noted(ids),
             *(f"{listener} has dead letters" for listener in hazards.newly_dead()),
             *books.given_up(ids),
         ]
@@ -402,6 +402,14 @@ class Life:
             self.follow(one)
         self._nothing_arrived_twice()
         self.say("all is at rest")
+
+    def _until_nothing(self, left: Callable[[], list[str]], seconds: float) -> None:
+        ends_at = time.monotonic() + seconds
+        while found := left():
+            self.look()
+            assert time.monotonic() < ends_at, f"not settled: {'; '.join(found)}"
+            time.sleep(0.2)
+        self.look()
 
     def _look(self) -> Look:
         ids = [one.id for one in self.applications]
@@ -481,6 +489,7 @@ class Town:
         self._register = Path(endpoints["register_citizens_file"])
         self._log = log.open("a", encoding="utf-8")
         self.lives = 0
+        self.failures: list[str] = []
 
     def newcomers(self, number: int) -> list[Citizen]:
         """New citizens, all of them in the population register."""
