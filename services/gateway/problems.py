@@ -52,6 +52,7 @@ KINDS: dict[str, Kind] = {
     "PhotoNotNeeded": Kind(409, "Không cần ảnh này", "This photo is not needed"),
     "PhotoTooLarge": Kind(413, "Ảnh quá lớn", "The photo is too large"),
     "PhotoNotAnImage": Kind(422, "Tệp không phải là ảnh", "Not an image"),
+    "PhotoBlurred": Kind(422, "Ảnh bị mờ", "The photo is blurred"),
     "PhotoWrongShape": Kind(422, "Ảnh sai khổ", "The photo has the wrong shape"),
     "PhotosBusy": Kind(503, "Đang nhận quá nhiều ảnh", "Too many photos at once"),
     "AgencyUnknown": Kind(422, "Không có cơ quan BHXH này", "Unknown agency"),

@@ -25,6 +25,8 @@ MOST_WRITTEN_BYTES = 16 * 1024 * 1024
 MOST_PIXELS = 25_000_000
 LONGEST_SIDE_PIXELS = 2000
 JPEG_QUALITY = 88
+SHARPNESS_LOOKED_AT_PIXELS = 480
+SHARP_ENOUGH = 20
 SHAPES = {
     # ranges of width / height, least of the shorter side in pixels
     "portrait": (((0.60, 0.80),), 200),  # 4x6 cm (2:3) to 3x4 (3:4), upright
@@ -64,7 +66,8 @@ def inspect(upload: bytes, shape: str) -> tuple[str | None, bytes]:
         if not fits(upright.size, shape):
             return "PhotoWrongShape", b""
         upright.thumbnail((LONGEST_SIDE_PIXELS, LONGEST_SIDE_PIXELS))
-        return None, encoded(flattened(upright))
+        flat = flattened(upright)
+        return (None, encoded(flat)) if sharpness(flat) >= SHARP_ENOUGH else ("PhotoBlurred", b"")
 
 
 def fits(size: tuple[int, int], shape: str) -> bool:
@@ -72,6 +75,40 @@ def fits(size: tuple[int, int], shape: str) -> bool:
     ranges, shorter_side = SHAPES[shape]
     ratio = size[0] / size[1]
     return min(size) >= shorter_side and any(least <= ratio <= most for least, most in ranges)
+
+
+def sharpness(image: Image) -> int:
+    """How steep the clearest edges are, 0 to 127: at one size and one contrast, so that neither the camera
+    nor the light nor how much of the picture is empty counts. The second derivative (half of a Laplacian)
+    that the steepest half percent of the pixels reach, across and down: the smaller of both, since a hand
+    that moved leaves the edges along its way sharp.
+
+    Measured on drawn portraits, cards and pages of 600 and 2,000 pixels: sharp ones have 27 to 42, as well
+    at JPEG quality 60, at a third of the light, at a quarter of the contrast, or with noise of 8 levels.
+    Blurred by a Gaussian of 0.4 % of the longer side they have 8 to 16, by 0.6 % 4 to 11, by 1 % 3 to 12,
+    moved across by 3 % of it 7 to 12, each also darkened and with that noise.
+    """
+    from PIL import Image as pillow
+    from PIL import ImageFilter, ImageOps
+
+    grey = image.convert("L")
+    grey.thumbnail((SHARPNESS_LOOKED_AT_PIXELS,) * 2, pillow.Resampling.LANCZOS)
+    even = ImageOps.autocontrast(grey, cutoff=0.5).filter(ImageFilter.GaussianBlur(1))  # against noise
+    inside = (1, 1, even.width - 1, even.height - 1)  # a kernel leaves the edge of a picture as it is
+    across, down = (0, 0, 0, 1, -2, 1, 0, 0, 0), (0, 1, 0, 0, -2, 0, 0, 1, 0)
+    curved = (even.filter(ImageFilter.Kernel((3, 3), k, scale=1, offset=128)) for k in (across, down))
+    return min(steepest(found.crop(inside)) for found in curved)
+
+
+def steepest(curved: Image) -> int:
+    """What the last half percent of the pixels differ from 128 by, or more."""
+    counts = curved.histogram()
+    left = curved.width * curved.height // 200
+    for distance in range(127, 0, -1):
+        left -= counts[128 + distance] + counts[128 - distance]
+        if left < 0:
+            return distance
+    return 0
 
 
 def flattened(image: Image) -> Image:

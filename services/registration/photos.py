@@ -16,6 +16,7 @@ from typing import BinaryIO, Protocol
 
 from services.registration.domain import Photo
 from services.registration.refusals import (
+    PhotoBlurred,
     PhotoNotAnImage,
     PhotosBusy,
     PhotoTooLarge,
@@ -49,6 +50,11 @@ WRONG_SHAPE = {
         "The whole A4 or A5 page filling the picture, upright or lying, the shorter side 600 pixels or more.",
     ),
 }
+BLURRED = FieldProblem(
+    "photo",
+    "Lau ống kính, giữ chắc máy, chờ máy lấy nét ở nơi đủ sáng rồi chụp lại.",
+    "Wipe the lens, hold the phone still, let it focus where there is enough light, and take it again.",
+)
 NOT_AN_IMAGE = FieldProblem("photo", "Gửi ảnh chụp dạng JPEG hoặc PNG.", "Send a photo as JPEG or PNG.")
 
 
@@ -72,8 +78,9 @@ class Inspection:
         """The upload ``ref`` in quarantine as a clean photo of the store, under the same name. The upload
         stays until its photo is attached: then, or when it is refused, ``forget`` it.
 
-        Raises ``PhotoTooLarge``, ``PhotoNotAnImage``, ``PhotoWrongShape``; ``PhotoUnknown`` for a
-        reference that is not one of quarantine or whose bytes are not those of ``sha256``.
+        Raises ``PhotoTooLarge``, ``PhotoNotAnImage``, ``PhotoWrongShape``, ``PhotoBlurred``;
+        ``PhotoUnknown`` for a reference that is not one of quarantine or whose bytes are not those of
+        ``sha256``.
         """
         if not ref.startswith(QUARANTINE):
             raise PhotoUnknown()
@@ -120,11 +127,11 @@ class Inspection:
     def refusal(self, name: str, shape: str) -> Refused:
         if name == "PhotoTooLarge":
             return self.too_large()
-        return (
-            PhotoWrongShape(WRONG_SHAPE[shape])
-            if name == "PhotoWrongShape"
-            else PhotoNotAnImage(NOT_AN_IMAGE)
-        )
+        if name == "PhotoBlurred":
+            return PhotoBlurred(BLURRED)
+        if name == "PhotoWrongShape":
+            return PhotoWrongShape(WRONG_SHAPE[shape])
+        return PhotoNotAnImage(NOT_AN_IMAGE)
 
     def too_large(self) -> PhotoTooLarge:
         most = f"{self.max_bytes // (1024 * 1024)} MiB, 25 MP"

@@ -47,6 +47,11 @@ class PhotoNotAnImage(Refused):
     en = "The file is not a readable JPEG or PNG image. Please take the photo again."
 
 
+class PhotoBlurred(Refused):
+    vi = "Ảnh bị mờ."
+    en = "The photo is blurred."
+
+
 class PhotoWrongShape(Refused):
     vi = "Khổ ảnh không đúng."
     en = "The photo has the wrong shape."

@@ -11,11 +11,12 @@ import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageFilter
 
 from services.registration import photos
 from services.registration.photos import Inspection
 from services.registration.refusals import (
+    PhotoBlurred,
     PhotoNotAnImage,
     PhotosBusy,
     PhotoTooLarge,
@@ -44,6 +45,10 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
     target = io.BytesIO()
     image.save(target, kind, **options)
     return target.getvalue()
+
+
+def portrait_of(size: tuple[int, int]) -> Image.Image:
+    return Image.open(io.BytesIO(drawn.portrait("lan"))).resize(size, Image.Resampling.NEAREST)
 
 
 def upload(objects: FolderObjects, content: bytes) -> tuple[str, str]:
@@ -125,6 +130,69 @@ def test_what_is_not_a_readable_jpeg_or_png_is_refused(inspection: Inspection, c
     assert isinstance(refused(inspection, content), PhotoNotAnImage)
 
 
+DRAWN = {
+    "portrait": drawn.portrait("lan"),
+    "id_front": drawn.id_card_front("lan", ["001190123456", "NGUYEN THI LAN"]),
+    "id_back": drawn.id_card_back("lan", ["IDVNM1234567890<<<"]),
+    "birth_certificate": drawn.birth_certificate("lan", ["NGUYEN THI LAN"]),
+}
+
+
+def drawn_at(kind: str, longer_side: int) -> Image.Image:
+    image = Image.open(io.BytesIO(DRAWN[kind]))
+    scale = longer_side / max(image.size)
+    return image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+
+
+def noisy(image: Image.Image) -> Image.Image:
+    noise = Image.effect_noise(image.size, 8)
+    return ImageChops.add(image, Image.merge("RGB", (noise, noise, noise)), 1, -128)
+
+
+def moved(image: Image.Image, share: float) -> Image.Image:
+    """As if the hand had moved across by this share of the longer side."""
+    result = image
+    for step in range(1, round(max(image.size) * share)):
+        result = Image.blend(result, ImageChops.offset(image, step, 0), 1 / (step + 1))
+    return result
+
+
+ALL_THE_SAME = {
+    "as it is": lambda image: image,
+    "noise": noisy,
+    "dark": lambda image: image.point(lambda level: level * 0.3),
+    "pale": lambda image: image.point(lambda level: 100 + level * 0.25),
+}
+BLURS = {
+    "out of focus a little": lambda image: image.filter(ImageFilter.GaussianBlur(max(image.size) * 0.004)),
+    "out of focus": lambda image: image.filter(ImageFilter.GaussianBlur(max(image.size) * 0.012)),
+    "moved across": lambda image: moved(image, 0.03),
+    "moved down": lambda image: moved(image.transpose(Image.Transpose.ROTATE_90), 0.03).transpose(
+        Image.Transpose.ROTATE_270
+    ),
+}
+
+
+@pytest.mark.parametrize("light", ALL_THE_SAME)
+@pytest.mark.parametrize("longer_side", [900, 1900])
+@pytest.mark.parametrize("kind", DRAWN)
+def test_a_blurred_photo_is_refused_with_advice_and_a_sharp_one_is_not(
+    inspection: Inspection, kind: str, longer_side: int, light: str
+) -> None:
+    """Whatever its size, its light and its noise."""
+    image = drawn_at(kind, longer_side)
+    sharp = encoded(ALL_THE_SAME[light](image), quality=60)
+    assert inspection.inspect(sharp, kind, hashlib.sha256(sharp).hexdigest())
+    for blur in BLURS.values():
+        refusal = refused(inspection, encoded(ALL_THE_SAME[light](blur(image)), quality=88), kind)
+        assert isinstance(refusal, PhotoBlurred)
+        assert "chụp lại" in refusal.problems[0].vi
+
+
+def test_a_picture_of_nothing_is_refused(inspection: Inspection) -> None:
+    assert isinstance(refused(inspection, encoded(Image.new("RGB", (400, 600), "gray"))), PhotoBlurred)
+
+
 def test_whoever_would_wait_too_long_for_a_turn_is_told_to_come_again(
     objects: FolderObjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +231,7 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(inspection: Inspect
 
 def test_the_largest_photo_allowed_fits_into_the_inspectors_memory(inspection: Inspection) -> None:
     for kind, mode in (("JPEG", "RGB"), ("PNG", "RGBA")):
-        content = encoded(Image.new(mode, (4080, 6120)), kind, compress_level=1)
+        content = encoded(portrait_of((4080, 6120)).convert(mode), kind)
         clean = inspection.inspect(content, "portrait", hashlib.sha256(content).hexdigest())
         assert max(Image.open(io.BytesIO(clean)).size) == 2000
 
@@ -171,7 +239,7 @@ def test_the_largest_photo_allowed_fits_into_the_inspectors_memory(inspection: I
 def test_place_camera_and_hidden_bytes_do_not_survive(inspection: Inspection) -> None:
     exif = Image.Exif()
     exif[271], exif[GPS] = "Máy ảnh thử", {1: "N", 2: (21.0, 1.0, 0.0)}
-    content = encoded(Image.new("RGB", (400, 600), "gray"), exif=exif, comment=b"secret") + b"<?php secret ?>"
+    content = encoded(portrait_of((400, 600)), exif=exif, comment=b"secret") + b"<?php secret ?>"
     clean = inspection.inspect(content, "portrait", hashlib.sha256(content).hexdigest())
     image = Image.open(io.BytesIO(clean))
     assert dict(image.getexif()) == {}
@@ -182,7 +250,7 @@ def test_place_camera_and_hidden_bytes_do_not_survive(inspection: Inspection) ->
 def test_a_photo_taken_with_the_phone_turned_is_set_upright(inspection: Inspection) -> None:
     exif = Image.Exif()
     exif[274] = 6
-    content = encoded(Image.new("RGB", (600, 400)), exif=exif)
+    content = encoded(portrait_of((400, 600)).transpose(Image.Transpose.ROTATE_90), exif=exif)
     clean = inspection.inspect(content, "portrait", hashlib.sha256(content).hexdigest())
     assert Image.open(io.BytesIO(clean)).size == (400, 600)
 
