@@ -30,8 +30,15 @@ CALLS = {
     if hasattr(getattr(service, name), "is_rpc")
 }
 GRANTED_CALLS = {
-    "gateway": CALLS - {"identity.check_citizen", "identity.public_keys", "notification.messages"},
+    "gateway": CALLS
+    - {
+        "identity.check_citizen",
+        "identity.public_keys",
+        "notification.messages",
+        "registration.claim_phone",
+    },
     "registration": {"identity.check_citizen"},
+    "identity": {"registration.claim_phone"},
 }
 
 
