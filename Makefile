@@ -151,7 +151,7 @@ prove: setup ## Prove promises with their planted twins: ROWS="G6 F9"
 
 # Measuring
 
-.PHONY: bench bench-quick
+.PHONY: bench bench-quick bench-registrations
 
 bench: setup ## Measure against stock Nameko and FastStream, about an hour on a quiet machine
 	@sh bench/environment.sh $(VENV)
@@ -160,6 +160,10 @@ bench: setup ## Measure against stock Nameko and FastStream, about an hour on a 
 bench-quick: setup ## The same in small, three minutes, for development
 	@sh bench/environment.sh $(VENV)
 	@$(PY) -W ignore -m bench --quick
+
+bench-registrations: setup ## What a registration costs on top of a thousand and of a million others, 40 minutes
+	@sh bench/environment.sh $(VENV)
+	@$(PY) -W ignore -m bench registrations
 
 # Looking after the source
 

@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 
 import click
 
-from bench import latency, lookup, machine, records, report, stage
+from bench import latency, lookup, machine, records, registrations, report, stage
 from bench.arena import Broken
 from bench.contestants import LOOKUP, STAGE, Contestant, Setting
 from bench.records import Records
 from deploy.native.instance import Instance
 from shared.testing.processes import ROOT
 
-PARTS = ("stage", "lookup", "latency", "backlog")
+PARTS = ("stage", "lookup", "latency", "backlog", "registrations")
 Run = TypeVar("Run")
 Swept = stage.StageRun | lookup.LookupRun
 
@@ -41,17 +41,21 @@ class Size:
     latency_warm_up: int
     backlog: tuple[tuple[int, int, int], ...]
     """How many events wait, how many runs are made of that, and how often it happens in one run."""
+    earlier: tuple[int, int]
+    """How many registrations there are already."""
+    registrations: int
 
 
 FULL = Size(
     repetitions=5, sweep=True, stage_events=5_000, stage_warm_up=500, sweep_events=1_500,
     lookup_seconds=5.0, lookup_warm_up=2.0, sweep_seconds=2.0, latency_events=200, latency_warm_up=50,
     backlog=((1_000, 5, 20), (10_000, 5, 3), (100_000, 3, 1), (1_000_000, 1, 1)),
+    earlier=(1_000, 1_000_000), registrations=40,
 )  # fmt: skip
 QUICK = Size(
     repetitions=1, sweep=False, stage_events=2_000, stage_warm_up=400, sweep_events=0,
     lookup_seconds=3.0, lookup_warm_up=1.0, sweep_seconds=0.0, latency_events=100, latency_warm_up=20,
-    backlog=((1_000, 2, 10), (10_000, 1, 2)),
+    backlog=((1_000, 2, 10), (10_000, 1, 2)), earlier=(1_000, 50_000), registrations=10,
 )  # fmt: skip
 BACKLOG_WARM_UP = 600
 
@@ -117,6 +121,22 @@ class Bench:
         self.records.keep(
             "backlog", {str(events): records.of_stage(of, ours.sweep[0]) for events, of in runs.items()}
         )
+
+    def registrations(self) -> None:
+        """(e) The whole product, on servers of its own."""
+        with registrations.product(self.servers.run / "product") as servers:
+            sizes = {earlier: registrations.Size(servers, earlier) for earlier in self.size.earlier}
+            for earlier, size in sizes.items():
+                click.echo(f"{time.strftime('%H:%M:%S')}  making {earlier:,} earlier registrations")
+                size.make()
+            runs: dict[int, list[registrations.RegistrationRun]] = {earlier: [] for earlier in sizes}
+            for repetition in range(min(3, self.size.repetitions)):
+                for earlier, size in sizes.items():
+                    run = size.measure(self.size.registrations)
+                    runs[earlier].append(run)
+                    what = f"{earlier:,} earlier, run {repetition + 1}"
+                    click.echo(f"{time.strftime('%H:%M:%S')}  {what}: {run.shown}")
+        self.records.keep("registrations", {str(n): registrations.of_runs(of) for n, of in runs.items()})
 
     def _best(
         self, what: str, contestant: Contestant, one: Callable[[Contestant, Setting], Swept]

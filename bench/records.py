@@ -17,7 +17,7 @@ from bench.stage import StageRun
 
 @dataclass(frozen=True)
 class Records:
-    """A folder with ``stage.json``, ``lookup.json``, ``latency.json`` and ``backlog.json``, and with
+    """A folder with ``stage.json``, ``lookup.json`` and so on, one file for each part, and with
     ``machine.json``, which tells for each of them when and on what it was measured."""
 
     folder: Path

@@ -50,6 +50,17 @@ def tables(records: Records) -> Iterator[tuple[str, Row, Sequence[Row]]]:
             ("events waiting", "events/s", "CPU, µs each", "memory, MiB", "runs"),
             [(f"{int(size):,}", *_measured(r), str(len(r["runs"]))) for size, r in found.items()],
         )
+    if found := records.read("registrations"):
+        yield (
+            "One registration, on top of earlier ones",
+            ("earlier ones", "CPU, ms each", "of it PostgreSQL", "statements each", "blocks each",
+             "idle, ms of CPU/s", "large tables scanned"),
+            [
+                (f"{int(size):,}", f"{r['cpu_ms']:.0f}", f"{r['postgres_ms']:.0f}", f"{r['statements']:.1f}",
+                 f"{r['blocks']:.0f}", f"{r['idle_cpu_ms']:.1f}", ", ".join(r["scanned"]) or "none")
+                for size, r in found.items()
+            ],
+        )  # fmt: skip
     if rows := [
         (t.what, f"{t.ratio:.3g}", t.bound, "reached" if t.reached else "not reached")
         for t in targets(records)

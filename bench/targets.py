@@ -59,3 +59,16 @@ def targets(records: Records) -> Iterator[Target]:
                 1.15,
                 at_least=False,
             )
+    if registrations := records.read("registrations"):
+        smallest, largest = (pick(registrations, key=int) for pick in (min, max))
+        for what, name in (("CPU", "cpu_ms"), ("statements", "statements")):
+            yield Target(
+                f"a registration: {what} on top of {int(largest):,}, of that on top of {int(smallest):,}",
+                registrations[largest][name] / registrations[smallest][name],
+                1.15,
+                at_least=False,
+            )
+        scanned = len(registrations[largest]["scanned"])
+        yield Target(
+            f"a registration on top of {int(largest):,}: large tables scanned", scanned, 0, at_least=False
+        )

@@ -64,6 +64,12 @@ class ServiceProcess:
         return httpx.get(f"http://127.0.0.1:{self.ops_port}/metrics", timeout=5.0).text
 
     @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def peak_memory_bytes(self) -> int:
         """The most memory that it has held at a time."""
         assert self._process is not None

@@ -30,5 +30,16 @@ def test_the_backlog_compares_the_largest_with_the_smallest(tmp_path):
     assert (cpu.ratio, cpu.reached) == (1.1, True)
 
 
+def test_a_registration_costs_the_same_on_top_of_many_or_the_target_is_missed(tmp_path):
+    records = Records(tmp_path)
+    few = {"cpu_ms": 100, "statements": 200, "scanned": []}
+    records.keep(
+        "registrations",
+        {"1000": few, "1000000": {"cpu_ms": 116, "statements": 201, "scanned": ["identity.cases"]}},
+    )
+
+    assert [(t.ratio, t.reached) for t in targets(records)] == [(1.16, False), (1.005, True), (1, False)]
+
+
 def test_what_was_not_measured_has_no_target(tmp_path):
     assert list(targets(Records(tmp_path))) == []
