@@ -69,12 +69,14 @@ class Committed:
 class Transaction:
     """An open transaction: statements with bound parameters, rows as dicts.
 
-    ``additions`` holds what ``outbox.add`` noted; it is written with the commit.
+    ``additions`` holds what ``outbox.add`` noted; it is written with the commit. ``before_commit`` are called
+    right before that, and may add and refuse.
     """
 
     def __init__(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
         self._connection = connection
         self.additions: list[Event | Due] = []
+        self.before_commit: list[Callable[[], None]] = []
 
     def one(self, sql: str, params: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """The first row, or None."""
@@ -94,6 +96,8 @@ class Transaction:
             self._connection.cursor().executemany(sql, rows)
 
     def _write_additions(self) -> Committed:
+        for act in self.before_commit:
+            act()
         events = tuple(written(a) for a in self.additions if isinstance(a, Event))
         due = [a for a in self.additions if isinstance(a, Due)]
         if events:

@@ -61,6 +61,8 @@ def secrets(keys: Keys, tls: bool = False) -> Iterator[tuple[str, str]]:
     yield "grafana_admin", keys["grafana_admin"]
     yield "token_signing_key", keys["token_signing"]
     yield "token_public_keys", keys.token_public_keys()
+    yield "audit_signing_key", keys["audit_signing"]
+    yield "audit_public_keys", keys.audit_public_keys()
     for name in PROCESSES:
         yield f"amqp_password_{name}", keys[f"amqp_{name}"]
         yield f"{name}_amqp_url", f"amqp{s}://{name}:{keys[f'amqp_{name}']}@{broker}"

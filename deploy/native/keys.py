@@ -40,6 +40,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "smpp": lambda: secrets.token_hex(4),  # SMPP 3.4 allows eight characters
     **{f"seal_{name}": _box_key for name in PROCESSES},
     "token_signing": _signing_key,
+    "audit_signing": _signing_key,
 }
 
 
@@ -74,6 +75,10 @@ class Keys:
         held = (self["token_signing"], self._values.get("token_next"))
         former = json.loads(self._values.get("token_former", "[]"))
         return json.dumps({"keys": [*(_public(key) for key in held if key), *former]})
+
+    def audit_public_keys(self) -> str:
+        """The JWKS with which anybody may verify the audit trail's anchors."""
+        return json.dumps({"keys": [_public(self["audit_signing"])]})
 
     def publish_next(self, folder: Path) -> None:
         """Rotation, first step: the next signing key exists and is published; the old one still signs."""

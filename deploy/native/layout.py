@@ -36,6 +36,10 @@ class Layout:
         return self.run / "objects"
 
     @property
+    def audit_anchors_dir(self) -> Path:
+        return self.run / "audit_anchors"
+
+    @property
     def citizens_file(self) -> Path:
         return self.run / "stand_ins" / "population_register" / "citizens.jsonl"
 
@@ -92,6 +96,9 @@ class Layout:
             "POPULATION_REGISTER_TOKEN": self.keys["register_token"],
             "TOKEN_SIGNING_KEY": self.keys["token_signing"],
             "TOKEN_PUBLIC_KEYS": self.keys.token_public_keys(),
+            "AUDIT_ANCHORS_DIR": str(self.audit_anchors_dir),
+            "AUDIT_SIGNING_KEY": self.keys["audit_signing"],
+            "AUDIT_PUBLIC_KEYS": self.keys.audit_public_keys(),
         }
 
     def _notification_environment(self) -> dict[str, str]:

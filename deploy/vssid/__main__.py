@@ -17,6 +17,7 @@ from deploy.vssid.letters import letters
 from deploy.vssid.queues import outbox, queues
 from deploy.vssid.reconcile import reconcile
 from deploy.vssid.staff import staff
+from deploy.vssid.trail import trail
 from deploy.vssid.work import jobs
 from services.history import import_file
 from services.registration import places
@@ -70,6 +71,7 @@ for command in (
     backup,
     restore,
     after_restore,
+    trail,
 ):
     vssid.add_command(command)
 

@@ -24,6 +24,7 @@ from psycopg import conninfo, sql
 
 from deploy.vssid import audit
 from deploy.vssid.where import DatabaseSettings, load, native_folder
+from services.identity.storage import Storage as IdentityStorage
 from services.notification import use_cases as notification
 from services.notification.storage import MessageStorage
 from services.registration.storage import Storage as RegistrationStorage
@@ -35,6 +36,8 @@ MANIFEST = "manifest.json"
 OBJECTS = "objects.tar"
 SKIPPED_NUMBERS = 1_000_000
 """Declaration numbers left out after a restore: more than can have been handed out since the backup."""
+SKIPPED_AUDIT_IDS = 1_000_000
+"""Ids of audit rows left out after a restore, so that no id stands for two acts."""
 RECEIPT_WAIT_SECONDS = 15.0
 MESSAGES_AT_ONCE = 500
 
@@ -131,6 +134,9 @@ def _settle(service: str, url: str) -> None:
             with database.transaction() as tx:
                 RegistrationStorage(tx).skip_declarations(SKIPPED_NUMBERS)
                 RegistrationStorage(tx).forget_reminders()
+        if service == "identity":
+            with database.transaction() as tx:
+                IdentityStorage(tx).skip_audit_ids(SKIPPED_AUDIT_IDS)
         if service == "notification":
             given_up = MESSAGES_AT_ONCE
             while given_up == MESSAGES_AT_ONCE:

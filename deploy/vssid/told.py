@@ -6,6 +6,8 @@ from pathlib import Path
 
 from shared.messaging.topology import SERVICES
 
+AUDIT_SETTINGS = ("AUDIT_ANCHORS_DIR", "AUDIT_SIGNING_KEY", "AUDIT_PUBLIC_KEYS")
+
 
 def told(run: Path) -> dict[str, str]:
     """The settings of ``vssid`` for the installation in ``run``."""
@@ -22,5 +24,6 @@ def told(run: Path) -> dict[str, str]:
         "OBJECTS_DIR": str(layout.objects_dir),
         "TOKEN_SIGNING_KEY": identity["TOKEN_SIGNING_KEY"],
         "TOKEN_PUBLIC_KEYS": identity["TOKEN_PUBLIC_KEYS"],
+        **{name: identity[name] for name in AUDIT_SETTINGS},
         "AUDIT_FILE": str(run / "audit.jsonl"),
     }

@@ -55,6 +55,21 @@ class AuditSettings(settings.FromEnvironment):
 
 
 @dataclass(frozen=True)
+class TrailSettings(settings.FromEnvironment):
+    """What verifying identity's audit trail needs."""
+
+    audit_anchors_dir: str = field(metadata={"help": "Folder of the audit trail's anchors, or of a copy."})
+    audit_public_keys: str = field(metadata={"help": "Keys that verify anchors: a JWKS, JSON."})
+
+
+@dataclass(frozen=True)
+class EpochSettings(TrailSettings):
+    """What another epoch of it needs besides."""
+
+    audit_signing_key: str = field(metadata={"help": "Private Ed25519 key as a JWK with its kid, JSON."})
+
+
+@dataclass(frozen=True)
 class DoctorSettings(settings.FromEnvironment):
     """What the doctor looks at besides broker and databases, where it is known."""
 

@@ -1,4 +1,4 @@
-"""What operators see of the cases at the desks."""
+"""What operators see of the cases at the desks, and of the audit trail."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ case_oldest_waiting_seconds = Gauge(
     "How long the oldest case has waited for an officer",
     registry=metrics.REGISTRY,
 )
+audit_unsealed_seconds = Gauge(
+    "vssid_audit_unsealed_seconds",
+    "Age of the oldest row of the audit trail that no seal covers",
+    registry=metrics.REGISTRY,
+)
+audit_anchored_sequence = Gauge(
+    "vssid_audit_anchored_sequence",
+    "The last seal of the audit trail that this process anchored",
+    registry=metrics.REGISTRY,
+)
 
 
 def read(tx: Transaction) -> None:
@@ -23,3 +33,4 @@ def read(tx: Transaction) -> None:
     waiting, oldest_seconds = Storage(tx).waiting_cases()
     cases_waiting.set(waiting)
     case_oldest_waiting_seconds.set(oldest_seconds)
+    audit_unsealed_seconds.set(Storage(tx).unsealed_seconds())

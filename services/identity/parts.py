@@ -8,6 +8,7 @@ from uuid import UUID
 
 import uuid_utils
 
+from services.identity.anchors import Anchors
 from services.identity.circuit import Circuit
 from services.identity.domain import RequestInvalid
 from services.identity.passwords import Passwords, few_at_once
@@ -32,6 +33,7 @@ class Parts:
     tokens: Tokens
     sealer: Sealer
     throttle: Throttle
+    anchors: Anchors | None
 
     def opened(self, sealed: str) -> str:
         """A secret that was sealed to identity. Raises ``RequestInvalid`` for anything else."""
@@ -67,6 +69,9 @@ def parts_of(settings: Settings, database: Database) -> Parts:
         ),
         sealer=Sealer.from_settings(settings),
         throttle=Throttle(Limiter(settings.redis_url), WrongTries(database), settings.log_in_tries),
+        anchors=Anchors(settings.audit_anchors_dir, settings.audit_public_keys, settings.audit_signing_key)
+        if settings.audit_anchors_dir
+        else None,
     )
 
 

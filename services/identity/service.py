@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.identity import gauges, jobs, schemas, sign_in, use_cases
-from services.identity.domain import Claims, Officer, Question, RegisterCheck
+from services.identity import gauges, jobs, schemas, sign_in, trail, use_cases
+from services.identity.domain import AuditEntry, Claims, Officer, Question, RegisterCheck
 from services.identity.parts import new_id, now, parts_of
 from services.identity.storage import Storage
 from services.identity.tokens import staff_token_hash
@@ -197,9 +197,19 @@ class IdentityService:
         return jobs.settle_contact_later(self.db, self.registration, due)
 
     def officer(self, storage: Storage, asked: dict[str, Any]) -> Officer:
-        """Who calls. Raises ``TokenInvalid``."""
+        """Who calls. Whatever an officer's call does not write into the audit trail itself, such as an act
+        that was done before, leaves a row here. Raises ``TokenInvalid``."""
         token = self.parts.opened(asked["sealed_staff_token"])
-        return use_cases.officer_of(storage, staff_token_hash(token), now())
+        officer = use_cases.officer_of(storage, staff_token_hash(token), now())
+        storage.audit_at_least(AuditEntry(now(), officer.id, "called_without_effect", asked.get("case_id")))
+        return officer
+
+    # -- the audit trail --------------------------------------------------------------------------
+
+    @job("seal_audit", lease_seconds=60, workers=1)
+    def seal_audit(self, _due: Any) -> Any:
+        """What staff read and did is sealed, and the head of the chain anchored."""
+        return trail.seal_audit(self.db, self.parts)
 
     # -- credentials ------------------------------------------------------------------------------
 

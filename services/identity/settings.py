@@ -71,6 +71,23 @@ class Settings(CommonSettings):
         default="10/minute", metadata={"help": "Log-ins of one user from one address, e.g. 10/minute."}
     )
 
+    audit_anchors_dir: str = field(
+        default="",
+        metadata={
+            "help": "Folder outside the database, the same for all replicas, for the anchors of the audit"
+            " trail; empty: it is sealed, not anchored."
+        },
+    )
+    audit_signing_key: str = field(
+        default="", metadata={"help": "Private Ed25519 key as a JWK with its kid, JSON: signs anchors."}
+    )
+    audit_public_keys: str = field(
+        default="", metadata={"help": "Keys that verify anchors, former ones too: a JWKS, JSON."}
+    )
+    audit_seal_seconds: int = field(
+        default=60, metadata={"help": "How often the audit trail is sealed.", "least": 1}
+    )
+
     def __post_init__(self) -> None:
         """Raises ``SettingsInvalid``: a wrong key is told at the start, not at the first log-in."""
         super().__post_init__()
@@ -79,6 +96,10 @@ class Settings(CommonSettings):
             problems.append(_malformed("TOKEN_SIGNING_KEY", "an Ed25519 JWK with kid and d"))
         if not _is_key_set(self.token_public_keys):
             problems.append(_malformed("TOKEN_PUBLIC_KEYS", "a JWKS whose keys have a kid"))
+        if self.audit_anchors_dir and not _is_signing_key(self.audit_signing_key):
+            problems.append(_malformed("AUDIT_SIGNING_KEY", "an Ed25519 JWK with kid and d"))
+        if self.audit_anchors_dir and not _is_key_set(self.audit_public_keys):
+            problems.append(_malformed("AUDIT_PUBLIC_KEYS", "a JWKS whose keys have a kid"))
         if problems:
             raise SettingsInvalid(tuple(problems))
 

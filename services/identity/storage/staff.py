@@ -92,6 +92,13 @@ class Staff(Tables):
         row = self.tx.one(self.OFFICER, {"token_hash": token_hash, "now": now})
         return Officer(row["id"], row["agency_code"]) if row else None
 
+    has_audited = False
+    """Whether a row of the audit trail was added through this storage."""
+
+    def audit_at_least(self, entry: AuditEntry) -> None:
+        """This row, unless another has been added when the transaction commits."""
+        self.tx.before_commit.append(lambda: None if self.has_audited else self.add_audit(entry))
+
     ADD_AUDIT = """
         INSERT INTO audit (at, staff_id, action, case_id, details)
         VALUES (%(at)s, %(staff_id)s, %(action)s, %(case_id)s, %(details)s)
@@ -99,4 +106,5 @@ class Staff(Tables):
 
     def add_audit(self, entry: AuditEntry) -> None:
         """One more line of the audit trail; the database refuses to change it afterwards."""
+        self.has_audited = True
         self.tx.run(self.ADD_AUDIT, {**asdict(entry), "details": Jsonb(dict(entry.details))})

@@ -66,6 +66,7 @@ class House:
         self.gateway = Sealer(public, self.keys["gateway"].private)
         self.notification = Sealer(public, self.keys["notification"].private)
         self.signing = OKPKey.generate_key("Ed25519", parameters={"kid": "test"})
+        self.anchors_dir = folder / "anchors"
         self.process = ServiceProcess("identity", self._environment(), folder / "identity.log")
         self.client = RpcClient(self.vhost.amqp_url, "test-identity")
         self._link = Link(self.vhost.amqp_url, "test-events")
@@ -100,6 +101,10 @@ class House:
             "REGISTER_RETRY_SECONDS": "1",
             "TOKEN_SIGNING_KEY": json.dumps(self.signing.as_dict(private=True)),
             "TOKEN_PUBLIC_KEYS": json.dumps(KeySet([self.signing]).as_dict(private=False)),
+            "AUDIT_ANCHORS_DIR": str(self.anchors_dir),
+            "AUDIT_SIGNING_KEY": json.dumps(self.signing.as_dict(private=True)),
+            "AUDIT_PUBLIC_KEYS": json.dumps(KeySet([self.signing]).as_dict(private=False)),
+            "AUDIT_SEAL_SECONDS": "1",
         }
 
     # -- the database -----------------------------------------------------------------------------

@@ -285,7 +285,8 @@ def test_a_kill_between_confirmation_and_password_loses_and_doubles_nothing(
     house.process.wait_ready()
     for data in applications:
         house.until_told("credentials.issued.v1", data["registration_id"])
-    house.until(lambda: not house.rows("SELECT FROM jobs WHERE failed_at IS NULL"), "jobs are left", 45)
+    waiting = "SELECT FROM jobs WHERE failed_at IS NULL AND kind <> 'seal_audit'"
+    house.until(lambda: not house.rows(waiting), "jobs are left", 45)
     for data in applications:
         told = house.told("credentials.issued.v1", data["registration_id"])
         assert len({event["credential_id"] for event in told}) == 1
@@ -479,3 +480,29 @@ def test_a_citizen_who_comes_back_with_the_same_contact_is_not_sent_to_the_desk(
     with pytest.raises(CallRefused, match="LogInFailed"):
         house.log_in(person.code, first["password"])
     assert house.log_in(person.code, house.notification.open(issued["sealed_secret"]))
+
+
+# --- the audit trail -----------------------------------------------------------------------------
+
+
+def test_every_call_of_an_officer_leaves_a_row_even_when_it_changes_nothing(
+    house: House, officer: str
+) -> None:
+    case_id = house.case_of(house.submit())
+    for _ in range(2):  # two requests, not one that is repeated under its key
+        house.call("confirm_case", sealed_staff_token=officer, case_id=case_id, papers_checked=True)
+    acts = house.rows("SELECT action FROM audit WHERE case_id = %(id)s ORDER BY id", id=case_id)
+    assert [act["action"] for act in acts] == ["case_confirmed", "called_without_effect"]
+
+
+def test_what_an_officer_did_is_sealed_and_anchored(house: House, officer: str) -> None:
+    case_id = house.case_of(house.submit())
+    house.call("case", sealed_staff_token=officer, case_id=case_id)
+    sealed = """
+        SELECT s.hash FROM audit a JOIN audit_seals s ON a.id = ANY(s.ids) WHERE a.case_id = %(id)s
+    """
+    house.until(lambda: house.rows(sealed, id=case_id), "it was not sealed")
+    (seal,) = house.rows(sealed, id=case_id)
+    anchors = house.anchors_dir / "anchors.jsonl"
+    house.until(lambda: anchors.exists() and seal["hash"] in anchors.read_text(), "it was not anchored")
+    house.until(lambda: seal["hash"] in house.process.log.read_text(), "its anchor is not in the log")

@@ -3,6 +3,7 @@ on both."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -26,6 +27,7 @@ from services.identity.domain import (
     StaffAccount,
     StaffUserTaken,
 )
+from services.identity.sealing import Seal, TrailRow
 from services.identity.use_cases import Position
 from shared.testing.transactions import FakeTransaction
 
@@ -51,6 +53,7 @@ class FakeStorage:
         self.disabled: set[str] = set()
         self.staff_sessions: dict[bytes, tuple[UUID, datetime]] = {}
         self.audit: list[AuditEntry] = []
+        self.seals: list[Seal] = []
         self.wrong_tries: list[tuple[str, bytes, datetime]] = []
 
     # register checks
@@ -265,6 +268,36 @@ class FakeStorage:
     def audit_rows(self) -> list[tuple[str, UUID | None, dict[str, Any]]]:
         """For tests: what staff did, in order."""
         return [(entry.action, entry.case_id, dict(entry.details)) for entry in self.audit]
+
+    # the trail
+
+    def last_row_and_moment(self) -> tuple[int, str]:
+        return len(self.audit), "1"
+
+    def have_ended_before(self, moment: str) -> bool:
+        return True
+
+    def lock_seals(self) -> None:
+        pass
+
+    def last_seal(self) -> Seal | None:
+        return self.seals[-1] if self.seals else None
+
+    def seal(self, sequence: int) -> Seal | None:
+        return next((seal for seal in self.seals if seal.sequence == sequence), None)
+
+    def seals_after(self, sequence: int, limit: int) -> list[Seal]:
+        return [seal for seal in self.seals if seal.sequence > sequence][:limit]
+
+    def trail(self, *, after: int, until: int, limit: int) -> list[TrailRow]:
+        rows = [
+            TrailRow(id, entry.at, entry.staff_id, entry.action, entry.case_id, json.dumps(entry.details))
+            for id, entry in enumerate(self.audit, 1)
+        ]
+        return [row for row in rows if after < row.id <= until][:limit]
+
+    def add_seal(self, seal: Seal) -> None:
+        self.seals.append(seal)
 
     # wrong tries
 

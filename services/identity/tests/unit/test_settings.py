@@ -48,6 +48,15 @@ def test_a_wrong_key_is_told_at_the_start_and_not_shown(name: str, value: str) -
     assert value not in str(refused.value)
 
 
+def test_anchors_need_keys_that_sign_and_verify_them() -> None:
+    assert not load(Settings, GOOD).audit_anchors_dir
+    with pytest.raises(SettingsInvalid) as refused:
+        load(Settings, {**GOOD, "AUDIT_ANCHORS_DIR": "/somewhere"})
+    assert [p.variable for p in refused.value.problems] == ["AUDIT_SIGNING_KEY", "AUDIT_PUBLIC_KEYS"]
+    keys = {name.replace("TOKEN", "AUDIT"): GOOD[name] for name in ("TOKEN_SIGNING_KEY", "TOKEN_PUBLIC_KEYS")}
+    assert load(Settings, {**GOOD, **keys, "AUDIT_ANCHORS_DIR": "/somewhere"}).audit_seal_seconds == 60
+
+
 def test_secrets_are_not_shown() -> None:
     shown = repr(load(Settings, GOOD))
     assert "a-token" not in shown
