@@ -85,6 +85,10 @@ KINDS: dict[str, Kind] = {
     "PersonNumberTaken": Kind(409, "Hai số thuộc hai người", "The numbers are of two people"),
     "AccountUnknown": Kind(404, "Không tìm thấy tài khoản", "Account not found"),
     "ContactChangePending": Kind(409, "Đang có thay đổi khác", "Another change is under way"),
+    "RequestPending": Kind(409, "Đang có yêu cầu khác", "Another request waits"),
+    "RequestAnswered": Kind(409, "Yêu cầu đã được trả lời", "The request was answered"),
+    "PersonRequestUnknown": Kind(404, "Không tìm thấy yêu cầu", "Request not found"),
+    "AnswerMissing": Kind(422, "Thiếu câu trả lời", "The answer is missing"),
     "StaffUserTaken": Kind(409, "Tên đăng nhập đã có", "The user name is taken"),
     # history
     "PasswordChangeRequired": Kind(403, "Cần đổi mật khẩu trước", "The password must be changed first"),

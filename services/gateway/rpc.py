@@ -25,6 +25,7 @@ CALLS: dict[str, frozenset[str]] = {
     "identity": frozenset(
         {
             "log_in", "change_password", "me",
+            "export", "ask_correction", "withdraw_consent", "own_requests", "open_requests", "answer_request",
             "staff_log_in", "cases", "case", "photo", "claim_case", "request_supplement", "change_contact",
             "confirm_case", "reject_case",
         }

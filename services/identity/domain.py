@@ -563,6 +563,13 @@ class TokenInvalid(Refused):
     en = "The session is not valid or has expired. Please log in again."
 
 
+class PasswordChangeRequired(Refused):
+    """A session of the first password may do nothing but choose one's own."""
+
+    vi = "Xin đổi mật khẩu cấp lần đầu trước."
+    en = "Please change the first password first."
+
+
 class OldPasswordWrong(Refused):
     """The password that is to be replaced was not given right."""
 

@@ -16,6 +16,11 @@ case_oldest_waiting_seconds = Gauge(
     "How long the oldest case has waited for an officer",
     registry=metrics.REGISTRY,
 )
+requests_overdue_seconds = Gauge(
+    "vssid_person_requests_overdue_seconds",
+    "How long the oldest request about personal data is overdue",
+    registry=metrics.REGISTRY,
+)
 audit_unsealed_seconds = Gauge(
     "vssid_audit_unsealed_seconds",
     "Age of the oldest row of the audit trail that no seal covers",
@@ -33,4 +38,5 @@ def read(tx: Transaction) -> None:
     waiting, oldest_seconds = Storage(tx).waiting_cases()
     cases_waiting.set(waiting)
     case_oldest_waiting_seconds.set(oldest_seconds)
+    requests_overdue_seconds.set(Storage(tx).overdue_seconds())
     audit_unsealed_seconds.set(Storage(tx).unsealed_seconds())

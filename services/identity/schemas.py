@@ -8,7 +8,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from services.identity.domain import Account, Case, CaseStatus, RequestInvalid, Session
+from services.identity.domain import Account, Applicant, Case, CaseStatus, RequestInvalid, Session
+from services.identity.rights import AtTheDesk, Held, PersonRequest
 from shared.refusals import FieldProblem
 
 LONGEST_SEALED = 8192
@@ -80,8 +81,28 @@ class WithToken(Request):
     sealed_token = sealed()
 
 
+class Withdrawal(WithToken):
+    sealed_password = sealed()
+
+
+CORRECTABLE = ("full_name", "birth", "sex")
+
+
+class Correction(WithToken):
+    full_name = text(200, required=False)
+    birth = text(10, required=False)
+    sex = text(10, required=False)
+
+
 class Staff(Request):
     sealed_staff_token = sealed()
+
+
+class RequestAnswer(Staff):
+    request_id = fields.UUID(required=True)
+    granted = fields.Boolean(required=True)
+    answer = fields.String(load_default="", allow_none=True, validate=validate.Length(max=5000))
+    papers_checked = fields.Raw(load_default=False, allow_none=True)  # only a plain true counts
 
 
 class Cases(Staff):
@@ -211,4 +232,81 @@ def me_view(session: Session) -> dict[str, Any]:
         "code": session.account.code,
         "full_name": session.account.full_name,
         "must_change_password": session.must_change_password,
+    }
+
+
+def request_view(request: PersonRequest) -> dict[str, Any]:
+    """A request of a person, with its answer if there is one."""
+    return {
+        "id": str(request.id),
+        "kind": request.kind.value,
+        "asked_at": request.asked_at.isoformat(),
+        "due_at": request.due_at.isoformat(),
+        "wanted": dict(request.wanted),
+        "state": request.state.value,
+        "answer": request.answer,
+        "answered_at": request.answered_at and request.answered_at.isoformat(),
+    }
+
+
+def request_at_the_desk(item: AtTheDesk) -> dict[str, Any]:
+    """A request beside what is held of its person."""
+    person = item.person.applicant
+    return request_view(item.request) | {
+        "code": item.account.code,
+        "held": {"full_name": person.full_name, "birth": person.birth_value, "sex": person.sex},
+    }
+
+
+def held_view(held: Held) -> dict[str, Any]:
+    """All that identity holds of a person. Hashes of passwords are nobody's to have."""
+    return {
+        "account": {
+            "id": str(held.account.id),
+            "code": held.account.code,
+            "phone": held.account.phone,
+            "email": held.account.email,
+            "language": held.account.language,
+        },
+        "person": {**person_view(held.person.applicant), "verified_at": held.person.verified_at.isoformat()},
+        "applications": [
+            {
+                "registration_id": str(case.registration_id),
+                "declaration_number": case.declaration_number,
+                "agency_code": case.agency_code,
+                "status": case.status.value,
+                "opened_at": case.opened_at.isoformat(),
+                "declared": person_view(case.applicant),
+                "photos": [photo.kind for photo in case.photos],
+            }
+            for case in held.cases
+        ],
+        "log_ins": [
+            {"began_at": began.isoformat(), "ended_at": ended and ended.isoformat()}
+            for began, ended in held.log_ins
+        ],
+        "register_questions": [
+            {
+                "purpose": question["purpose"],
+                "asked_at": question["asked_at"].isoformat(),
+                "answered": question["answered"],
+            }
+            for question in held.questions
+        ],
+        "requests": [request_view(request) for request in held.requests],
+    }
+
+
+def person_view(person: Applicant) -> dict[str, Any]:
+    """A person as declared, or as verified."""
+    return {
+        "code": person.code,
+        "personal_number": person.personal_number,
+        "full_name": person.full_name,
+        "birth": {"precision": person.birth_precision, "value": person.birth_value},
+        "sex": person.sex,
+        "document": {"kind": person.document_kind, "number": person.document_number},
+        "phone": person.phone,
+        "email": person.email,
+        "address": dict(person.address),
     }

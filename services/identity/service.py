@@ -204,6 +204,70 @@ class IdentityService:
         storage.audit_at_least(AuditEntry(now(), officer.id, "called_without_effect", asked.get("case_id")))
         return officer
 
+    # -- a person's rights ------------------------------------------------------------------------
+
+    @rpc
+    def export(self, **request: Any) -> dict[str, Any]:
+        """All that identity holds of the citizen; that it was handed over is recorded."""
+        claims = self.claims(schemas.load(schemas.WithToken, request))
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            account = use_cases.citizen(storage, claims)
+            return schemas.held_view(use_cases.export(storage, account, request_id=new_id(), now=now()))
+
+    @rpc(writes=True)
+    def ask_correction(self, tx: Any, **request: Any) -> dict[str, Any]:
+        """The request, with the time by which it is answered."""
+        asked = schemas.load(schemas.Correction, request)
+        wanted = {name: asked[name] for name in schemas.CORRECTABLE if asked[name] is not None}
+        storage = Storage(tx)
+        account = use_cases.citizen(storage, self.claims(asked))
+        return schemas.request_view(
+            use_cases.ask_correction(storage, account, wanted, request_id=new_id(), now=now())
+        )
+
+    @rpc
+    def withdraw_consent(self, **request: Any) -> dict[str, Any]:
+        """The request, granted: the account is closed."""
+        asked = schemas.load(schemas.Withdrawal, request)
+        password = self.parts.opened(asked["sealed_password"])
+        closed = sign_in.withdraw_consent(self.db, self.parts, claims=self.claims(asked), password=password)
+        return schemas.request_view(closed)
+
+    @rpc
+    def own_requests(self, **request: Any) -> dict[str, Any]:
+        """``{items}``: what the citizen has asked, newest first."""
+        claims = self.claims(schemas.load(schemas.WithToken, request))
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            found = use_cases.list_own_requests(storage, use_cases.citizen(storage, claims))
+        return {"items": [schemas.request_view(item) for item in found]}
+
+    @rpc
+    def open_requests(self, **request: Any) -> dict[str, Any]:
+        """``{items}``: those that wait at the officer's agency, the first due first."""
+        asked = schemas.load(schemas.Staff, request)
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            found = use_cases.list_open_requests(storage, self.officer(storage, asked), now())
+        return {"items": [schemas.request_at_the_desk(item) for item in found]}
+
+    @rpc(writes=True)
+    def answer_request(self, tx: Any, **request: Any) -> dict[str, Any]:
+        """The request with its one answer."""
+        asked = schemas.load(schemas.RequestAnswer, request)
+        storage = Storage(tx)
+        answered = use_cases.answer_request(
+            storage,
+            self.officer(storage, asked),
+            asked["request_id"],
+            granted=asked["granted"],
+            answer=asked["answer"] or "",
+            papers_checked=asked["papers_checked"],
+            now=now(),
+        )
+        return schemas.request_view(answered)
+
     # -- the audit trail --------------------------------------------------------------------------
 
     @job("seal_audit", lease_seconds=60, workers=1)

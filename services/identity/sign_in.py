@@ -8,6 +8,7 @@ from services.identity import domain, use_cases
 from services.identity.domain import Account, Claims, Credential, CredentialState, Session
 from services.identity.parts import Parts, new_id, now
 from services.identity.passwords import common_passwords
+from services.identity.rights import PersonRequest
 from services.identity.storage import Storage
 from services.identity.tokens import new_staff_token, staff_token_hash
 from shared.database import Database
@@ -74,6 +75,23 @@ def _answer_again(db: Database, parts: Parts, account: Account, credential: Cred
     with db.transaction() as tx:
         session = use_cases.log_in(Storage(tx), account, credential, session_id=new_id(), now=now())
     return _session_reply(parts, session)
+
+
+def withdraw_consent(db: Database, parts: Parts, *, claims: Claims, password: str) -> PersonRequest:
+    """Close the account, for its holder's own password. Raises ``TokenInvalid``, ``PasswordChangeRequired``,
+    ``OldPasswordWrong``, ``TooManyTries``."""
+    tries = str(claims.account_id)
+    parts.throttle.check("withdraw_consent", tries)
+    with db.transaction() as tx:
+        storage = Storage(tx)
+        use_cases.citizen(storage, claims)
+        credentials = tuple(storage.live_credentials(claims.account_id))
+    used = parts.passwords.find(credentials, password)
+    if used is None:
+        parts.throttle.note_wrong("withdraw_consent", tries)
+        raise domain.OldPasswordWrong
+    with db.transaction() as tx:
+        return use_cases.withdraw_consent(Storage(tx), claims, used, request_id=new_id(), now=now())
 
 
 def staff_log_in(db: Database, parts: Parts, *, user: str, password: str, address: str) -> Reply:

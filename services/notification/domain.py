@@ -35,6 +35,7 @@ class Purpose(StrEnum):
     NEW_DEVICE = "new_device"
     CONTACT_CHANGED = "contact_changed"
     THROTTLED = "throttled"
+    REQUEST_ANSWERED = "request_answered"
 
 
 class State(StrEnum):

@@ -59,6 +59,11 @@ class NotificationService:
         """Something happened to an account."""
         use_cases.tell_account(MessageStorage(tx), event)
 
+    @on_event(account.REQUEST_ANSWERED)
+    def tell_request_answered(self, tx: Transaction, event: Event) -> None:
+        """What came of something that a person asked about the own data."""
+        use_cases.tell_request_answered(MessageStorage(tx), event)
+
     # A kind of job for each channel: where one is away, the other is not held up.
 
     @job("send_sms", lease_seconds=20, workers=8, attempts=30)

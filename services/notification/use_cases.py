@@ -133,6 +133,14 @@ def tell_account(storage: Storage, event: Event) -> None:
     _write(storage, event, channels, facts={"at": event.time.isoformat()})
 
 
+def tell_request_answered(storage: Storage, event: Event) -> None:
+    """The answer by e-mail; by SMS only that there is one, which fits into one part."""
+    purpose = Purpose.REQUEST_ANSWERED
+    channels = [(Channel(c["kind"]), c["to"], purpose) for c in event.data["channels"]]
+    facts = {name: event.data[name] for name in ("request_kind", "outcome", "answer")}
+    _write(storage, event, channels, facts=facts)
+
+
 def _ending_was_told(storage: Storage, event: Event) -> bool:
     """A registration ends once. After a restore its ending may be told again, by another event."""
     return storage.was_told(event.data["registration_id"], ENDINGS_TOLD, event.id)

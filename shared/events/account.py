@@ -1,4 +1,5 @@
-"""What identity publishes about an account: a reset by e-mail, a notice to its holder, sessions ended."""
+"""What identity publishes about an account: a reset by e-mail, a notice to its holder, sessions
+ended, requests about personal data."""
 
 from __future__ import annotations
 
@@ -26,6 +27,19 @@ NOTICE_DUE = EventType(
         "language": parts.language(),
     },
 )
+
+REQUEST_ANSWERED = EventType(
+    "account.request_answered.v1",
+    {
+        "account_id": Id(),
+        "request_kind": Text(one_of=("export", "correction", "erasure", "withdrawal")),
+        "outcome": Text(one_of=("granted", "refused")),
+        "answer": Text(longest=1000),
+        "channels": parts.channels(),
+        "language": parts.language(),
+    },
+)
+"""What came of something that a person asked about the own data."""
 
 SESSIONS_ENDED = EventType(
     "account.sessions_ended.v1",

@@ -285,6 +285,26 @@ class CitizenClient(Session):
             cursor = following["next_cursor"]
         return {**page, "items": items, "next_cursor": None}
 
+    def data(self) -> dict[str, Any]:
+        """All that is held of the person."""
+        found: dict[str, Any] = self.ask("GET", "/v1/me/data")
+        return found
+
+    def ask_correction(self, **wanted: str) -> dict[str, Any]:
+        """Ask for another ``full_name``, ``birth`` or ``sex``."""
+        found: dict[str, Any] = self.ask("POST", "/v1/me/corrections", json=wanted)
+        return found
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What was asked about the own data, newest first."""
+        found: list[dict[str, Any]] = self.ask("GET", "/v1/me/requests")["items"]
+        return found
+
+    def withdraw_consent(self, password: str) -> dict[str, Any]:
+        """Close the account for good."""
+        found: dict[str, Any] = self.ask("POST", "/v1/me/consent-withdrawal", json={"password": password})
+        return found
+
     def _take_token(self, session: dict[str, Any]) -> dict[str, Any]:
         self.headers["Authorization"] = f"Bearer {session['access_token']}"
         return session
@@ -365,6 +385,17 @@ class OfficerClient(Session):
         """Another ``phone`` or ``email`` for a verified person, the papers seen."""
         body = {"user": user, "papers_checked": True, "reason": reason, **contact}
         found: dict[str, Any] = self.ask("POST", "/v1/staff/contact-changes", json=body)
+        return found
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What people of the agency asked about their data, the first due first."""
+        found: list[dict[str, Any]] = self.ask("GET", "/v1/staff/requests")["items"]
+        return found
+
+    def answer_request(self, request_id: str, *, granted: bool, answer: str = "") -> dict[str, Any]:
+        """Make the correction, the papers seen, or refuse it with a reason."""
+        body = {"granted": granted, "answer": answer, "papers_checked": True}
+        found: dict[str, Any] = self.ask("POST", f"/v1/staff/requests/{request_id}/answer", json=body)
         return found
 
     def reject(self, case_id: str, reason: str) -> dict[str, Any]:

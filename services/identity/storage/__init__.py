@@ -6,10 +6,11 @@ from services.identity.storage.cases import Cases
 from services.identity.storage.credentials import Credentials
 from services.identity.storage.people import People
 from services.identity.storage.reconciling import Reconciling
+from services.identity.storage.rights import Rights
 from services.identity.storage.staff import Staff
 from services.identity.storage.trail import Trail
 from services.identity.storage.wrong_tries import WrongTries
 
 
-class Storage(Cases, People, Credentials, Staff, Trail, Reconciling, WrongTries):
+class Storage(Cases, People, Credentials, Rights, Staff, Trail, Reconciling, WrongTries):
     """Everything identity keeps, inside one transaction."""

@@ -107,7 +107,7 @@ class Cases(Tables):
     def case(self, case_id: UUID, *, to_change: bool = False) -> Case | None:
         """The case, whatever its agency; ``to_change`` holds it until the transaction ends."""
         row = self.tx.one(self.CASE_TO_CHANGE if to_change else self.CASE, {"id": case_id})
-        return _case(row) if row else None
+        return case_of_row(row) if row else None
 
     CASE_OF = f"SELECT {CASE_COLUMNS} FROM cases WHERE registration_id = %(registration_id)s"
     CASE_OF_TO_CHANGE = CASE_OF + " FOR UPDATE"
@@ -116,7 +116,7 @@ class Cases(Tables):
         """The case of a registration."""
         sql = self.CASE_OF_TO_CHANGE if to_change else self.CASE_OF
         row = self.tx.one(sql, {"registration_id": registration_id})
-        return _case(row) if row else None
+        return case_of_row(row) if row else None
 
     SAVE_CASE = """
         UPDATE cases SET photos = %(photos)s, photos_at = %(photos_at)s, claimed_by = %(claimed_by)s,
@@ -165,7 +165,7 @@ class Cases(Tables):
                 "limit": limit,
             },
         )
-        return [_case(row) for row in rows]
+        return [case_of_row(row) for row in rows]
 
     WAITING_CASES = """
         SELECT (SELECT count(*) FROM (SELECT FROM cases WHERE status = 'waiting'
@@ -232,7 +232,7 @@ def _register_answer(row: Row) -> RegisterAnswer:
     return RegisterAnswer(Outcome(row["register_outcome"]), tuple(row["mismatched"]))
 
 
-def _case(row: Row) -> Case:
+def case_of_row(row: Row) -> Case:
     return Case(
         id=row["id"],
         registration_id=row["registration_id"],

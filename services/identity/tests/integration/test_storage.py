@@ -17,6 +17,7 @@ from services.identity.domain import (
     Case,
     CaseStatus,
     ContactChange,
+    Credential,
     CredentialState,
     Ending,
     Hold,
@@ -29,6 +30,7 @@ from services.identity.domain import (
     StaffUserTaken,
     Supplement,
 )
+from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.storage import Storage
 from services.identity.tests.integration.house import transaction_on
 from services.identity.tests.unit import samples
@@ -430,6 +432,40 @@ def test_of_a_staff_member_who_left_neither_password_nor_token_opens_anything(id
         tx.run("UPDATE staff SET active = false WHERE id = %(id)s", {"id": member.id})
         assert storage.staff_named("mai") is None
         assert storage.officer(b"a hash", NOW) is None
+
+
+def test_a_request_keeps_its_one_answer(storage: AnyStorage) -> None:
+    holder = account(storage)
+    asked = PersonRequest(
+        uuid4(), holder.id, AGENCY, RequestKind.CORRECTION, NOW, NOW + timedelta(days=2), {"sex": "male"}
+    )
+    storage.add_request(asked)
+    assert storage.open_correction(holder.id) == asked
+    assert asked in storage.open_requests(AGENCY, 1000)
+    assert storage.open_requests("another", 1000) == []
+    answered = asked.answered(RequestState.REFUSED, "Giấy tờ không khớp", NOW)
+    storage.answer_request(answered)
+    storage.answer_request(asked.answered(RequestState.GRANTED, "Thông tin đã được sửa", NOW))
+    assert storage.request(asked.id) == answered
+    assert storage.requests_of(holder.id, 10) == [answered]
+    assert storage.open_correction(holder.id) is None
+    assert asked not in storage.open_requests(AGENCY, 1000)
+
+
+def test_what_an_account_consists_of(storage: AnyStorage) -> None:
+    holder = account(storage)
+    cases = [samples.case(opened_at=NOW + timedelta(minutes=n)) for n in range(3)]
+    for case in cases:
+        storage.add_case(case)
+    for case, suffix in zip(cases, ("", " 1"), strict=False):
+        made = Credential(uuid4(), holder.id, CredentialState.ENDED, "hash")
+        storage.add_credential(made, f"{case.registration_id}{suffix}", NOW)
+    storage.add_credential(Credential(uuid4(), holder.id, CredentialState.ENDED, "hash"), str(uuid4()), NOW)
+    assert storage.cases_of_account(holder.id) == [cases[1], cases[0]]
+    check = RegisterCheck(uuid4(), cases[0].registration_id, "registration", "registration", NOW)
+    storage.add_register_check(check)
+    (asked,) = storage.register_questions([cases[0].registration_id], 10)
+    assert asked == {"purpose": "registration", "asked_at": NOW, "answered": False}
 
 
 def test_wrong_tries_are_counted_by_kind_and_key_within_the_window(storage: AnyStorage) -> None:

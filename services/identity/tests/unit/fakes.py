@@ -27,6 +27,7 @@ from services.identity.domain import (
     StaffAccount,
     StaffUserTaken,
 )
+from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.sealing import Seal, TrailRow
 from services.identity.use_cases import Position
 from shared.testing.transactions import FakeTransaction
@@ -54,7 +55,58 @@ class FakeStorage:
         self.staff_sessions: dict[bytes, tuple[UUID, datetime]] = {}
         self.audit: list[AuditEntry] = []
         self.seals: list[Seal] = []
+        self.requests: dict[UUID, PersonRequest] = {}
         self.wrong_tries: list[tuple[str, bytes, datetime]] = []
+
+    # what people ask about their own data
+
+    def add_request(self, request: PersonRequest) -> None:
+        self.requests[request.id] = request
+
+    def answer_request(self, request: PersonRequest) -> None:
+        if self.requests[request.id].state is RequestState.OPEN:
+            self.requests[request.id] = request
+
+    def request(self, request_id: UUID) -> PersonRequest | None:
+        return self.requests.get(request_id)
+
+    def requests_of(self, account_id: UUID, limit: int) -> list[PersonRequest]:
+        found = [request for request in self.requests.values() if request.account_id == account_id]
+        return sorted(found, key=lambda request: (request.asked_at, request.id), reverse=True)[:limit]
+
+    def open_correction(self, account_id: UUID) -> PersonRequest | None:
+        for request in self.requests_of(account_id, 100):
+            if (request.state, request.kind) == (RequestState.OPEN, RequestKind.CORRECTION):
+                return request
+        return None
+
+    def open_requests(self, agency_code: str, limit: int) -> list[PersonRequest]:
+        found = [
+            request
+            for request in self.requests.values()
+            if (request.agency_code, request.state) == (agency_code, RequestState.OPEN)
+        ]
+        return sorted(found, key=lambda request: (request.due_at, request.id))[:limit]
+
+    def cases_of_account(self, account_id: UUID) -> list[Case]:
+        ids = {UUID(cause.split(" ")[0]) for owner, cause in self.causes if owner == account_id}
+        found = [case for case in self.all_cases.values() if case.registration_id in ids]
+        return sorted(found, key=lambda case: (case.opened_at, case.id), reverse=True)
+
+    def log_ins(self, account_id: UUID, limit: int) -> list[tuple[datetime, datetime | None]]:
+        found = [
+            (session.started_at, session.ended_at)
+            for session in self.sessions.values()
+            if session.account.id == account_id
+        ]
+        return sorted(found, key=lambda times: times[0], reverse=True)[:limit]
+
+    def register_questions(self, registration_ids: list[UUID], limit: int) -> list[dict[str, Any]]:
+        return [
+            {"purpose": check.purpose, "asked_at": check.at, "answered": answer is not None}
+            for check, answer in reversed(self.checks)
+            if check.registration_id in registration_ids
+        ][:limit]
 
     # register checks
 

@@ -109,6 +109,19 @@ def reminder_due(language: str = "vi") -> Event:
     )
 
 
+def request_answered(kind: str = "correction", outcome: str = "granted", language: str = "vi") -> Event:
+    return event(
+        account.REQUEST_ANSWERED,
+        ACCOUNT,
+        account_id=ACCOUNT,
+        request_kind=kind,
+        outcome=outcome,
+        answer="Thông tin đã được sửa.",
+        channels=[{"kind": "email", "to": EMAIL}, {"kind": "sms", "to": PHONE}],
+        language=language,
+    )
+
+
 def notice_due(kind: str = "password_changed", language: str = "vi") -> Event:
     return event(
         account.NOTICE_DUE,

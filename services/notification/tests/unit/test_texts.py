@@ -31,6 +31,7 @@ def written(event: Event) -> list:
         "identity.supplement_requested.v1": use_cases.tell_supplement,
         "registration.reminder_due.v1": use_cases.remind,
         "account.notice_due.v1": use_cases.tell_account,
+        "account.request_answered.v1": use_cases.tell_request_answered,
     }[event.type]
     storage = FakeMessages()
     tell(storage, event)
@@ -51,6 +52,11 @@ def every_message() -> list:
         events += [
             examples.notice_due(kind, language)
             for kind in ("password_changed", "reissued", "new_device", "contact_changed", "throttled")
+        ]
+        events += [
+            examples.request_answered(kind, outcome, language)
+            for kind in ("export", "correction", "erasure", "withdrawal")
+            for outcome in ("granted", "refused")
         ]
     return [message for event in events for message in written(event)]
 

@@ -62,6 +62,7 @@ WRITING = [
     (use_cases.tell_supplement, examples.supplement_requested(), 2),
     (use_cases.remind, examples.reminder_due(), 2),
     (use_cases.tell_account, examples.notice_due(), 2),
+    (use_cases.tell_request_answered, examples.request_answered(), 2),
 ]
 
 

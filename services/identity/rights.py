@@ -1,0 +1,215 @@
+"""What people may ask about their own data, and by when it is answered.
+
+Part of the domain: standard library only. Law on personal data 91/2025 and decree 356/2025: a request is
+answered within two working days; consent may be withdrawn; what the law on social insurance has kept is not
+erased on request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta, timezone
+from enum import StrEnum
+from typing import Any, Self
+from uuid import UUID
+
+from services.identity.domain import Account, Applicant, Case, Officer, Person, RequestInvalid
+from shared.refusals import FieldProblem, Refused
+
+WORKING_DAYS = 2
+VIETNAM = timezone(timedelta(hours=7))
+SATURDAY = 5
+LONGEST_ANSWER = 500
+
+
+class RequestKind(StrEnum):
+    """What is asked for."""
+
+    EXPORT = "export"
+    CORRECTION = "correction"
+    ERASURE = "erasure"
+    WITHDRAWAL = "withdrawal"  # of the consent: the account is closed
+
+
+class RequestState(StrEnum):
+    """A request is open until it gets one answer."""
+
+    OPEN = "open"
+    GRANTED = "granted"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class PersonRequest:
+    """One request of an account's holder. ``wanted`` is what a correction asks for, by field."""
+
+    id: UUID
+    account_id: UUID
+    agency_code: str
+    kind: RequestKind
+    asked_at: datetime
+    due_at: datetime
+    wanted: Mapping[str, str] = field(default_factory=dict, repr=False)
+    state: RequestState = RequestState.OPEN
+    answer: str | None = field(default=None, repr=False)
+    answered_at: datetime | None = None
+    answered_by: UUID | None = None
+
+    def answered(
+        self, state: RequestState, answer: str, at: datetime, officer: Officer | None = None
+    ) -> Self:
+        """With its one answer: an officer's, or at once. Raises ``RequestAnswered``."""
+        if self.state is not RequestState.OPEN:
+            raise RequestAnswered(state=self.state.value)
+        by = officer.id if officer else None
+        return replace(self, state=state, answer=answer, answered_at=at, answered_by=by)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What identity holds of a person."""
+
+    account: Account
+    person: Person
+    cases: list[Case]
+    log_ins: list[tuple[datetime, datetime | None]]
+    questions: list[dict[str, Any]]
+    requests: list[PersonRequest]
+
+
+@dataclass(frozen=True)
+class AtTheDesk:
+    """A request with the person it is about."""
+
+    request: PersonRequest
+    account: Account
+    person: Person
+
+
+def due_at(asked_at: datetime) -> datetime:
+    """The end, in Vietnam, of the second working day after it. Saturdays and Sundays are none; public
+    holidays count as if they were, so that an answer is due too early rather than too late."""
+    day, left = asked_at.astimezone(VIETNAM).date(), WORKING_DAYS
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() < SATURDAY
+    return datetime.combine(day + timedelta(days=1), time(), VIETNAM)
+
+
+BIRTH_PRECISIONS = {4: "year", 7: "month", 10: "day"}
+SEXES = ("male", "female")
+
+
+def corrected(person: Applicant, wanted: Mapping[str, str], today: date) -> Applicant:
+    """The person's data as the correction has it: ``full_name``, ``birth`` (``1990``, ``1990-05`` or
+    ``1990-05-17``), ``sex``. A number is changed by another registration, with its papers; phone and
+    e-mail at the desk. Raises ``RequestInvalid`` for each field that is wrong, and when nothing differs."""
+    given = {name: " ".join(value.split()) for name, value in wanted.items()}
+    problems, name, birth, sex = [], given.get("full_name"), given.get("birth"), given.get("sex")
+    if name is not None and not 2 <= len(name) <= 200:
+        problems.append(
+            FieldProblem(
+                "full_name", "Nhập họ tên từ 2 đến 200 ký tự.", "Enter a name of 2 to 200 characters."
+            )
+        )
+    if birth is not None and not _is_birth(birth, today):
+        problems.append(
+            FieldProblem(
+                "birth",
+                "Nhập ngày sinh dạng 1990, 1990-05 hoặc 1990-05-17, không sau hôm nay.",
+                "Enter a birth date as 1990, 1990-05 or 1990-05-17, not after today.",
+            )
+        )
+    if sex is not None and sex not in SEXES:
+        problems.append(FieldProblem("sex", "Chọn male hoặc female.", "Choose male or female."))
+    if problems:
+        raise RequestInvalid(*problems)
+    changed = replace(
+        person,
+        full_name=name or person.full_name,
+        birth_value=birth or person.birth_value,
+        birth_precision=BIRTH_PRECISIONS[len(birth)] if birth else person.birth_precision,
+        sex=sex or person.sex,
+    )
+    if changed == person:
+        raise RequestInvalid(
+            FieldProblem(
+                "full_name",
+                "Ghi ít nhất một điều cần sửa khác với hiện tại: full_name, birth hoặc sex.",
+                "Give at least one thing that differs from what is held: full_name, birth or sex.",
+            )
+        )
+    return changed
+
+
+def _is_birth(text: str, today: date) -> bool:
+    if len(text) not in BIRTH_PRECISIONS:
+        return False
+    try:
+        return date(1880, 1, 1) <= date.fromisoformat(text + "-01-01"[: 10 - len(text)]) <= today
+    except ValueError:
+        return False
+
+
+ANSWERS = {
+    RequestKind.EXPORT: {
+        "vi": "Dữ liệu đã được cung cấp.",
+        "en": "The data was handed over.",
+    },
+    RequestKind.ERASURE: {
+        "vi": "Ảnh giấy tờ của các hồ sơ đã kết thúc sẽ được xóa. Dữ liệu về đóng, hưởng BHXH, "
+        "BHYT, danh tính đã xác thực và nhật ký xử lý được giữ theo luật về BHXH và lưu trữ.",
+        "en": "Photos of the papers of applications that have ended will be erased. Records of participation "
+        "and benefits, the verified identity and the log of processing are kept as the laws on social "
+        "insurance and on archives demand.",
+    },
+    RequestKind.WITHDRAWAL: {
+        "vi": "Sự đồng ý đã được rút; tài khoản VssID đã đóng. Quyền lợi BHXH, BHYT không thay đổi. "
+        "Muốn dùng lại VssID, xin đăng ký lại.",
+        "en": "The consent was withdrawn and the VssID account is closed. Social and health insurance are "
+        "not affected. To use VssID again, please register again.",
+    },
+}
+"""What is answered at once, in the person's language."""
+GRANTED_CORRECTION = {"vi": "Thông tin đã được sửa.", "en": "The data was corrected."}
+
+
+def answer_text(text: str) -> str:
+    """An officer's answer as it is told, 10 to 500 characters. Raises ``AnswerMissing``."""
+    told = " ".join(text.split())
+    if not 10 <= len(told) <= LONGEST_ANSWER:
+        raise AnswerMissing(
+            FieldProblem(
+                "answer", "Ghi câu trả lời từ 10 đến 500 ký tự.", "Give an answer of 10 to 500 characters."
+            )
+        )
+    return told
+
+
+class RequestPending(Refused):
+    """One correction after the other; the details say when the open one is due."""
+
+    vi = "Một yêu cầu sửa thông tin khác đang chờ trả lời."
+    en = "Another request for correction waits for its answer."
+
+
+class RequestAnswered(Refused):
+    """A request has one answer; ``state`` in the details says which."""
+
+    vi = "Yêu cầu này đã được trả lời."
+    en = "This request has been answered."
+
+
+class PersonRequestUnknown(Refused):
+    """No such request at the officer's own agency."""
+
+    vi = "Không tìm thấy yêu cầu này tại cơ quan của bạn."
+    en = "There is no such request at your agency."
+
+
+class AnswerMissing(Refused):
+    """Whoever asked is told what came of it, in words."""
+
+    vi = "Phải ghi câu trả lời."
+    en = "An answer must be given."

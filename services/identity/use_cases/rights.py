@@ -1,0 +1,204 @@
+"""What people ask about their own data: answered at once, or by an officer of their agency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from services.identity import domain, rights
+from services.identity.domain import (
+    Account,
+    AuditEntry,
+    Case,
+    CaseStatus,
+    Claims,
+    Credential,
+    Officer,
+    Person,
+)
+from services.identity.rights import AtTheDesk, Held, PersonRequest, RequestKind, RequestState
+from services.identity.use_cases.log_in import live_session
+from services.identity.use_cases.ports import Storage
+from services.identity.use_cases.telling import tell_sessions_ended
+from shared.events import account as account_events
+from shared.messaging import outbox
+
+REQUESTS_SHOWN = 50
+LOG_INS_SHOWN = 200
+QUESTIONS_SHOWN = 200
+
+
+def citizen(storage: Storage, claims: Claims) -> Account:
+    """Who asks. Raises ``TokenInvalid``, and ``PasswordChangeRequired`` for the first password's session."""
+    session = live_session(storage, claims)
+    if session.must_change_password:
+        raise domain.PasswordChangeRequired
+    return session.account
+
+
+def export(storage: Storage, account: Account, *, request_id: UUID, now: datetime) -> Held:
+    """All of it. That it was asked for and handed over is recorded, and is the first of the requests."""
+    cases = storage.cases_of_account(account.id)
+    _answer_at_once(storage, account, cases, RequestKind.EXPORT, request_id, now)
+    questions = storage.register_questions([case.registration_id for case in cases], QUESTIONS_SHOWN)
+    return Held(
+        account,
+        _person_of(storage, account),
+        cases,
+        storage.log_ins(account.id, LOG_INS_SHOWN),
+        questions,
+        storage.requests_of(account.id, REQUESTS_SHOWN),
+    )
+
+
+def ask_correction(
+    storage: Storage, account: Account, wanted: Mapping[str, str], *, request_id: UUID, now: datetime
+) -> PersonRequest:
+    """For an officer of the agency that verified the person. The same again is the same request.
+
+    Raises ``RequestInvalid``, ``RequestPending``.
+    """
+    storage.lock_account(account.id)
+    rights.corrected(_person_of(storage, account).applicant, wanted, now.astimezone(rights.VIETNAM).date())
+    pending = storage.open_correction(account.id)
+    if pending is not None:
+        if pending.wanted == wanted:
+            return pending
+        raise rights.RequestPending(due_at=pending.due_at.isoformat())
+    agency_code = _agency_of(storage.cases_of_account(account.id))
+    asked = PersonRequest(
+        request_id, account.id, agency_code, RequestKind.CORRECTION, now, rights.due_at(now), dict(wanted)
+    )
+    storage.add_request(asked)
+    return asked
+
+
+def withdraw_consent(
+    storage: Storage, claims: Claims, used: Credential, *, request_id: UUID, now: datetime
+) -> PersonRequest:
+    """The account is closed: no password and no session of it is left. ``used`` is the password that was
+    given. Whoever registers again consents anew, and gets a new password.
+
+    Raises ``TokenInvalid`` when the password has ended in the meantime.
+    """
+    account = citizen(storage, claims)
+    storage.lock_account(account.id)
+    live = [credential.id for credential in storage.live_credentials(account.id)]
+    if used.id not in live:
+        raise domain.TokenInvalid
+    cases = storage.cases_of_account(account.id)
+    storage.end_credentials(live, now)
+    storage.end_sessions(account.id, now)
+    tell_sessions_ended(storage, account.id, now, now)
+    return _answer_at_once(storage, account, cases, RequestKind.WITHDRAWAL, request_id, now)
+
+
+def list_own_requests(storage: Storage, account: Account) -> list[PersonRequest]:
+    """What the holder has asked, newest first."""
+    return storage.requests_of(account.id, REQUESTS_SHOWN)
+
+
+def list_open_requests(storage: Storage, officer: Officer, now: datetime) -> list[AtTheDesk]:
+    """Those of the officer's own agency, the first due first."""
+    found = []
+    for request in storage.open_requests(officer.agency_code, REQUESTS_SHOWN):
+        account = storage.account(request.account_id)
+        assert account is not None
+        found.append(AtTheDesk(request, account, _person_of(storage, account)))
+    seen = {"requests": [str(item.request.id) for item in found]}
+    storage.add_audit(AuditEntry(now, officer.id, "requests_listed", details=seen))
+    return found
+
+
+def answer_request(
+    storage: Storage,
+    officer: Officer,
+    request_id: UUID,
+    *,
+    granted: bool,
+    answer: str,
+    papers_checked: bool,
+    now: datetime,
+) -> PersonRequest:
+    """A correction is made, or refused with a reason; the person is told by SMS and e-mail. Again: the same
+    answer. Raises ``PersonRequestUnknown``, ``PapersNotChecked``, ``AnswerMissing``, ``RequestAnswered``."""
+    request = storage.request(request_id)
+    if request is None or request.agency_code != officer.agency_code:
+        raise rights.PersonRequestUnknown
+    state = RequestState.GRANTED if granted else RequestState.REFUSED
+    if request.state is state:
+        return request
+    account = storage.account(request.account_id)
+    assert account is not None
+    if granted and papers_checked is not True:
+        raise domain.PapersNotChecked
+    told = rights.GRANTED_CORRECTION[account.language] if granted else rights.answer_text(answer)
+    answered = request.answered(state, told, now, officer)
+    if granted:
+        _correct(storage, account, request, now)
+    storage.answer_request(answered)
+    act = "correction_made" if granted else "correction_refused"
+    storage.add_audit(AuditEntry(now, officer.id, act, details={"request": str(request.id)}))
+    _tell_answer(storage, account, answered, now)
+    return answered
+
+
+def _correct(storage: Storage, account: Account, request: PersonRequest, now: datetime) -> None:
+    storage.lock_account(account.id)
+    storage.lock_numbers(sorted(_person_of(storage, account).numbers))
+    person = _person_of(storage, account)
+    try:
+        applicant = rights.corrected(
+            person.applicant, request.wanted, request.asked_at.astimezone(rights.VIETNAM).date()
+        )
+    except domain.RequestInvalid:  # the desk has seen to it meanwhile
+        return
+    storage.save_person(replace(person, applicant=applicant))
+    storage.save_account(
+        replace(account, full_name=applicant.full_name, birth_value=applicant.birth_value), now
+    )
+
+
+def _person_of(storage: Storage, account: Account) -> Person:
+    (person,) = storage.people_with([account.code])
+    return person
+
+
+def _agency_of(cases: list[Case]) -> str:
+    """Where the person was verified last."""
+    return next((case.agency_code for case in cases if case.status is CaseStatus.VERIFIED), "")
+
+
+def _answer_at_once(
+    storage: Storage,
+    account: Account,
+    cases: list[Case],
+    kind: RequestKind,
+    request_id: UUID,
+    now: datetime,
+) -> PersonRequest:
+    asked = PersonRequest(request_id, account.id, _agency_of(cases), kind, now, rights.due_at(now))
+    answered = asked.answered(RequestState.GRANTED, rights.ANSWERS[kind][account.language], now)
+    storage.add_request(answered)
+    if kind is not RequestKind.EXPORT:
+        _tell_answer(storage, account, answered, now)
+    return answered
+
+
+def _tell_answer(storage: Storage, account: Account, request: PersonRequest, now: datetime) -> None:
+    data = {
+        "account_id": account.id,
+        "request_kind": request.kind.value,
+        "outcome": request.state.value,
+        "answer": request.answer,
+        "channels": [{"kind": "sms", "to": account.phone}, {"kind": "email", "to": account.email}],
+        "language": account.language,
+    }
+    outbox.add(
+        storage.tx,
+        account_events.REQUEST_ANSWERED.event(
+            subject=account.id, correlation_id=account.id, at=now, data=data
+        ),
+    )
