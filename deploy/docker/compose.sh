@@ -6,9 +6,17 @@
 set -eu
 cd "$(dirname "$0")/../.."
 export RUN="${RUN:-.run}"
-# However the folder is written, it is one installation.
-folder=$(cd "$RUN" 2>/dev/null && pwd || echo "$PWD/$RUN")
-export COMPOSE_PROJECT_NAME="${COMPOSE_PROJECT_NAME:-vssid-$(echo "$folder" | cksum | cut -d " " -f 1)}"
+# The name by which containers and volumes are found again is made of the folder at the first start, and kept: whoever moves
+# the folder takes it along.
+kept="$RUN/compose/project"
+if [ -z "${COMPOSE_PROJECT_NAME:-}" ]; then
+    folder=$(cd "$RUN" 2>/dev/null && pwd || echo "$PWD/$RUN")
+    COMPOSE_PROJECT_NAME=$(cat "$kept" 2>/dev/null || echo "vssid-$(echo "$folder" | cksum | cut -d " " -f 1)")
+fi
+export COMPOSE_PROJECT_NAME
+if [ -d "$RUN/compose" ] && [ ! -e "$kept" ]; then
+    echo "$COMPOSE_PROJECT_NAME" >"$kept.$$" && mv "$kept.$$" "$kept"
+fi
 [ ! -e "$RUN/compose/tls" ] || export COMPOSE_FILE=docker-compose.yml:docker-compose.tls.yml
 export VSSID_OPERATOR="${VSSID_OPERATOR:-${SUDO_USER:-$(id -un)}}"
 for variables in "$RUN/compose/settings.env" .run/images.env; do

@@ -1,8 +1,9 @@
 #!/bin/sh
-# A Docker engine with Compose v2 and BuildKit. usage: engine.sh check|up|down
-#   check  says what answers; exit 1 when something is missing
-#   up     on Debian as root: installs what is missing and starts the engine; does nothing when all answers
-#   down   stops the engine that `up` started; containers and images stay on the disk
+# A Docker engine with Compose v2 and BuildKit. usage: engine.sh answers|check|up|down
+#   answers  exit 0 when an engine answers, whoever started it
+#   check    says what answers; exit 1 when something is missing
+#   up       on Debian as root: installs what is missing and starts the engine; does nothing when all answers
+#   down     stops the engine that `up` started; containers and images stay on the disk
 set -eu
 
 PID_FILE=/run/vssid-dockerd.pid
@@ -122,9 +123,9 @@ down() {
 }
 
 case ${1:-} in
-check | up | down) "$1" ;;
+answers | check | up | down) "$1" ;;
 *)
-    sed -n '2,5s/^# //p' "$0" >&2
+    sed -n '2,6s/^# //p' "$0" >&2
     exit 2
     ;;
 esac

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import stat
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,8 +23,9 @@ from deploy.native.layout import VHOST
 
 READABLE = 0o444
 """In a folder that is closed to others: the processes in the containers are neither root nor the owner."""
-HANDED_OUT = {"population_register_token", "smpp_password"}
-"""Made for the stand-ins. Real parties hand out others, which the site writes in their place."""
+HANDED_OUT = {"population_register_token", "smpp_password", "smtp_password", "dkim_private_key"}
+"""Made for the stand-ins, or empty where these want none. Real parties hand out others, which the site writes
+in their place."""
 
 TLS = "tls"
 """File whose presence says that docker-compose.tls.yml is laid over docker-compose.yml."""
@@ -43,6 +45,8 @@ def write(folder: Path) -> None:
         # A container holds the file it was started with: a new one in its place would not reach it.
         if not file.exists() or (name not in HANDED_OUT and file.read_text() != text):
             write_private(file, text, READABLE)
+        if stat.S_IMODE(file.stat().st_mode) != READABLE:  # the site wrote it, for its own eyes
+            file.chmod(READABLE)
 
 
 def secrets(keys: Keys, tls: bool = False) -> Iterator[tuple[str, str]]:
@@ -58,6 +62,8 @@ def secrets(keys: Keys, tls: bool = False) -> Iterator[tuple[str, str]]:
     yield "topology_amqp_management_url", f"http{s}://admin:{keys['amqp_admin']}@{management}"
     yield "population_register_token", keys["register_token"]
     yield "smpp_password", keys["smpp"]
+    yield "smtp_password", ""
+    yield "dkim_private_key", ""
     yield "grafana_admin", keys["grafana_admin"]
     yield "token_signing_key", keys["token_signing"]
     yield "token_public_keys", keys.token_public_keys()

@@ -105,10 +105,19 @@ def _public(signing_key: str) -> dict[str, object]:
 
 
 def write_private(file: Path, text: str, mode: int = 0o600) -> None:
-    """Write a file that nobody else may read, at no moment, and that is either old or new, never half."""
+    """Write a file that nobody else may read, at no moment, and that is either old or new, never half.
+
+    On return it is on the disk: what is sealed with a key that a power cut takes away is lost."""
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w") as out:
         os.fchmod(out.fileno(), mode)
         out.write(text)
+        out.flush()
+        os.fsync(descriptor)
     draft.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # of the new name
+    finally:
+        os.close(folder)

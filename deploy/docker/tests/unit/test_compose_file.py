@@ -112,12 +112,34 @@ def test_tls_adds_to_how_a_server_is_started(name):
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_every_setting_that_is_no_secret_reaches_its_container(name):
+def test_every_setting_reaches_its_container(name):
     settings = importlib.import_module(f"services.{name}.settings").Settings
     given = {*CONTAINERS[name]["environment"], *TLS[name]["environment"]}
     handed = given | {variable.removesuffix("_FILE") for variable in given}
 
-    assert {row.variable for row in describe(settings) if not row.secret} - handed == set()
+    assert {row.variable for row in describe(settings)} - handed == set()
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_file_that_a_setting_names_is_handed_to_its_container(name):
+    container = CONTAINERS[name]
+    named = {file for value in container.get("environment", {}).values() for file in secret_files(value)}
+    handed = {s["target"] if isinstance(s, dict) else s for s in container.get("secrets", [])}
+
+    assert named - handed == set()
+
+
+def secret_files(value):
+    return re.findall(r"/run/secrets/(\w+)", str(value))
+
+
+@pytest.mark.parametrize(
+    ("secret", "name"), [("SMTP_PASSWORD", "SMTP_USER"), ("DKIM_PRIVATE_KEY", "DKIM_SELECTOR")]
+)
+def test_a_secret_that_not_every_site_has_is_asked_for_once_its_name_is_set(secret, name):
+    given = CONTAINERS["notification"]["environment"][f"{secret}_FILE"]
+
+    assert given == f"${{{name}:+/run/secrets/{secret.lower()}}}"
 
 
 @pytest.mark.parametrize("name", PROCESSES)

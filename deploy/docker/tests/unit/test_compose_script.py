@@ -11,7 +11,7 @@ import pytest
 from deploy.native.layout import ROOT
 from shared.testing.pretended import few_commands, pretend
 
-NEEDED = ("sh", "dirname", "cksum", "cut", "id")
+NEEDED = ("sh", "dirname", "cat", "cksum", "cut", "id", "mv")
 
 
 @pytest.fixture
@@ -45,6 +45,24 @@ def test_a_folder_is_one_installation_however_it_is_written(commands, tmp_path):
     names = {told(commands, run).split()[0] for run in (tmp_path, f"{tmp_path}/", f"{tmp_path}/.", relative)}
 
     assert len(names) == 1
+
+
+def test_an_installation_that_was_moved_finds_its_containers_and_volumes(commands, tmp_path):
+    (tmp_path / "here" / "compose").mkdir(parents=True)
+    name = told(commands, tmp_path / "here").split()[0]
+
+    (tmp_path / "here").rename(tmp_path / "there")
+
+    assert told(commands, tmp_path / "there").split()[0] == name
+
+
+def test_a_name_that_was_chosen_at_the_first_start_is_kept(commands, tmp_path):
+    (tmp_path / "compose").mkdir()
+    told(commands, tmp_path, COMPOSE_PROJECT_NAME="chosen")
+
+    assert told(commands, tmp_path).split()[0] == "chosen"
+    assert told(commands, tmp_path, COMPOSE_PROJECT_NAME="other").split()[0] == "other"
+    assert told(commands, tmp_path).split()[0] == "chosen"
 
 
 def test_who_calls_is_the_operator_unless_another_is_named(commands, tmp_path):

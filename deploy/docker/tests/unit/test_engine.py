@@ -1,9 +1,11 @@
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from deploy.native.layout import ROOT
 from shared.testing.pretended import few_commands, pretend
 
 ENGINE = Path(__file__).parents[2] / "engine.sh"
@@ -61,3 +63,23 @@ def test_without_apt_nothing_is_tried(commands):
 
     assert done.returncode == 2
     assert "Next: install Docker 20.10 or newer" in done.stderr
+
+
+@pytest.mark.parametrize(("answers", "is_put_down"), [(True, False), (False, True)])
+@pytest.mark.parametrize("tests", ["pass", "fail"])
+def test_the_pipeline_puts_down_the_engine_only_if_it_brought_it_up(tmp_path, answers, is_put_down, tests):
+    scripts, log = tmp_path / "deploy" / "docker", tmp_path / "log"
+    (tmp_path / ".ci").mkdir()
+    scripts.mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+    pretend(scripts, "compose.sh", f'echo "compose $*" >>{log}')
+    pretend(scripts, "engine.sh", f'echo "engine $1" >>{log}; [ $1 != answers ] || exit {int(not answers)}')
+    folder = few_commands(tmp_path / "bin", ("bash", "sh", "dirname"))
+    pretend(folder, "make", f'[ "$1" != test-compose-smoke ] || exit {int(tests == "fail")}')
+
+    done = subprocess.run(["bash", tmp_path / ".ci" / "run"], env={"PATH": str(folder)}, check=False)
+
+    assert done.returncode == int(tests == "fail")
+    said = log.read_text().splitlines()
+    assert any(line.startswith("compose ") and "down --volumes" in line for line in said)
+    assert ("engine down" in said) is is_put_down

@@ -66,17 +66,21 @@ def test_a_second_call_leaves_every_file_as_it_is(tmp_path):
     assert files(tmp_path) == first
 
 
-@pytest.mark.parametrize("name", ["population_register_token", "smpp_password"])
+@pytest.mark.parametrize(
+    "name", ["population_register_token", "smpp_password", "smtp_password", "dkim_private_key"]
+)
 def test_what_an_outside_party_handed_out_outlives_a_rotation(tmp_path, name):
     secrets.write(tmp_path)
     file = tmp_path / "secrets" / name
     file.unlink()
+    file.touch(mode=0o600)
     file.write_text("as the party gave it")
 
     secrets.take(tmp_path, "publish")
     secrets.write(tmp_path)
 
     assert file.read_text() == "as the party gave it"
+    assert file.stat().st_mode & 0o777 == secrets.READABLE
 
 
 def test_only_the_owner_reaches_the_files(tmp_path):

@@ -1,6 +1,8 @@
 import base64
 import json
+import os
 import stat
+from pathlib import Path
 
 from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
@@ -28,6 +30,19 @@ def test_a_private_file_that_others_could_read_becomes_private_when_written(tmp_
 
     assert (mode_of(file), file.read_text()) == (0o600, "secret")
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_private_file_is_on_the_disk_before_it_takes_its_name_and_the_name_before_it_is_relied_on(
+    tmp_path, monkeypatch
+):
+    done = []
+    monkeypatch.setattr(os, "fsync", lambda file: done.append(os.readlink(f"/proc/self/fd/{file}")))
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda old, new: (done.append("named"), replace(old, new)))
+
+    write_private(tmp_path / "keys.json", "secret")
+
+    assert done == [str(tmp_path / f".keys.json.{os.getpid()}"), "named", str(tmp_path)]
 
 
 def test_secrets_are_made_once(tmp_path):
