@@ -8,6 +8,7 @@ ENGINE  ?=
 DURATION ?= 120
 SEED    ?=
 STEPS   ?=
+STEP    ?=
 TLS     ?=
 PYTHON  ?= python3
 VENV    := .venv
@@ -63,7 +64,7 @@ demo: ## Run CITIZENS=20 synthetic citizens through the whole path (ENGINE=compo
 
 # Running in containers
 
-.PHONY: engine images images-offline compose-up compose-down
+.PHONY: engine images images-offline compose-up compose-secrets compose-production compose-upgrade compose-back compose-down
 
 engine: ## Find a Docker engine with Compose v2; on Debian as root, install and start one
 	@sh deploy/docker/engine.sh up
@@ -76,6 +77,18 @@ images-offline: engine ## Build every image from Debian packages alone, without 
 
 compose-up: ## Start everything in containers, stand-ins too, and wait until it is ready (TLS=1: encrypted)
 	@RUN=$(RUN) TLS=$(TLS) sh deploy/docker/up.sh
+
+compose-secrets: ## Make the secrets of an installation in containers, start nothing (STEP=publish: docs/operations.md)
+	@RUN=$(RUN) sh deploy/docker/prepare.sh $(STEP)
+
+compose-production: ## Start everything but the stand-ins, towards the parties in RUN/compose/settings.env
+	@RUN=$(RUN) TLS=$(TLS) sh deploy/docker/up.sh production
+
+compose-upgrade: ## Change the containers to the version that is checked out: migrations, then service by service
+	@RUN=$(RUN) sh deploy/docker/upgrade.sh
+
+compose-back: ## The way back: the version that ran before, service by service; the data stays
+	@RUN=$(RUN) sh deploy/docker/upgrade.sh back
 
 compose-down: ## Stop and remove the containers; the data stays
 	@RUN=$(RUN) sh deploy/docker/compose.sh $(EVERY_PROFILE) down

@@ -19,7 +19,7 @@ if [ -d "$RUN/compose" ] && [ ! -e "$kept" ]; then
 fi
 [ ! -e "$RUN/compose/tls" ] || export COMPOSE_FILE=docker-compose.yml:docker-compose.tls.yml
 export VSSID_OPERATOR="${VSSID_OPERATOR:-${SUDO_USER:-$(id -un)}}"
-for variables in "$RUN/compose/settings.env" .run/images.env; do
+for variables in "$RUN/compose/settings.env" "$RUN/compose/images.env" .run/images.env; do
     [ ! -e "$variables" ] || set -- --env-file "$variables" "$@"
 done
 exec docker compose "$@"

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Builds what the compose file runs, and writes the names of the images to .run/images.env.
-# On the official images where a registry answers, else on images made of Debian packages alone. What was chosen once stays.
+# The service image is named by its version, so that the one before stays. On the official images where a registry answers, else on images made of Debian packages alone. What was chosen once stays.
 set -eu
 cd "$(dirname "$0")/../.."
 variables=.run/images.env
-service=vssid:local
+service=vssid:$(sh deploy/docker/version.sh)
 
 if grep -q '^POSTGRES_IMAGE=' $variables 2>/dev/null; then
     exec sh deploy/docker/airgap/build.sh $variables

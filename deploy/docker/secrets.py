@@ -3,7 +3,8 @@
 Made once and kept; a second call changes nothing but certificates that end soon, and what outside parties
 handed out stays as the site wrote it. ``tls`` and ``plain`` behind the folder say from now on how the
 containers talk; ``publish``, ``sign`` and ``forget`` are the steps of a rotation of the key that signs
-tokens. Run it as a module: as a script it would hide Python's own ``secrets``.
+tokens. ``production`` says that no stand-in starts any more. Run it as a module: as a script it would hide
+Python's own ``secrets``.
 """
 
 from __future__ import annotations
@@ -29,6 +30,14 @@ in their place."""
 
 TLS = "tls"
 """File whose presence says that docker-compose.tls.yml is laid over docker-compose.yml."""
+
+
+PRODUCTION = "production"
+"""File whose presence says that the parties are real ones: the stand-ins do not start."""
+
+
+class NotHandedOut(Exception):
+    """Some secrets are still those that were made for the stand-ins."""
 
 
 def write(folder: Path) -> None:
@@ -109,20 +118,43 @@ STEPS = {"publish": Keys.publish_next, "sign": Keys.sign_with_next, "forget": Ke
 
 
 def take(folder: Path, step: str) -> None:
-    """``tls`` or ``plain``, or one step of a rotation, written into the secrets; containers see it when they
-    are made anew."""
+    """``tls`` or ``plain``, ``production``, or one step of a rotation, written into the secrets; containers
+    see it when they are made anew. Raises ``NotHandedOut``."""
     if step == "tls":
         (folder / TLS).touch()
     elif step == "plain":
         (folder / TLS).unlink(missing_ok=True)
+    elif step == "production":
+        write(folder)
+        missing = not_handed_out(folder)
+        if missing:
+            raise NotHandedOut(
+                f"still as made for the stand-ins: {', '.join(missing)}. Next: write what the parties handed"
+                " out into these files of RUN/compose/secrets, then try again"
+            )
+        (folder / PRODUCTION).touch()
     else:
         kept = folder / "keys"
         STEPS[step](Keys.kept_in(kept), kept)
     write(folder)
 
 
+def not_handed_out(folder: Path) -> list[str]:
+    """Names of the secrets that a party has to hand out, and that are those of the stand-ins."""
+    made = dict(secrets(Keys.kept_in(folder / "keys")))
+    kept = folder / "secrets"
+    return [name for name in sorted(HANDED_OUT) if made[name] and (kept / name).read_text() == made[name]]
+
+
+def main(folder: Path, *steps: str) -> None:
+    """Write all secrets, then take each step."""
+    write(folder)
+    for step in steps:
+        take(folder, step)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        take(Path(sys.argv[1]).resolve(), sys.argv[2])
-    else:
-        write(Path(sys.argv[1]).resolve())
+    try:
+        main(Path(sys.argv[1]).resolve(), *sys.argv[2:])
+    except NotHandedOut as problem:
+        sys.exit(str(problem))

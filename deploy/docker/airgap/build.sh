@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/../../.."
 variables=$1
 debian=vssid-offline/debian:trixie
-service=vssid:offline
+service=vssid:offline-$(sh deploy/docker/version.sh)
 
 access=$(mktemp -d)
 trap 'rm -rf "$access"' EXIT

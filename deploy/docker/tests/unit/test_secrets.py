@@ -83,6 +83,20 @@ def test_what_an_outside_party_handed_out_outlives_a_rotation(tmp_path, name):
     assert file.stat().st_mode & 0o777 == secrets.READABLE
 
 
+def test_a_production_waits_for_what_the_parties_hand_out(tmp_path):
+    with pytest.raises(secrets.NotHandedOut, match="population_register_token, smpp_password"):
+        secrets.main(tmp_path, "production")
+    assert not (tmp_path / secrets.PRODUCTION).exists()
+
+    for name in ("population_register_token", "smpp_password"):
+        (tmp_path / "secrets" / name).unlink()
+        (tmp_path / "secrets" / name).write_text("as the party gave it")
+    secrets.main(tmp_path, "tls", "production")
+
+    assert (tmp_path / secrets.PRODUCTION).exists()
+    assert (tmp_path / secrets.TLS).exists()
+
+
 def test_only_the_owner_reaches_the_files(tmp_path):
     secrets.write(tmp_path)
 

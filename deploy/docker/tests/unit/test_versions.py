@@ -1,0 +1,194 @@
+"""``image.sh``, ``upgrade.sh``, ``up.sh``: which version runs, in which order it changes, what starts."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.native.keys import PROCESSES, WITH_DATABASE
+from deploy.native.layout import ROOT
+from shared.testing.pretended import few_commands, pretend
+
+SCRIPTS = ("image.sh", "start.sh", "up.sh", "upgrade.sh")
+COMMANDS = ("sh", "dirname", "grep", "mv", "printenv", "sed")
+PARTIES = {
+    "POPULATION_REGISTER_URL": "https://register.example",
+    "SMPP_HOST": "smsc.example",
+    "SMPP_SYSTEM_ID": "vssid",
+    "SMTP_HOST": "mail.example",
+    "SMTP_PORT": "587",
+    "MAIL_FROM": "no-reply@site.example",
+}
+
+
+class Site:
+    """An installation whose engine only pretends; ``said`` is what its scripts asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder
+        self.compose = folder / ".run" / "compose"
+        self.compose.mkdir(parents=True)
+        self.scripts = folder / "deploy" / "docker"
+        self.scripts.mkdir(parents=True)
+        for name in SCRIPTS:
+            shutil.copy(ROOT / "deploy" / "docker" / name, self.scripts / name)
+        self._log = folder / "log"
+        self.commands = few_commands(folder / "bin", COMMANDS)
+        pretend(self.commands, "docker", f'[ ! -e "{folder}/forgotten" ]')
+        pretend(self.scripts, "prepare.sh", f'echo "prepare $*" >>{self._log}')
+        pretend(
+            self.scripts,
+            "compose.sh",
+            f'echo "$*" >>{self._log}; case "$*" in *"$(sed -n 1p {folder}/fails)"*) exit 1 ;; esac',
+        )
+        self.fails_at("nothing")
+
+    def fails_at(self, what: str) -> None:
+        (self.root / "fails").write_text(f"{what}\n")
+
+    def build(self, image: str) -> None:
+        (self.root / ".run" / "images.env").write_text(f"VSSID_IMAGE={image}\n")
+
+    def run(self, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", self.scripts / script, *arguments],
+            env={"PATH": str(self.commands), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def said(self) -> list[str]:
+        return self._log.read_text().splitlines() if self._log.exists() else []
+
+    @property
+    def images(self) -> dict[str, str]:
+        lines = (self.compose / "images.env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_the_version_before_is_kept_and_so_is_the_way_there_and_back(site):
+    for image in ("vssid:one", "vssid:two", "vssid:two"):
+        site.build(image)
+        assert site.run("image.sh", "take").returncode == 0
+    assert site.images == {"VSSID_IMAGE": "vssid:two", "VSSID_IMAGE_BEFORE": "vssid:one"}
+
+    assert site.run("image.sh", "back").returncode == 0
+    assert site.images == {"VSSID_IMAGE": "vssid:one", "VSSID_IMAGE_BEFORE": "vssid:two"}
+
+
+@pytest.mark.parametrize(
+    ("images", "forgotten"), [(["vssid:one"], False), (["vssid:one", "vssid:two"], True)]
+)
+def test_who_cannot_go_back_is_told_the_next_step_and_nothing_changes(site, images, forgotten):
+    for image in images:
+        site.build(image)
+        site.run("image.sh", "take")
+    if forgotten:
+        (site.root / "forgotten").touch()
+    before = site.images
+
+    done = site.run("upgrade.sh", "back")
+
+    assert done.returncode == 2
+    assert "Next: check out" in done.stderr
+    assert site.images == before
+    assert site.said == []
+
+
+def started(said: list[str]) -> list[str]:
+    return [line.split()[-1] for line in said if "--no-deps" in line]
+
+
+def test_an_upgrade_adds_first_and_then_changes_service_by_service(site):
+    site.build("vssid:two")
+
+    done = site.run("upgrade.sh")
+
+    assert done.returncode == 0, done.stderr
+    added = [line.split()[-1] for line in site.said if line.startswith("run --rm ")]
+    assert sorted(added) == sorted([*(f"migrate-{name}" for name in WITH_DATABASE), "permissions"])
+    assert sorted(started(site.said)) == sorted(PROCESSES)
+    assert started(site.said)[-1] == "gateway"
+    assert max(site.said.index(f"run --rm {job}") for job in added) < min(
+        at for at, line in enumerate(site.said) if "--no-deps" in line
+    )
+
+
+def test_no_service_changes_when_what_comes_first_fails(site):
+    site.build("vssid:two")
+    site.fails_at("run --rm migrate-identity")
+
+    done = site.run("upgrade.sh")
+
+    assert done.returncode == 1
+    assert "migrate-identity failed; the services still run the version before" in done.stderr
+    assert started(site.said) == []
+
+
+def test_a_service_that_does_not_become_ready_stops_the_upgrade(site):
+    site.build("vssid:two")
+    site.fails_at("--no-deps identity")
+
+    done = site.run("upgrade.sh")
+
+    assert done.returncode == 1
+    assert "make compose-back" in done.stderr
+    assert started(site.said)[-1] == "identity"
+
+
+def test_the_way_back_is_the_opposite_order_and_undoes_no_migration(site):
+    for image in ("vssid:one", "vssid:two"):
+        site.build(image)
+        site.run("upgrade.sh")
+    forth, before = started(site.said)[: len(PROCESSES)], len(site.said)
+
+    assert site.run("upgrade.sh", "back").returncode == 0
+
+    assert started(site.said[before:]) == forth[::-1]
+    assert not [line for line in site.said[before:] if line.startswith(("run", "prepare"))]
+    assert site.images["VSSID_IMAGE"] == "vssid:one"
+
+
+def test_the_demo_has_stand_ins_and_a_production_has_none(site):
+    site.build("vssid:one")
+    site.run("up.sh")
+    assert site.said[-1].startswith("--profile demo up ")
+
+    (site.compose / "settings.env").write_text("".join(f"{k}={v}\n" for k, v in PARTIES.items()))
+    (site.compose / "production").touch()  # as prepare.sh does, once the secrets are handed out
+    done = site.run("up.sh", "production")
+
+    assert done.returncode == 0, done.stderr
+    assert "prepare production" in site.said
+    assert site.said[-1].startswith("up --detach --wait")
+
+
+def test_a_production_names_all_its_parties_first(site):
+    (site.compose / "settings.env").write_text("SMPP_HOST=smsc.example\nSMTP_HOST=\n")
+
+    done = site.run("up.sh", "production", MAIL_FROM="no-reply@site.example")
+
+    assert done.returncode == 2
+    missing = "POPULATION_REGISTER_URL SMPP_SYSTEM_ID SMTP_HOST SMTP_PORT"
+    assert f"settings.env: {missing}\nNext: " in done.stderr
+    assert site.said == []
+
+
+def test_no_demo_runs_in_production(site):
+    (site.compose / "production").touch()
+
+    done = site.run("up.sh")
+
+    assert done.returncode == 2
+    assert "make compose-production" in done.stderr
+    assert site.said == []
