@@ -9,6 +9,8 @@ DURATION ?= 120
 SEED    ?=
 STEPS   ?=
 STEP    ?=
+TO      ?=
+FROM    ?=
 TLS     ?=
 PYTHON  ?= python3
 VENV    := .venv
@@ -64,7 +66,8 @@ demo: ## Run CITIZENS=20 synthetic citizens through the whole path (ENGINE=compo
 
 # Running in containers
 
-.PHONY: engine images images-offline compose-up compose-secrets compose-production compose-upgrade compose-back compose-down
+.PHONY: engine images images-offline compose-up compose-secrets compose-production \
+        compose-upgrade compose-back compose-backup compose-restore compose-down
 
 engine: ## Find a Docker engine with Compose v2; on Debian as root, install and start one
 	@sh deploy/docker/engine.sh up
@@ -89,6 +92,12 @@ compose-upgrade: ## Change the containers to the version that is checked out: mi
 
 compose-back: ## The way back: the version that ran before, service by service; the data stays
 	@RUN=$(RUN) sh deploy/docker/upgrade.sh back
+
+compose-backup: ## Databases, photos and keys of the containers, into a folder of TO=/srv/backups
+	@RUN=$(RUN) sh deploy/docker/backup.sh $(if $(TO),"$(TO)")
+
+compose-restore: ## Put the containers' databases back to FROM=/srv/backups/TIME (SERVICE=identity: that one alone)
+	@RUN=$(RUN) sh deploy/docker/restore.sh $(if $(FROM),"$(FROM)") $(SERVICE)
 
 compose-down: ## Stop and remove the containers; the data stays
 	@RUN=$(RUN) sh deploy/docker/compose.sh $(EVERY_PROFILE) down
