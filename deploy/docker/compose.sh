@@ -22,4 +22,34 @@ export VSSID_OPERATOR="${VSSID_OPERATOR:-${SUDO_USER:-$(id -un)}}"
 for variables in "$RUN/compose/settings.env" "$RUN/compose/images.env" .run/images.env; do
     [ ! -e "$variables" ] || set -- --env-file "$variables" "$@"
 done
-exec docker compose "$@"
+case " $* ${COMPOSE_PROFILES:-} " in
+*observability*" up "* | *" up "*observability*) ;;
+*) exec docker compose "$@" ;;
+esac
+
+lacking() { # lacking ARGUMENTS… up …: the images that this needs and that are not here
+    left=$#
+    while [ "$left" -gt 0 ]; do
+        argument=$1
+        shift
+        left=$((left - 1))
+        if [ "$argument" = up ]; then
+            shift "$left"
+            break
+        fi
+        set -- "$@" "$argument"
+    done
+    for image in $(docker compose "$@" config --images); do
+        docker image inspect "$image" >/dev/null 2>&1 || echo "$image"
+    done
+}
+
+docker compose "$@" && exit || failed=$?
+missing=$(lacking "$@")
+if [ -n "$missing" ]; then
+    echo "Not on this machine, and no registry gave them:" $missing >&2
+    echo "Next: Prometheus alone, of Debian's package: make images-offline once, then" >&2
+    echo "  sh deploy/docker/compose.sh --profile prometheus up --detach --wait prometheus" >&2
+    echo "or bring these images here: docker save where there is a registry, docker load on this machine" >&2
+fi
+exit $failed

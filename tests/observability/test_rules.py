@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ def is_bad(minute: int) -> bool:
 
 def gauge(good: float, bad: float) -> list[float]:
     return [bad if is_bad(minute) else good for minute in range(END + 1)]
+
+
+def gone() -> list[float]:
+    """A target that is up, and meanwhile is not known at all."""
+    return [math.nan if is_bad(minute) else 1.0 for minute in range(END + 1)]
 
 
 def counter(good: float, bad: float) -> list[float]:
@@ -69,6 +75,16 @@ UP = {
 }
 STORIES = {
     "ProcessDown": Story(UP | {'up{job="identity"}': gauge(1, 0)}, {"job": "identity"}),
+    "ReplicaMissing": Story(
+        {
+            'replicas_wanted{job="identity"}': gauge(2, 2),
+            'up{job="identity",instance="a"}': gauge(1, 1),
+            'up{job="identity",instance="b"}': gone(),
+            'replicas_wanted{job="gateway"}': gauge(1, 1),
+            'up{job="gateway",instance="c"}': gauge(1, 1),
+        },
+        {"job": "identity"},
+    ),
     "BrokerDisconnected": Story({'vssid_broker_connected{job="identity"}': gauge(1, 0)}, {"job": "identity"}),
     "BrokerAlarm": Story({"rabbitmq_alarms_free_disk_space_watermark": gauge(0, 1)}, {}),
     "DatabaseAway": Story(
@@ -188,6 +204,10 @@ def fires(alert: str, minute: int, labels: dict[str, str] | None) -> dict[str, A
     }
 
 
+def written(value: float) -> str:
+    return "stale" if math.isnan(value) else f"{value:g}"
+
+
 @pytest.mark.parametrize("alert", ALERTS)
 def test_an_alert_is_quiet_fires_in_its_time_and_clears(alert: str, tmp_path: Path) -> None:
     story = STORIES[alert]
@@ -200,8 +220,7 @@ def test_an_alert_is_quiet_fires_in_its_time_and_clears(alert: str, tmp_path: Pa
     if minutes:
         checks.append(fires(alert, BAD_FROM + minutes - 1, None))
     series = [
-        {"series": name, "values": " ".join(f"{value:g}" for value in values)}
-        for name, values in story.series.items()
+        {"series": name, "values": " ".join(map(written, values))} for name, values in story.series.items()
     ]
     test = {
         "rule_files": [str(RULES)],

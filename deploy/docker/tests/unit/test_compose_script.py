@@ -65,6 +65,37 @@ def test_a_name_that_was_chosen_at_the_first_start_is_kept(commands, tmp_path):
     assert told(commands, tmp_path).split()[0] == "chosen"
 
 
+@pytest.mark.parametrize("is_here", [False, True])
+def test_without_a_registry_the_next_step_is_named_and_only_then(commands, tmp_path, is_here):
+    (tmp_path / "compose").mkdir()
+    (tmp_path / "compose" / "settings.env").write_text("LOG_LEVEL=INFO\n")
+    pretend(
+        commands,
+        "docker",
+        f"""case "$*" in
+        *" up --detach") exit 18 ;;
+        *" --env-file {tmp_path}/compose/settings.env --profile observability config --images")
+            echo "postgres:17 grafana/grafana:12" ;;
+        "image inspect postgres:17") ;;
+        "image inspect grafana/grafana:12") exit {int(not is_here)} ;;
+        *) exit 99 ;;
+        esac""",
+    )
+    script = ROOT / "deploy" / "docker" / "compose.sh"
+
+    done = subprocess.run(
+        ["sh", script, "--profile", "observability", "up", "--detach"],
+        env={"PATH": str(commands), "RUN": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 18
+    assert ("no registry gave them: grafana/grafana:12\n" in done.stderr) is not is_here
+    assert ("--profile prometheus up" in done.stderr) is not is_here
+
+
 def test_who_calls_is_the_operator_unless_another_is_named(commands, tmp_path):
     (commands / "id").unlink()
     pretend(commands, "id", "echo lan")

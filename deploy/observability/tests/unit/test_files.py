@@ -1,5 +1,6 @@
 import json
 import re
+import subprocess
 from importlib import import_module
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from deploy.native.layout import ROOT, Layout
 from deploy.native.ports import NAMES
 from deploy.observability import native
 from shared import metrics
+from shared.testing.pretended import few_commands, pretend
 
 HERE = native.HERE
 ALERTS = yaml.safe_load((HERE / "alerts.yml").read_text())["groups"][0]["rules"]
@@ -101,6 +103,27 @@ def test_a_native_installation_is_scraped_at_its_own_ports(tmp_path):
     assert set(targets) == {*PROCESSES, "rabbitmq", "rabbitmq_queues"}
     assert targets["identity"] == [f"127.0.0.1:{layout.ports['ops_identity']}"]
     assert targets["rabbitmq_queues"] == [f"127.0.0.1:{layout.ports['amqp_metrics']}"]
+
+
+def test_prometheus_is_told_how_many_replicas_there_ought_to_be(tmp_path):
+    commands = few_commands(tmp_path / "bin", ("sh",))
+    pretend(commands, "prometheus", 'echo "$*"')
+    container = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]
+    assert set(container["environment"]) == {f"{name.upper()}_REPLICAS" for name in PROCESSES}
+
+    done = subprocess.run(
+        ["sh", HERE / "start.sh", tmp_path, *container["command"]],
+        env={"PATH": str(commands), "IDENTITY_REPLICAS": "3", "GATEWAY_REPLICAS": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == container["command"]
+    (group,) = yaml.safe_load((tmp_path / "wanted.yml").read_text())["groups"]
+    wanted = {rule["labels"]["job"]: rule["expr"] for rule in group["rules"]}
+    assert wanted == dict.fromkeys(PROCESSES, "vector(1)") | {"identity": "vector(3)"}
+    assert {rule["record"] for rule in group["rules"]} == {"replicas_wanted"}
 
 
 def test_every_process_of_the_product_is_missed_when_it_is_gone():
