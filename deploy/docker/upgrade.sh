@@ -36,9 +36,10 @@ back)
     ;;
 esac
 
+# Not with --no-deps: to Compose such a container is another one, which the next `up` makes anew.
 for service in $order; do
     echo "$service" >&2
-    compose up --detach --wait --no-deps "$service" || refuse "$service did not become ready." \
+    compose up --detach --wait "$service" || refuse "$service did not become ready." \
         "sh deploy/docker/compose.sh logs --tail 50 $service; make compose-back goes to the version before"
 done
 sh deploy/docker/start.sh

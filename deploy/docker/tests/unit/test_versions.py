@@ -106,7 +106,10 @@ def test_who_cannot_go_back_is_told_the_next_step_and_nothing_changes(site, imag
 
 
 def started(said: list[str]) -> list[str]:
-    return [line.split()[-1] for line in said if "--no-deps" in line]
+    """The services that were made anew, each with what it depends on: started without, the next `up` would
+    find that it differs, and make all of them anew at once."""
+    assert not [line for line in said if "--no-deps" in line]
+    return [line.split()[-1] for line in said if line.startswith("up --detach --wait ")]
 
 
 def test_an_upgrade_adds_first_and_then_changes_service_by_service(site):
@@ -119,8 +122,9 @@ def test_an_upgrade_adds_first_and_then_changes_service_by_service(site):
     assert sorted(added) == sorted([*(f"migrate-{name}" for name in WITH_DATABASE), "permissions"])
     assert sorted(started(site.said)) == sorted(PROCESSES)
     assert started(site.said)[-1] == "gateway"
+    assert site.said[-1] == "--profile demo up --detach --wait --quiet-pull"
     assert max(site.said.index(f"run --rm {job}") for job in added) < min(
-        at for at, line in enumerate(site.said) if "--no-deps" in line
+        at for at, line in enumerate(site.said) if line.startswith("up ")
     )
 
 
@@ -137,7 +141,7 @@ def test_no_service_changes_when_what_comes_first_fails(site):
 
 def test_a_service_that_does_not_become_ready_stops_the_upgrade(site):
     site.build("vssid:two")
-    site.fails_at("--no-deps identity")
+    site.fails_at("up --detach --wait identity")
 
     done = site.run("upgrade.sh")
 
