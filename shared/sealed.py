@@ -46,11 +46,11 @@ class Sealer:
     def __init__(self, public: Mapping[str, str], private: str = "") -> None:
         """Keys in base64, empty ones are left out. Raises ``SealKeyInvalid`` for a malformed one."""
         self._boxes = {
-            name: SealedBox(_key(PublicKey, key, f"SEAL_PUBLIC_{name.upper()}"))
+            name: SealedBox(public_key(key, f"SEAL_PUBLIC_{name.upper()}"))
             for name, key in public.items()
             if key
         }
-        self._own = SealedBox(_key(PrivateKey, private, "SEAL_PRIVATE")) if private else None
+        self._own = SealedBox(private_key(private, "SEAL_PRIVATE")) if private else None
 
     @classmethod
     def from_settings(cls, settings: Any) -> Sealer:
@@ -77,6 +77,16 @@ class Sealer:
             return self._own.decrypt(base64.b64decode(sealed, validate=True)).decode()
         except (CryptoError, ValueError, TypeError):
             raise SealBroken("the sealed text cannot be opened with this service's key") from None
+
+
+def public_key(key: str, variable: str) -> PublicKey:
+    """The key in a base64 text. Raises ``SealKeyInvalid`` naming ``variable``."""
+    return _key(PublicKey, key, variable)
+
+
+def private_key(key: str, variable: str) -> PrivateKey:
+    """The key in a base64 text. Raises ``SealKeyInvalid`` naming ``variable``."""
+    return _key(PrivateKey, key, variable)
 
 
 def _key(make: Callable[[bytes], Any], key: str, variable: str) -> Any:

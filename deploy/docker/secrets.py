@@ -3,8 +3,8 @@
 Made once and kept; a second call changes nothing but certificates that end soon, and what outside parties
 handed out stays as the site wrote it. ``tls`` and ``plain`` behind the folder say from now on how the
 containers talk; ``publish``, ``sign`` and ``forget`` are the steps of a rotation of the key that signs
-tokens. ``production`` says that no stand-in starts any more. Run it as a module: as a script it would hide
-Python's own ``secrets``.
+tokens, ``objects`` makes new keys to which photos are sealed. ``production`` says that no stand-in starts
+any more. Run it as a module: as a script it would hide Python's own ``secrets``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.docker import certificates
-from deploy.native.keys import PROCESSES, WITH_DATABASE, Keys, write_private
+from deploy.native.keys import OBJECTS, PROCESSES, WITH_DATABASE, Keys, write_private
 from deploy.native.layout import VHOST
 
 READABLE = 0o444
@@ -83,6 +83,9 @@ def secrets(keys: Keys, tls: bool = False) -> Iterator[tuple[str, str]]:
         yield f"{name}_amqp_url", f"amqp{s}://{name}:{keys[f'amqp_{name}']}@{broker}"
         yield f"{name}_seal_private", keys[f"seal_{name}"]
         yield f"seal_public_{name}", keys.seal_public(name)
+    for place in OBJECTS:
+        yield f"{place}_public", keys.seal_public(place)
+        yield f"{place}_private", keys.objects_private(place)
     for name in WITH_DATABASE:
         password = keys[f"postgres_{name}"]
         yield f"postgres_{name}", password
@@ -114,7 +117,12 @@ def password_hash(password: str) -> str:
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
-STEPS = {"publish": Keys.publish_next, "sign": Keys.sign_with_next, "forget": Keys.forget_former}
+STEPS = {
+    "publish": Keys.publish_next,
+    "sign": Keys.sign_with_next,
+    "forget": Keys.forget_former,
+    "objects": Keys.renew_object_keys,
+}
 
 
 def take(folder: Path, step: str) -> None:

@@ -12,6 +12,8 @@ from nacl.public import PrivateKey
 
 PROCESSES = ("registration", "identity", "notification", "history", "gateway")
 WITH_DATABASE = ("registration", "identity", "notification", "history")
+OBJECTS = ("quarantine", "photos")
+"""Places of the object store, each with a pair of keys of its own."""
 
 
 def _password() -> str:
@@ -38,7 +40,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "register_token": _password,
     "grafana_admin": _password,
     "smpp": lambda: secrets.token_hex(4),  # SMPP 3.4 allows eight characters
-    **{f"seal_{name}": _box_key for name in PROCESSES},
+    **{f"seal_{name}": _box_key for name in (*PROCESSES, *OBJECTS)},
     "token_signing": _signing_key,
     "audit_signing": _signing_key,
 }
@@ -69,6 +71,18 @@ class Keys:
     def seal_public(self, name: str) -> str:
         private = PrivateKey(base64.b64decode(self[f"seal_{name}"]))
         return base64.b64encode(bytes(private.public_key)).decode()
+
+    def objects_private(self, place: str) -> str:
+        """What opens objects of ``place``: the key of today and former ones, parted by commas."""
+        return ",".join([self[f"seal_{place}"], *json.loads(self._values.get(f"former_{place}", "[]"))])
+
+    def renew_object_keys(self, folder: Path) -> None:
+        """Objects are sealed to new keys from now on. The former ones stay, for what was sealed to them."""
+        changes = {}
+        for place in OBJECTS:
+            former = self.objects_private(place).split(",")
+            changes |= {f"former_{place}": json.dumps(former), f"seal_{place}": _box_key()}
+        self._keep(folder, changes)
 
     def token_public_keys(self) -> str:
         """The JWKS with which anybody may verify a token: the key that signs, the next one, former ones."""

@@ -84,6 +84,8 @@ class Layout:
         return {
             "REDIS_URL": self.redis_url,
             "OBJECTS_DIR": str(self.objects_dir),
+            "QUARANTINE_PRIVATE": self.keys.objects_private("quarantine"),
+            "PHOTOS_PUBLIC": self.keys.seal_public("photos"),
             "CHECK_ADDRESS_LIMIT": "100000/hour",  # everybody comes from this machine
             "TAKEN_ADDRESS_LIMIT": "100000/hour",
         }
@@ -92,6 +94,7 @@ class Layout:
         return {
             "REDIS_URL": self.redis_url,
             "OBJECTS_DIR": str(self.objects_dir),
+            "PHOTOS_PRIVATE": self.keys.objects_private("photos"),
             "POPULATION_REGISTER_URL": self.http("register"),
             "POPULATION_REGISTER_TOKEN": self.keys["register_token"],
             "TOKEN_SIGNING_KEY": self.keys["token_signing"],
@@ -119,6 +122,7 @@ class Layout:
     def _gateway_environment(self) -> dict[str, str]:
         return {
             "OBJECTS_DIR": str(self.objects_dir),
+            "QUARANTINE_PUBLIC": self.keys.seal_public("quarantine"),
             "HTTP_HOST": "127.0.0.1",
             "HTTP_PORT": str(self.ports["gateway"]),
         }

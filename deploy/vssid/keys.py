@@ -1,4 +1,4 @@
-"""``vssid keys``: another key signs tokens, and nobody is logged out."""
+"""``vssid keys``: another key signs tokens, and nobody is logged out; other keys for photos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOKENS_LIVE_MINUTES = 60
 
 @click.group()
 def keys() -> None:
-    """The key that signs tokens: rotate, forget. In containers: see docs/operations.md."""
+    """The key that signs tokens: rotate, forget; those of photos: objects. Containers: docs/operations.md."""
 
 
 @keys.command()
@@ -47,6 +47,25 @@ def forget() -> None:
     for service in VERIFIERS:
         _restart(Instance(run), service)
     click.echo("One key is published.")
+
+
+@keys.command()
+def objects() -> None:
+    """Seal photos to new keys. The former ones go on opening what was sealed to them."""
+    run = _folder()
+    from deploy.native.instance import Instance
+    from deploy.native.keys import Keys
+
+    audit.note("object_keys_renewed")
+    secrets = run / "secrets"
+    Keys.kept_in(secrets).renew_object_keys(secrets)
+    for service in (
+        "identity",
+        "registration",
+        "gateway",
+    ):  # who opens is first
+        _restart(Instance(run), service)
+    click.echo("Photos are sealed to new keys.")
 
 
 def _folder():  # noqa: ANN202 - a folder

@@ -23,6 +23,7 @@ from shared import health, logs, metrics, spans
 from shared.messaging.calls import RpcClient
 from shared.objects import FolderObjects
 from shared.sealed import Sealer
+from shared.sealed_objects import SealedObjects
 from shared.settings import SettingsInvalid, load
 
 PR_SET_PDEATHSIG = 1
@@ -66,7 +67,10 @@ def start(settings: Settings) -> Any:
         deadline_seconds=settings.deadline_seconds,
         address_key=settings.seal_private.encode(),
     )
-    return create(services, FolderObjects(settings.objects_dir), photo_max_bytes=settings.photo_max_bytes)
+    objects = SealedObjects(
+        FolderObjects(settings.objects_dir), public={"quarantine": settings.quarantine_public}
+    )
+    return create(services, objects, photo_max_bytes=settings.photo_max_bytes)
 
 
 def _file(name: str) -> Path | None:

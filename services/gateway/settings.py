@@ -13,6 +13,9 @@ class Settings(CommonSettings):
     """Settings of the gateway, from the environment."""
 
     objects_dir: str = field(metadata={"help": "folder (or mount) where uploaded photos are put"})
+    quarantine_public: str = field(
+        metadata={"help": "public key to which uploads are sealed, base64 (X25519); the gateway opens none"}
+    )
     seal_private: str = field(repr=False, metadata={"help": "the gateway's own private key, base64 (X25519)"})
     seal_public_gateway: str = field(metadata={"help": "public key of the gateway, base64"})
     seal_public_identity: str = field(metadata={"help": "public key of identity, base64"})

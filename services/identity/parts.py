@@ -10,17 +10,22 @@ import uuid_utils
 
 from services.identity.anchors import Anchors
 from services.identity.circuit import Circuit
-from services.identity.domain import RequestInvalid
+from services.identity.domain import PhotoUnknown, RequestInvalid
 from services.identity.passwords import Passwords, few_at_once
 from services.identity.population_register import CallerCodes, PopulationRegister
 from services.identity.settings import Settings
 from services.identity.throttle import Throttle
 from services.identity.tokens import Tokens
 from services.identity.wrong_tries import WrongTries
+from shared import logs
 from shared.cache import Limiter
 from shared.database import Database
+from shared.objects import FolderObjects, ObjectUnknown
 from shared.off_hub import off_hub
 from shared.sealed import SealBroken, Sealer
+from shared.sealed_objects import ObjectBroken, SealedObjects
+
+log = logs.get(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Parts:
     sealer: Sealer
     throttle: Throttle
     anchors: Anchors | None
+    photos: SealedObjects
 
     def opened(self, sealed: str) -> str:
         """A secret that was sealed to identity. Raises ``RequestInvalid`` for anything else."""
@@ -42,6 +48,16 @@ class Parts:
         except SealBroken:
             pass
         raise RequestInvalid
+
+    def photo_key(self, ref: str) -> bytes:
+        """The key of this one photo. Raises ``PhotoUnknown`` where none lies that can be opened."""
+        try:
+            return self.photos.key_of(ref)
+        except ObjectUnknown:
+            pass
+        except ObjectBroken:
+            log.error("a photo cannot be opened: changed, or sealed to another key", ref=ref)
+        raise PhotoUnknown
 
 
 def parts_of(settings: Settings, database: Database) -> Parts:
@@ -72,6 +88,9 @@ def parts_of(settings: Settings, database: Database) -> Parts:
         anchors=Anchors(settings.audit_anchors_dir, settings.audit_public_keys, settings.audit_signing_key)
         if settings.audit_anchors_dir
         else None,
+        photos=SealedObjects(
+            FolderObjects(settings.objects_dir), private={"photos": settings.photos_private}
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from shared.messaging.dependencies import Database, Gauges, Parts
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import Client, rpc
+from shared.sealed_objects import to_text
 
 DELIVERY_STATES = {
     notification_events.SENT.name: "sent",
@@ -113,13 +114,19 @@ class IdentityService:
 
     @rpc
     def photo(self, **request: Any) -> dict[str, str]:
-        """``{ref, content_type}``, once the reading stands in the audit trail."""
+        """``{ref, content_type, sealed_key}``, once the reading stands in the audit trail: the key of this
+        one photo, sealed to the gateway."""
         asked = schemas.load(schemas.CasePhoto, request)
         with self.db.transaction() as tx:
             storage = Storage(tx)
             officer = self.officer(storage, asked)
             photo = use_cases.read_photo(storage, officer, asked["case_id"], asked["kind"], now())
-        return {"ref": photo.ref, "content_type": schemas.PHOTO_CONTENT_TYPE}
+        key = self.parts.photo_key(photo.ref)
+        return {
+            "ref": photo.ref,
+            "content_type": schemas.PHOTO_CONTENT_TYPE,
+            "sealed_key": self.parts.sealer.seal("gateway", to_text(key)),
+        }
 
     @rpc(writes=True)
     def claim_case(self, tx: Any, **request: Any) -> dict[str, Any]:

@@ -15,6 +15,10 @@ class Settings(CommonSettings):
 
     database_url: str = field(metadata={"help": "Identity's own PostgreSQL database."})
     redis_url: str = field(metadata={"help": "Redis that counts log-in tries; it may be away."})
+    objects_dir: str = field(metadata={"help": "The object folder in which registration keeps photos."})
+    photos_private: str = field(
+        metadata={"help": "Private keys (X25519, base64) that open photos: today's, former ones, by commas."}
+    )
     population_register_url: str = field(metadata={"help": "Base URL of the population register."})
     population_register_token: str = field(metadata={"help": "Bearer token that the register handed out."})
     register_service_code: str = field(

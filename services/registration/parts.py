@@ -12,6 +12,7 @@ from shared.cache import Limiter
 from shared.database import Database
 from shared.objects import FolderObjects
 from shared.sealed import SealBroken, Sealer
+from shared.sealed_objects import SealedObjects
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,11 @@ def parts_of(settings: Settings, _database: Database) -> Parts:
         sealer=Sealer.from_settings(settings),
         limiter=Limiter(settings.redis_url, hash_key=settings.seal_private),
         inspection=Inspection(
-            FolderObjects(settings.objects_dir),
+            SealedObjects(
+                FolderObjects(settings.objects_dir),
+                public={"photos": settings.photos_public},
+                private={"quarantine": settings.quarantine_private},
+            ),
             max_bytes=settings.photo_max_bytes,
             at_once=settings.photo_inspectors,
         ),

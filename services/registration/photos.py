@@ -25,6 +25,7 @@ from services.registration.refusals import (
 )
 from shared.objects import ObjectUnknown, StoredObject
 from shared.refusals import FieldProblem, Refused
+from shared.sealed_objects import ObjectBroken
 
 INSPECTOR = Path(__file__).with_name("photo_inspector.py")
 WALL_SECONDS = 15
@@ -59,7 +60,7 @@ NOT_AN_IMAGE = FieldProblem("photo", "Gửi ảnh chụp dạng JPEG hoặc PNG.
 
 
 class Objects(Protocol):
-    """What is needed of the object store (``shared/objects.py``)."""
+    """What is needed of the object store (``shared/sealed_objects.py``)."""
 
     def put(self, content: bytes, *, prefix: str, max_bytes: int, name: str) -> StoredObject: ...
     def read(self, ref: str) -> bytes: ...
@@ -79,8 +80,8 @@ class Inspection:
         stays until its photo is attached: then, or when it is refused, ``forget`` it.
 
         Raises ``PhotoTooLarge``, ``PhotoNotAnImage``, ``PhotoWrongShape``, ``PhotoBlurred``;
-        ``PhotoUnknown`` for a reference that is not one of quarantine or whose bytes are not those of
-        ``sha256``.
+        ``PhotoUnknown`` for a reference that is not one of quarantine, for what the gateway did not seal
+        there, or whose bytes are not those of ``sha256``.
         """
         if not ref.startswith(QUARANTINE):
             raise PhotoUnknown()
@@ -90,7 +91,7 @@ class Inspection:
             name = ref.removeprefix(QUARANTINE)
             kept = self.objects.put(clean, prefix=KEPT, max_bytes=2 * self.max_bytes, name=name)
             return Photo(kind, kept.ref, kept.sha256, kept.size_bytes)
-        except ObjectUnknown:
+        except (ObjectUnknown, ObjectBroken):
             raise PhotoUnknown() from None
 
     @staticmethod

@@ -21,6 +21,10 @@ class Settings(CommonSettings):
         metadata={"help": "Counters of how many codes were asked for: redis:// or rediss://…"}
     )
     objects_dir: str = field(metadata={"help": "The object folder shared with the gateway and identity."})
+    quarantine_private: str = field(
+        metadata={"help": "Private keys (X25519, base64) that open uploads: today's, former ones, by commas."}
+    )
+    photos_public: str = field(metadata={"help": "Public key (base64) to which photos are sealed."})
     visit_deadline_days: int = field(
         default=30, metadata={"help": "Days from submission to the last day of the visit.", "least": 1}
     )

@@ -47,7 +47,7 @@ class ServiceProcess:
                 stderr=subprocess.STDOUT,
             )
 
-    def wait_ready(self, within_seconds: float = 30.0) -> None:
+    def wait_ready(self, within_seconds: float = 180.0) -> None:
         """Wait for /readyz; raises ``AssertionError`` with the end of the log."""
         until(self.is_ready, within_seconds, lambda: f"{self.target} is not ready:\n{self.tail()}")
 

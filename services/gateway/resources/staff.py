@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from itertools import chain
+from typing import Any
 from uuid import UUID
 
 from flask import Response, current_app
 from flask_smorest import Blueprint
 
 from services.gateway import shapes
+from services.gateway.problems import Problem
 from services.gateway.rpc import bearer, services
+from shared.objects import ObjectUnknown
+from shared.sealed_objects import ObjectBroken, from_text
 
 blueprint = Blueprint("staff", __name__, url_prefix="/v1/staff", description="Officers at the desk")
 blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
 STAFF: dict[str, Any] = {"security": [{"staff": []}]}
-CHUNK_BYTES = 64 * 1024
 
 
 @blueprint.route("/sessions", methods=["POST"])
@@ -67,9 +69,15 @@ def photo(case_id: UUID, kind: str) -> Response:
     found = services().call(
         "identity", "photo", sealed_staff_token=bearer("identity"), case_id=str(case_id), kind=kind
     )
-    stream = current_app.extensions["objects"].open(found["ref"])
+    key = from_text(services().open(found["sealed_key"]))
+    chunks = current_app.extensions["objects"].chunks(found["ref"], key)
+    try:
+        first = next(chunks)  # what cannot be opened is told before the answer begins
+    except (ObjectUnknown, ObjectBroken):
+        vi, en = "Ảnh không còn hoặc không đọc được.", "The photo is gone, or cannot be read."
+        raise Problem("PhotoUnknown", vi=vi, en=en) from None
     return Response(
-        _chunks(stream), content_type=found["content_type"], headers={"Cache-Control": "no-store"}
+        chain([first], chunks), content_type=found["content_type"], headers={"Cache-Control": "no-store"}
     )
 
 
@@ -146,9 +154,3 @@ def change_contact(body: dict[str, Any]) -> Any:
         papers_checked=body["papers_checked"],
         reason=body["reason"],
     )
-
-
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    with stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            yield chunk

@@ -9,6 +9,8 @@ from joserfc.jwk import KeySet, OKPKey
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
 from deploy.native.keys import PROCESSES, Keys, write_private
+from shared.objects import FolderObjects
+from shared.sealed_objects import SealedObjects
 
 
 def mode_of(path) -> int:
@@ -79,6 +81,25 @@ def test_what_is_sealed_to_a_public_key_opens_with_its_private_key_only(tmp_path
         sealed = SealedBox(PublicKey(base64.b64decode(keys.seal_public(name)))).encrypt(b"text")
         assert SealedBox(PrivateKey(base64.b64decode(keys[f"seal_{name}"]))).decrypt(sealed) == b"text"
     assert len({keys.seal_public(name) for name in PROCESSES}) == len(PROCESSES)
+
+
+def test_what_was_sealed_before_the_keys_of_objects_were_renewed_still_opens(tmp_path):
+    folders = [tmp_path / "objects", tmp_path / "keys"]
+    old = Keys.kept_in(folders[1])
+    publics, stored = [], []
+    for _ in range(3):
+        keys = Keys.kept_in(folders[1])
+        publics.append(keys.seal_public("photos"))
+        putting = SealedObjects(FolderObjects(folders[0]), public={"photos": publics[-1]})
+        stored.append(putting.put(b"a photo", prefix="photos", max_bytes=9).ref)
+        keys.renew_object_keys(folders[1])
+
+    renewed = Keys.kept_in(folders[1]).objects_private("photos")
+
+    opening = SealedObjects(FolderObjects(folders[0]), private={"photos": renewed})
+    assert [opening.read(ref) for ref in stored] == [b"a photo"] * 3
+    assert len(set(publics)) == 3
+    assert renewed.split(",")[-1] == old["seal_photos"]
 
 
 def test_the_published_keys_verify_a_token_and_cannot_sign_one(tmp_path):

@@ -48,6 +48,7 @@ class Process:
             "HTTP_PORT": str(http),
             "OPS_PORT": str(ops),
             "OBJECTS_DIR": str(folder),
+            "QUARANTINE_PUBLIC": key.public,
             **publics,
             **more,
         }

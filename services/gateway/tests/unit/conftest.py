@@ -14,7 +14,8 @@ from nacl.public import PrivateKey
 from services.gateway.app import create
 from services.gateway.rpc import Services
 from shared.objects import FolderObjects
-from shared.sealed import Sealer
+from shared.sealed import Sealer, generate_keypair
+from shared.sealed_objects import SealedObjects
 
 
 def _text(key: Any) -> str:
@@ -58,6 +59,10 @@ class ScriptedRpc:
         return self.calls[-1]
 
 
+PLACES = {place: generate_keypair() for place in ("quarantine", "photos")}
+PUBLIC = {place: key.public for place, key in PLACES.items()}
+
+
 class Keys:
     """Key pairs of everyone, so that a test can open what the gateway sealed."""
 
@@ -83,8 +88,16 @@ def rpc() -> ScriptedRpc:
 
 
 @pytest.fixture
-def objects(tmp_path) -> FolderObjects:
-    return FolderObjects(str(tmp_path))
+def opens(tmp_path) -> SealedObjects:
+    """The store as the services have it, which open what the gateway cannot."""
+    return SealedObjects(
+        FolderObjects(tmp_path), public=PUBLIC, private={place: key.private for place, key in PLACES.items()}
+    )
+
+
+@pytest.fixture
+def objects(tmp_path) -> SealedObjects:
+    return SealedObjects(FolderObjects(tmp_path), public={"quarantine": PUBLIC["quarantine"]})
 
 
 @pytest.fixture

@@ -204,7 +204,7 @@ def test_a_photo_over_the_limit_is_413_whether_or_not_it_says_its_length(http, r
         problem = read(response)
         assert (problem["status"], problem["errors"][0]["field"]) == (413, "photo")
     assert rpc.calls == []
-    assert [p for p in objects.root.rglob("*") if p.is_file()] == []
+    assert [p for p in objects.store.root.rglob("*") if p.is_file()] == []
 
 
 def test_a_photo_that_does_not_claim_to_be_one_is_415(http):
@@ -218,7 +218,7 @@ def test_a_refused_photo_is_not_kept(http, rpc, objects):
 
     http.put(f"{PATH}/photos/portrait", data=b"x", content_type="image/jpeg", headers=HELD)
 
-    assert [p for p in objects.root.rglob("*") if p.is_file()] == []
+    assert [p for p in objects.store.root.rglob("*") if p.is_file()] == []
 
 
 @pytest.mark.parametrize("key", ["short", "with space in it", "x" * 129])

@@ -6,11 +6,14 @@ import base64
 import hashlib
 import io
 import json
+from typing import Any
 
 import pytest
 
 from shared import tracing
 from shared.messaging.calls import CallTimeout
+from shared.sealed import SealKeyInvalid
+from shared.sealed_objects import to_text
 
 ID = "0192f6a0-0000-7000-8000-000000000001"
 PATH = f"/v1/registrations/{ID}"
@@ -235,7 +238,7 @@ def test_the_text_on_personal_data_is_public(http, rpc):
     assert rpc.last.kwargs == {"language": "en"}
 
 
-def test_a_photo_is_put_into_quarantine_and_its_reference_passed(http, rpc, keys, objects):
+def test_a_photo_is_put_into_quarantine_and_its_reference_passed(http, rpc, keys, objects, opens):
     rpc.answers["registration.attach_photo"] = VIEW
     image = b"\xff\xd8\xff" + b"x" * 150_000
 
@@ -244,7 +247,9 @@ def test_a_photo_is_put_into_quarantine_and_its_reference_passed(http, rpc, keys
     asked = held_plainly(rpc.last.kwargs, keys)
     assert response.status_code == 200
     assert asked["ref"].startswith("quarantine/")
-    assert objects.read(asked["ref"]) == image
+    assert opens.read(asked["ref"]) == image
+    with pytest.raises(SealKeyInvalid):  # the gateway cannot read back what it took in
+        objects.read(asked["ref"])
     assert (asked["kind"], asked["size_bytes"], asked["sha256"]) == (
         "portrait", len(image), hashlib.sha256(image).hexdigest(),
     )  # fmt: skip
@@ -356,15 +361,28 @@ def test_an_officer_logs_at_log_ins_and_reads(http, rpc, keys):
     assert keys.sealer("identity").open(rpc.last.kwargs["sealed_staff_token"]) == "the-staff-token"
 
 
-def test_a_photo_of_a_case_is_streamed_and_never_cached(http, rpc, objects):
-    stored = objects.put(io.BytesIO(b"jpeg" * 50_000), prefix="photos", max_bytes=1_000_000)
-    rpc.answers["identity.photo"] = {"ref": stored.ref, "content_type": "image/jpeg"}
+def photo_told(keys: Any, ref: str, key: bytes) -> dict[str, str]:
+    sealed = keys.sealer("identity").seal("gateway", to_text(key))
+    return {"ref": ref, "content_type": "image/jpeg", "sealed_key": sealed}
+
+
+def test_a_photo_of_a_case_is_streamed_and_never_cached(http, rpc, keys, opens):
+    stored = opens.put(io.BytesIO(b"jpeg" * 50_000), prefix="photos", max_bytes=1_000_000)
+    rpc.answers["identity.photo"] = photo_told(keys, stored.ref, opens.key_of(stored.ref))
 
     response = http.get(f"/v1/staff/cases/{ID}/photos/portrait", headers=STAFF)
 
     assert response.data == b"jpeg" * 50_000
     assert response.headers["Content-Type"] == "image/jpeg"
     assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_a_photo_that_is_gone_or_does_not_open_is_not_found(http, rpc, keys, opens):
+    one, other = (opens.put(b"jpeg", prefix="photos", max_bytes=9).ref for _ in range(2))
+    for ref, key in ((one, opens.key_of(other)), ("photos/" + "0" * 32, opens.key_of(one))):
+        rpc.answers["identity.photo"] = photo_told(keys, ref, key)
+        response = http.get(f"/v1/staff/cases/{ID}/photos/portrait", headers=STAFF)
+        assert (response.status_code, response.json["type"].rpartition("/")[2]) == (404, "photo-unknown")
 
 
 @pytest.mark.parametrize(

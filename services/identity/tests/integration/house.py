@@ -30,7 +30,9 @@ from shared.messaging import topology
 from shared.messaging.calls import RpcClient
 from shared.messaging.connection import Link
 from shared.messaging.publisher import Outcome, Outgoing, Publisher
+from shared.objects import FolderObjects
 from shared.sealed import Sealer, generate_keypair
+from shared.sealed_objects import SealedObjects
 from shared.testing.processes import ServiceProcess, until
 from tests.fixtures import migrate
 
@@ -67,6 +69,9 @@ class House:
         self.notification = Sealer(public, self.keys["notification"].private)
         self.signing = OKPKey.generate_key("Ed25519", parameters={"kid": "test"})
         self.anchors_dir = folder / "anchors"
+        photos = generate_keypair()
+        self.photos = SealedObjects(FolderObjects(folder / "objects"), public={"photos": photos.public})
+        self.photos_private = photos.private
         self.process = ServiceProcess("identity", self._environment(), folder / "identity.log")
         self.client = RpcClient(self.vhost.amqp_url, "test-identity")
         self._link = Link(self.vhost.amqp_url, "test-events")
@@ -94,6 +99,8 @@ class House:
             "REDIS_URL": self._servers.environment("identity")["REDIS_URL"],
             "SEAL_PRIVATE": self.keys["identity"].private,
             **{f"SEAL_PUBLIC_{name.upper()}": pair.public for name, pair in self.keys.items()},
+            "OBJECTS_DIR": str(self.photos.store.root),
+            "PHOTOS_PRIVATE": self.photos_private,
             "POPULATION_REGISTER_URL": self.register.url,
             "POPULATION_REGISTER_TOKEN": "a-token",
             "REGISTER_FAILURES_TO_OPEN": "3",

@@ -20,6 +20,7 @@ from shared.events import notification as notification_events
 from shared.events import registration as registration_events
 from shared.events.envelope import EventType
 from shared.messaging.calls import CallRefused
+from shared.sealed_objects import from_text
 
 OWN_PASSWORD = "một con vịt xoè ra hai cái cánh"
 
@@ -150,7 +151,9 @@ def test_an_officer_sees_and_decides_cases_of_the_own_agency_only(house: House, 
     agency = "79001"
     house.add_staff("mai", agency)
     mai = house.seal(house.staff_token("mai"))
-    data = house.submit(agency_code=agency, outcome="matched")
+    kept = house.photos.put(b"a portrait", prefix="photos", max_bytes=99)
+    portrait = {"kind": "portrait", "ref": kept.ref, "sha256": kept.sha256}
+    data = house.submit(agency_code=agency, outcome="matched", photos=[portrait])
     case_id = house.case_of(data)
     (item,) = house.call("cases", sealed_staff_token=mai, status="waiting", cursor=None, q=None)["items"]
     assert (item["id"], item["register_outcome"]) == (case_id, "matched")
@@ -163,10 +166,10 @@ def test_an_officer_sees_and_decides_cases_of_the_own_agency_only(house: House, 
     ]:
         refusal = refused(house, method, sealed_staff_token=officer, case_id=case_id, **extra)
         assert refusal.name == "CaseUnknown"
-    assert house.call("photo", sealed_staff_token=mai, case_id=case_id, kind="portrait") == {
-        "ref": "photos/0192",
-        "content_type": "image/jpeg",
-    }
+    told = house.call("photo", sealed_staff_token=mai, case_id=case_id, kind="portrait")
+    assert (told["ref"], told["content_type"]) == (kept.ref, "image/jpeg")
+    key = from_text(house.gateway.open(told["sealed_key"]))
+    assert b"".join(house.photos.chunks(kept.ref, key)) == b"a portrait"
     acts = house.rows("SELECT action FROM audit WHERE case_id = %(id)s", id=case_id)
     assert [act["action"] for act in acts] == ["photo_read"]
 

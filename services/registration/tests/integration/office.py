@@ -30,6 +30,7 @@ from shared.messaging.connection import Link
 from shared.messaging.publisher import Outcome, Outgoing, Publisher
 from shared.objects import FolderObjects
 from shared.sealed import Sealer, generate_keypair
+from shared.sealed_objects import SealedObjects
 from shared.testing.processes import ServiceProcess, until
 from tests.fixtures import migrate
 
@@ -46,7 +47,12 @@ class Office:
         migrate("registration", self.dsn)
         self.vhost = servers.vhost(NAME)
         topology.apply(self.vhost.amqp_url, self.vhost.management_url, [RegistrationService])
-        self.objects = FolderObjects(folder / "objects")
+        self.object_keys = {place: generate_keypair() for place in ("quarantine", "photos")}
+        self.objects = SealedObjects(
+            FolderObjects(folder / "objects"),
+            public={"quarantine": self.object_keys["quarantine"].public},
+            private={"photos": self.object_keys["photos"].private},
+        )
         self.keys = {name: generate_keypair() for name in ("registration", "gateway", "notification")}
         public = {name: pair.public for name, pair in self.keys.items()}
         self.gateway = Sealer(public, self.keys["gateway"].private)
@@ -56,6 +62,8 @@ class Office:
             "DATABASE_URL": self.dsn,
             "REDIS_URL": servers.environment("registration")["REDIS_URL"],
             "OBJECTS_DIR": str(folder / "objects"),
+            "QUARANTINE_PRIVATE": self.object_keys["quarantine"].private,
+            "PHOTOS_PUBLIC": self.object_keys["photos"].public,
             "CHECK_SECONDS": "1.5",
             "CHECK_ADDRESS_LIMIT": "100000/hour",
             "TAKEN_ADDRESS_LIMIT": "100000/hour",

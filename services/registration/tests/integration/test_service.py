@@ -229,7 +229,7 @@ def test_of_a_photo_taken_again_the_first_is_deleted(office: Office) -> None:
     for who in ("lan", "lan again"):
         lan.attach("portrait", photos.portrait(who))
         refs.append(office.rows(sql, id=lan.id)[0]["ref"])
-    assert [(office.objects.root / ref).exists() for ref in refs] == [False, True]
+    assert [(office.objects.store.root / ref).exists() for ref in refs] == [False, True]
 
 
 @pytest.mark.proves("G8")

@@ -31,6 +31,8 @@ def service() -> Any:
         database_url="postgresql://127.0.0.1",
         redis_url=f"redis://127.0.0.1:{free_port()}/0",
         objects_dir="/nowhere",
+        quarantine_private="k",
+        photos_public="k",
         seal_private="k",
         seal_public_gateway="k",
         seal_public_notification="k",
