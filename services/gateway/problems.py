@@ -73,6 +73,7 @@ KINDS: dict[str, Kind] = {
     "FirstPasswordExpired": Kind(403, "Mật khẩu lần đầu hết hạn", "The first password has expired"),
     "TooManyTries": Kind(429, "Thử quá nhiều lần", "Too many tries"),
     "TokenInvalid": Kind(401, "Phiên đăng nhập không hợp lệ", "The session is not valid"),
+    "DeviceUnknown": Kind(404, "Không tìm thấy thiết bị", "Device not found"),
     "OldPasswordWrong": Kind(403, "Mật khẩu hiện tại không đúng", "The current password is wrong"),
     "PasswordTooWeak": Kind(422, "Mật khẩu chưa đủ an toàn", "The password is too weak"),
     "CaseUnknown": Kind(404, "Không tìm thấy hồ sơ", "Case not found"),

@@ -24,7 +24,8 @@ CALLS: dict[str, frozenset[str]] = {
     ),
     "identity": frozenset(
         {
-            "log_in", "change_password", "me",
+            "log_in", "refresh", "log_out", "log_out_everywhere", "devices", "end_device",
+            "change_password", "me",
             "export", "ask_correction", "withdraw_consent", "own_requests", "open_requests", "answer_request",
             "staff_log_in", "cases", "case", "photo", "claim_case", "request_supplement", "change_contact",
             "confirm_case", "reject_case",

@@ -169,9 +169,20 @@ class Supplement(Shape):
     answer = text("to the agency's note, where it was asked for")
 
 
+class StaffLogIn(Shape):
+    user = text("user name", required=True)
+    password = text("the password", required=True)
+
+
 class LogIn(Shape):
     user = text("BHXH code or personal number", required=True)
     password = text("the password", required=True)
+    device_token = text("of an earlier log-in on this device, if there was one")
+    device_name = text("what the citizen will read in the list of devices", example="Điện thoại của Thử")
+
+
+class RefreshToken(Shape):
+    refresh_token = text("the last one that was handed out; good once", required=True)
 
 
 class NewPassword(Shape):
@@ -391,6 +402,24 @@ class Session(Schema):
     token_type = fields.String(required=True)
     expires_in = fields.Integer(required=True, metadata={"description": "seconds"})
     must_change_password = fields.Boolean(required=True)
+    refresh_token = fields.String(
+        metadata={"description": "for the next access token; none for a first password"}
+    )
+    device_token = fields.String(
+        metadata={"description": "of a new device: to keep, and to send at the next log-in"}
+    )
+
+
+class Device(Schema):
+    id = fields.String(required=True, metadata={"format": "uuid"})
+    name = fields.String(required=True)
+    first_seen_at = fields.String(required=True)
+    last_seen_at = fields.String(required=True)
+    current = fields.Boolean(required=True, metadata={"description": "whether it is the one that asks"})
+
+
+class Devices(Schema):
+    items = fields.List(fields.Nested(Device), required=True)
 
 
 class Me(Schema):

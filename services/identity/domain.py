@@ -406,13 +406,15 @@ def cause_of_replacement(cause: str, at_most: int) -> str | None:
 
 @dataclass(frozen=True)
 class Session:
-    """One log-in. ``ended_at`` is set when the password it began with was replaced."""
+    """One log-in, on one device. ``ended_at`` is set when its holder ended it, or replaced the
+    password that it began with."""
 
     id: UUID
     account: Account
     scope: str
     started_at: datetime
     ended_at: datetime | None = None
+    device_id: UUID | None = None
 
     @property
     def must_change_password(self) -> bool:
@@ -568,6 +570,13 @@ class PasswordChangeRequired(Refused):
 
     vi = "Xin đổi mật khẩu cấp lần đầu trước."
     en = "Please change the first password first."
+
+
+class DeviceUnknown(Refused):
+    """No such device of this account."""
+
+    vi = "Không tìm thấy thiết bị này trong tài khoản."
+    en = "The account has no such device."
 
 
 class OldPasswordWrong(Refused):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import uuid_utils
 
 from services.identity.anchors import Anchors
 from services.identity.circuit import Circuit
+from services.identity.devices import Lifetimes
 from services.identity.domain import PhotoUnknown, RequestInvalid
 from services.identity.passwords import Passwords, few_at_once
 from services.identity.population_register import CallerCodes, PopulationRegister
 from services.identity.settings import Settings
 from services.identity.throttle import Throttle
-from services.identity.tokens import Tokens
+from services.identity.tokens import ProofTokens, Tokens
 from services.identity.wrong_tries import WrongTries
 from shared import logs
 from shared.cache import Limiter
@@ -36,6 +37,8 @@ class Parts:
     register: PopulationRegister
     passwords: Passwords
     tokens: Tokens
+    proofs: ProofTokens
+    lifetimes: Lifetimes
     sealer: Sealer
     throttle: Throttle
     anchors: Anchors | None
@@ -82,6 +85,10 @@ def parts_of(settings: Settings, database: Database) -> Parts:
             settings.token_signing_key,
             settings.token_public_keys,
             lifetime_seconds=settings.access_token_minutes * 60,
+        ),
+        proofs=ProofTokens(settings.seal_private.encode()),
+        lifetimes=Lifetimes(
+            timedelta(days=settings.session_idle_days), timedelta(days=settings.session_longest_days)
         ),
         sealer=Sealer.from_settings(settings),
         throttle=Throttle(Limiter(settings.redis_url), WrongTries(database), settings.log_in_tries),

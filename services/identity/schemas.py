@@ -8,6 +8,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from services.identity.devices import Device
 from services.identity.domain import Account, Applicant, Case, CaseStatus, RequestInvalid, Session
 from services.identity.rights import AtTheDesk, Held, PersonRequest
 from shared.refusals import FieldProblem
@@ -66,9 +67,18 @@ class CheckCitizen(Request):
     birth = fields.Nested(Birth, required=True)
 
 
-class LogIn(Request):
+class StaffLogIn(Request):
     user = text(60)
     sealed_password = sealed()
+
+
+class LogIn(StaffLogIn):
+    sealed_device_token = text(LONGEST_SEALED, required=False)
+    device_name = text(200, required=False)
+
+
+class Refresh(Request):
+    sealed_refresh_token = sealed()
 
 
 class ChangePassword(Request):
@@ -79,6 +89,10 @@ class ChangePassword(Request):
 
 class WithToken(Request):
     sealed_token = sealed()
+
+
+class EndDevice(WithToken):
+    device_id = fields.UUID(required=True)
 
 
 class Withdrawal(WithToken):
@@ -232,6 +246,17 @@ def me_view(session: Session) -> dict[str, Any]:
         "code": session.account.code,
         "full_name": session.account.full_name,
         "must_change_password": session.must_change_password,
+    }
+
+
+def device_view(device: Device, session: Session) -> dict[str, Any]:
+    """Where the citizen is logged in; ``current`` is the device that asks."""
+    return {
+        "id": str(device.id),
+        "name": device.name,
+        "first_seen_at": device.first_seen_at.isoformat(),
+        "last_seen_at": device.last_seen_at.isoformat(),
+        "current": device.id == session.device_id,
     }
 
 

@@ -309,15 +309,58 @@ class IdentityService:
 
     @rpc
     def log_in(self, **request: Any) -> dict[str, Any]:
-        """``{sealed_access_token, expires_in, must_change_password}``."""
+        """``{sealed_access_token, expires_in, must_change_password, sealed_refresh_token,
+        sealed_device_token}``: no refresh token before the first password is changed, a device token for a
+        new device."""
         asked = schemas.load(schemas.LogIn, request)
+        device_token = asked["sealed_device_token"]
         return sign_in.log_in(
             self.db,
             self.parts,
             user=asked["user"].strip(),
             password=self.parts.opened(asked["sealed_password"]),
             address=schemas.address_of(asked),
+            device_token=device_token and self.parts.opened(device_token),
+            device_name=asked["device_name"],
         )
+
+    @rpc
+    def refresh(self, **request: Any) -> dict[str, Any]:
+        """As ``log_in``: the next access and refresh token."""
+        asked = schemas.load(schemas.Refresh, request)
+        return sign_in.refresh(self.db, self.parts, token=self.parts.opened(asked["sealed_refresh_token"]))
+
+    @rpc
+    def log_out(self, **request: Any) -> dict[str, Any]:
+        """``{}``: this session has ended."""
+        claims = self.claims(schemas.load(schemas.WithToken, request))
+        with self.db.transaction() as tx:
+            use_cases.log_out(Storage(tx), claims, now())
+        return {}
+
+    @rpc
+    def log_out_everywhere(self, **request: Any) -> dict[str, Any]:
+        """``{}``: every session of the account has ended."""
+        claims = self.claims(schemas.load(schemas.WithToken, request))
+        with self.db.transaction() as tx:
+            use_cases.log_out_everywhere(Storage(tx), claims, now())
+        return {}
+
+    @rpc
+    def devices(self, **request: Any) -> dict[str, Any]:
+        """``{items}``: where the citizen is logged in."""
+        claims = self.claims(schemas.load(schemas.WithToken, request))
+        with self.db.transaction() as tx:
+            session, found = use_cases.list_devices(Storage(tx), claims)
+        return {"items": [schemas.device_view(device, session) for device in found]}
+
+    @rpc
+    def end_device(self, **request: Any) -> dict[str, Any]:
+        """``{}``: the device is logged out and forgotten."""
+        asked = schemas.load(schemas.EndDevice, request)
+        with self.db.transaction() as tx:
+            use_cases.end_device(Storage(tx), self.claims(asked), asked["device_id"], now())
+        return {}
 
     @rpc
     def change_password(self, **request: Any) -> dict[str, Any]:
@@ -347,7 +390,7 @@ class IdentityService:
     @rpc
     def staff_log_in(self, **request: Any) -> dict[str, Any]:
         """``{sealed_staff_token, expires_at}``."""
-        asked = schemas.load(schemas.LogIn, request)
+        asked = schemas.load(schemas.StaffLogIn, request)
         return sign_in.staff_log_in(
             self.db,
             self.parts,

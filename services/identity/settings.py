@@ -88,6 +88,12 @@ class Settings(CommonSettings):
     audit_public_keys: str = field(
         default="", metadata={"help": "Keys that verify anchors, former ones too: a JWKS, JSON."}
     )
+    session_idle_days: int = field(
+        default=30, metadata={"help": "How long a device stays logged in while it is not used.", "least": 1}
+    )
+    session_longest_days: int = field(
+        default=180, metadata={"help": "How long a device stays logged in at the most.", "least": 1}
+    )
     audit_seal_seconds: int = field(
         default=60, metadata={"help": "How often the audit trail is sealed.", "least": 1}
     )

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from services.identity import domain, use_cases
+from services.identity.devices import Device, device_name
 from services.identity.domain import Account, Claims, Credential, CredentialState, Session
 from services.identity.parts import Parts, new_id, now
 from services.identity.passwords import common_passwords
 from services.identity.rights import PersonRequest
 from services.identity.storage import Storage
 from services.identity.tokens import new_staff_token, staff_token_hash
+from shared import logs
 from shared.database import Database
 
+log = logs.get(__name__)
 Reply = dict[str, Any]
 
 
-def log_in(db: Database, parts: Parts, *, user: str, password: str, address: str) -> Reply:
-    """A session for the right password. Unknown user and wrong password cost and look the same.
+def log_in(
+    db: Database,
+    parts: Parts,
+    *,
+    user: str,
+    password: str,
+    address: str,
+    device_token: str | None = None,
+    device_name: str | None = None,
+) -> Reply:
+    """A session for the right password, on a device that is known by its token, or new. Unknown user and
+    wrong password cost and look the same.
 
     Raises ``LogInFailed``, ``TooManyTries``, ``FirstPasswordExpired``.
     """
@@ -29,9 +44,60 @@ def log_in(db: Database, parts: Parts, *, user: str, password: str, address: str
     if found is None or used is None:
         parts.throttle.note_wrong("log_in", tries)
         raise domain.LogInFailed
+    at = now()
     with db.transaction() as tx:
-        session = use_cases.log_in(Storage(tx), found.account, used, session_id=new_id(), now=now())
-    return _session_reply(parts, session)
+        storage = Storage(tx)
+        device, new_token = _device(storage, parts, found.account, device_token, device_name, at)
+        use_cases.enter(storage, found.account, device, is_known=new_token is None, now=at)
+        session = use_cases.log_in(
+            storage, found.account, used, session_id=new_id(), device_id=device.id, now=at
+        )
+        return {
+            **_session_reply(parts, storage, session),
+            "sealed_device_token": new_token and parts.sealer.seal("gateway", new_token),
+        }
+
+
+def _device(
+    storage: Storage,
+    parts: Parts,
+    account: Account,
+    token: str | None,
+    name: str | None,
+    at: datetime,
+) -> tuple[Device, str | None]:
+    """The device as it is now, and its token if it is a new one."""
+    if token is not None:
+        try:
+            device_id = parts.proofs.owner(token)
+        except domain.TokenInvalid:
+            device_id = new_id()
+        known = use_cases.known_device(storage, account, device_id, parts.proofs.hash(token))
+        if known is not None:
+            return replace(known, name=device_name(name) or known.name, last_seen_at=at), None
+    device_id = new_id()
+    made = parts.proofs.new(device_id)
+    return Device(device_id, account.id, device_name(name), parts.proofs.hash(made), at, at), made
+
+
+def refresh(db: Database, parts: Parts, *, token: str) -> Reply:
+    """The next access and refresh token. A refresh token that was used before ends its session. Raises
+    ``TokenInvalid``."""
+    session_id = parts.proofs.owner(token)
+    following = parts.proofs.following(token)
+    with db.transaction() as tx:
+        session = use_cases.use_refresh_token(
+            Storage(tx),
+            session_id,
+            parts.proofs.hash(token),
+            parts.proofs.hash(following),
+            lifetimes=parts.lifetimes,
+            now=now(),
+        )
+    if session is None:
+        log.warning("a refresh token was used twice; its session has ended")
+        raise domain.TokenInvalid
+    return _tokens(parts, session, following)
 
 
 def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new: str) -> Reply:
@@ -56,16 +122,15 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
     chosen = Credential(new_id(), session.account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
     try:
         with db.transaction() as tx:
-            fresh = use_cases.change_password(
-                Storage(tx), session, used, chosen, session_id=new_id(), now=now()
-            )
+            storage = Storage(tx)
+            fresh = use_cases.change_password(storage, session, used, chosen, session_id=new_id(), now=now())
+            return _session_reply(parts, storage, fresh)
     except domain.TokenInvalid:  # another change came first: perhaps this very request, sent twice
         with db.transaction() as tx:
             repeated = use_cases.find_repeated_change(Storage(tx), claims)
         if repeated is None:
             raise
         return _answer_again(db, parts, *repeated, new=new)
-    return _session_reply(parts, fresh)
 
 
 def _answer_again(db: Database, parts: Parts, account: Account, credential: Credential, *, new: str) -> Reply:
@@ -73,8 +138,9 @@ def _answer_again(db: Database, parts: Parts, account: Account, credential: Cred
     if not parts.passwords.is_right(credential.password_hash, new):
         raise domain.TokenInvalid
     with db.transaction() as tx:
-        session = use_cases.log_in(Storage(tx), account, credential, session_id=new_id(), now=now())
-    return _session_reply(parts, session)
+        storage = Storage(tx)
+        session = use_cases.log_in(storage, account, credential, session_id=new_id(), now=now())
+        return _session_reply(parts, storage, session)
 
 
 def withdraw_consent(db: Database, parts: Parts, *, claims: Claims, password: str) -> PersonRequest:
@@ -114,9 +180,19 @@ def staff_log_in(db: Database, parts: Parts, *, user: str, password: str, addres
     }
 
 
-def _session_reply(parts: Parts, session: Session) -> Reply:
+def _session_reply(parts: Parts, storage: Storage, session: Session) -> Reply:
+    """The tokens of a session that has just begun. A first password's session is not to last."""
+    if session.must_change_password:
+        return _tokens(parts, session, None)
+    token = parts.proofs.new(session.id)
+    use_cases.start_refresh(storage, session, parts.proofs.hash(token))
+    return _tokens(parts, session, token)
+
+
+def _tokens(parts: Parts, session: Session, refresh_token: str | None) -> Reply:
     return {
         "sealed_access_token": parts.sealer.seal("gateway", parts.tokens.signed(session, now())),
         "expires_in": parts.tokens.lifetime_seconds,
         "must_change_password": session.must_change_password,
+        "sealed_refresh_token": refresh_token and parts.sealer.seal("gateway", refresh_token),
     }

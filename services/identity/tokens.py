@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
@@ -76,6 +77,46 @@ class Tokens:
         except (JoseError, ValueError, TypeError):
             pass
         raise TokenInvalid
+
+
+class ProofTokens:
+    """Opaque tokens that name what they prove: an id and 256 bits. What is stored is a hash."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = hashlib.blake2b(key, person=b"vssid refresh").digest()
+
+    def new(self, owner: UUID) -> str:
+        """Another one of this session or device."""
+        return _written(owner, secrets.token_bytes(32))
+
+    def following(self, token: str) -> str:
+        """The one that comes after: the same each time, and known to nobody who has not the key."""
+        owner, secret = _read(token)
+        return _written(owner, hashlib.blake2b(secret, key=self._key, digest_size=32).digest())
+
+    @staticmethod
+    def owner(token: str) -> UUID:
+        """Whose it says it is. Raises ``TokenInvalid``."""
+        return _read(token)[0]
+
+    @staticmethod
+    def hash(token: str) -> bytes:
+        """What is stored of it; 256 random bits need no salt and no slow hash."""
+        return hashlib.sha256(token.encode()).digest()
+
+
+def _written(owner: UUID, secret: bytes) -> str:
+    return base64.urlsafe_b64encode(owner.bytes + secret).decode()
+
+
+def _read(token: str) -> tuple[UUID, bytes]:
+    try:
+        raw = base64.b64decode(token.encode(), b"-_", validate=True)
+    except (ValueError, UnicodeEncodeError):
+        raise TokenInvalid from None
+    if len(raw) != 48 or _written(UUID(bytes=raw[:16]), raw[16:]) != token:
+        raise TokenInvalid
+    return UUID(bytes=raw[:16]), raw[16:]
 
 
 def new_staff_token() -> str:

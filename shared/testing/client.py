@@ -84,7 +84,7 @@ class Session:
         response = self.send(method, path, **options)
         if response.status_code >= 400:
             raise ProblemSeen(response.status_code, _json(response))
-        return _json(response)
+        return None if response.status_code == 204 else _json(response)
 
 
 @dataclass
@@ -121,6 +121,8 @@ class CitizenClient(Session):
     """One citizen: registers, waits, logs in, looks up."""
 
     draft: Draft | None = None
+    refresh_token: str | None = None
+    device_token: str | None = None
 
     # --- registering, step by step ---------------------------------------------------------------
 
@@ -256,8 +258,30 @@ class CitizenClient(Session):
     # --- with an account -------------------------------------------------------------------------
 
     def log_in(self, user: str, password: str) -> dict[str, Any]:
-        """Log in; the token is used from then on."""
-        return self._take_token(self.ask("POST", "/v1/sessions", json={"user": user, "password": password}))
+        """Log in, as the same device each time; the tokens are used from then on."""
+        body = {"user": user, "password": password}
+        if self.device_token:
+            body["device_token"] = self.device_token
+        return self._take_token(self.ask("POST", "/v1/sessions", json=body))
+
+    def refresh(self) -> dict[str, Any]:
+        """The next access token."""
+        return self._take_token(
+            self.ask("POST", "/v1/sessions/refresh", json={"refresh_token": self.refresh_token})
+        )
+
+    def log_out(self) -> None:
+        """On this device."""
+        self.ask("DELETE", "/v1/sessions/current")
+
+    def devices(self) -> list[dict[str, Any]]:
+        """Where the citizen is logged in."""
+        found: list[dict[str, Any]] = self.ask("GET", "/v1/me/devices")["items"]
+        return found
+
+    def end_device(self, device_id: str | None = None) -> None:
+        """Log out on one device, or on all."""
+        self.ask("DELETE", f"/v1/me/devices/{device_id}" if device_id else "/v1/me/devices")
 
     def change_password(self, user: str, old_password: str, new_password: str) -> dict[str, Any]:
         """Change the password. If an earlier try got through without its answer, log in with the new one."""
@@ -307,6 +331,8 @@ class CitizenClient(Session):
 
     def _take_token(self, session: dict[str, Any]) -> dict[str, Any]:
         self.headers["Authorization"] = f"Bearer {session['access_token']}"
+        self.refresh_token = session.get("refresh_token")
+        self.device_token = session.get("device_token") or self.device_token
         return session
 
     def _draft(self) -> Draft:

@@ -73,6 +73,11 @@ CALLS: dict[str, set[str]] = {
     "identity": {
         "check_citizen",
         "log_in",
+        "refresh",
+        "log_out",
+        "log_out_everywhere",
+        "devices",
+        "end_device",
         "change_password",
         "me",
         "staff_log_in",

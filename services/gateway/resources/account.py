@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from flask_smorest import Blueprint
 
@@ -15,8 +16,9 @@ CITIZEN: dict[str, Any] = {"security": [{"citizen": []}]}
 
 
 def _session(reply: dict[str, Any]) -> dict[str, Any]:
-    token = services().open(reply["sealed_access_token"])
-    return {**reply, "access_token": token, "token_type": "Bearer"}
+    sealed = {name: reply.get(f"sealed_{name}") for name in ("access_token", "refresh_token", "device_token")}
+    opened = {name: services().open(text) for name, text in sealed.items() if text}
+    return {**reply, **opened, "token_type": "Bearer"}
 
 
 @blueprint.route("/sessions", methods=["POST"])
@@ -24,14 +26,59 @@ def _session(reply: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, shapes.Session)
 def log_in(body: dict[str, Any]) -> Any:
     """Log in with the BHXH code or personal number and the password."""
+    device_token = body.get("device_token")
     reply = services().call(
         "identity",
         "log_in",
         user=body["user"],
         sealed_password=services().seal("identity", body["password"]),
+        sealed_device_token=device_token and services().seal("identity", device_token),
+        device_name=body.get("device_name"),
         client=services().caller(),
     )
     return _session(reply)
+
+
+@blueprint.route("/sessions/refresh", methods=["POST"])
+@blueprint.arguments(shapes.RefreshToken)
+@blueprint.response(200, shapes.Session)
+def refresh(body: dict[str, Any]) -> Any:
+    """The next access token, and the next refresh token: each is good once. If the answer was lost, the same
+    token may be sent again for ten seconds; one that is used again later ends the session."""
+    sealed = services().seal("identity", body["refresh_token"])
+    return _session(services().call("identity", "refresh", sealed_refresh_token=sealed))
+
+
+@blueprint.route("/sessions/current", methods=["DELETE"])
+@blueprint.doc(**CITIZEN)
+@blueprint.response(204)
+def log_out() -> None:
+    """Log out on this device."""
+    services().call("identity", "log_out", sealed_token=bearer("identity"))
+
+
+@blueprint.route("/me/devices", methods=["GET"])
+@blueprint.doc(**CITIZEN)
+@blueprint.response(200, shapes.Devices)
+def devices() -> Any:
+    """Where the citizen is logged in, the last seen first."""
+    return services().call("identity", "devices", sealed_token=bearer("identity"))
+
+
+@blueprint.route("/me/devices", methods=["DELETE"])
+@blueprint.doc(**CITIZEN)
+@blueprint.response(204)
+def log_out_everywhere() -> None:
+    """Log out on every device, this one too."""
+    services().call("identity", "log_out_everywhere", sealed_token=bearer("identity"))
+
+
+@blueprint.route("/me/devices/<uuid:device_id>", methods=["DELETE"])
+@blueprint.doc(**CITIZEN)
+@blueprint.response(204)
+def end_device(device_id: UUID) -> None:
+    """Log out on one device, such as one that was lost. Other devices get a 401 once and refresh."""
+    services().call("identity", "end_device", sealed_token=bearer("identity"), device_id=str(device_id))
 
 
 @blueprint.route("/me/password", methods=["PUT"])

@@ -21,7 +21,7 @@ STAFF: dict[str, Any] = {"security": [{"staff": []}]}
 
 
 @blueprint.route("/sessions", methods=["POST"])
-@blueprint.arguments(shapes.LogIn)
+@blueprint.arguments(shapes.StaffLogIn)
 @blueprint.response(200, shapes.StaffSession)
 def log_in(body: dict[str, Any]) -> Any:
     """Log in as an officer."""

@@ -79,8 +79,8 @@ class Credentials(Tables):
         return self.tx.run(self.NOTE_DELIVERY, {"id": credential_id, "state": state}) == 1
 
     START_SESSION = """
-        INSERT INTO sessions (id, account_id, scope, started_at)
-        SELECT %(id)s, account_id, %(scope)s, %(started_at)s FROM credentials
+        INSERT INTO sessions (id, account_id, scope, started_at, device_id)
+        SELECT %(id)s, account_id, %(scope)s, %(started_at)s, %(device_id)s FROM credentials
         WHERE id = %(credential_id)s AND account_id = %(account_id)s AND state <> 'ended'
         FOR SHARE
     """
@@ -92,12 +92,13 @@ class Credentials(Tables):
             "account_id": session.account.id,
             "scope": session.scope,
             "started_at": session.started_at,
+            "device_id": session.device_id,
             "credential_id": credential_id,
         }
         return self.tx.run(self.START_SESSION, row) == 1
 
     SESSION = f"""
-        SELECT {JOINED_ACCOUNT_COLUMNS}, s.id AS session_id, s.scope, s.started_at, s.ended_at
+        SELECT {JOINED_ACCOUNT_COLUMNS}, s.id AS session_id, s.scope, s.started_at, s.ended_at, s.device_id
         FROM sessions s JOIN accounts a ON a.id = s.account_id WHERE s.id = %(id)s
     """
 
@@ -107,7 +108,12 @@ class Credentials(Tables):
         if row is None:
             return None
         return Session(
-            row["session_id"], account_of_row(row), row["scope"], row["started_at"], row["ended_at"]
+            row["session_id"],
+            account_of_row(row),
+            row["scope"],
+            row["started_at"],
+            row["ended_at"],
+            row["device_id"],
         )
 
     END_SESSIONS = """

@@ -16,9 +16,7 @@ from services.identity.domain import (
 )
 from services.identity.use_cases.accounts import DELIVERED
 from services.identity.use_cases.ports import Storage
-from services.identity.use_cases.telling import tell_sessions_ended
-from shared.events import account as account_events
-from shared.messaging import outbox
+from services.identity.use_cases.telling import tell_notice, tell_sessions_ended
 
 
 @dataclass(frozen=True)
@@ -38,12 +36,18 @@ def find_account(storage: Storage, user: str) -> Candidate | None:
 
 
 def log_in(
-    storage: Storage, account: Account, credential: Credential, *, session_id: UUID, now: datetime
+    storage: Storage,
+    account: Account,
+    credential: Credential,
+    *,
+    session_id: UUID,
+    device_id: UUID | None = None,
+    now: datetime,
 ) -> Session:
     """A session, for a password that was right. Whoever has a first password must have received it,
     whatever is said of the SMS later. Raises ``FirstPasswordExpired``, and ``LogInFailed`` when the password
     was replaced in the meantime."""
-    session = Session(session_id, account, domain.scope_of(credential, now), now)
+    session = Session(session_id, account, domain.scope_of(credential, now), now, device_id=device_id)
     if credential.state is CredentialState.ISSUED:
         storage.note_delivery(credential.id, DELIVERED)
     if not storage.start_session(session, credential.id):
@@ -84,15 +88,6 @@ def change_password(
     storage.end_credentials(live, now)
     storage.end_sessions(account.id, now)
     storage.add_credential(new, str(session.id), now)
-    data = {
-        "account_id": account.id,
-        "kind": "password_changed",
-        "channels": [{"kind": "email", "to": account.email}],
-        "language": account.language,
-    }
-    outbox.add(
-        storage.tx,
-        account_events.NOTICE_DUE.event(subject=account.id, correlation_id=account.id, at=now, data=data),
-    )
+    tell_notice(storage, account, "password_changed", ["email"], now)
     tell_sessions_ended(storage, account.id, now, now)
-    return log_in(storage, account, new, session_id=session_id, now=now)
+    return log_in(storage, account, new, session_id=session_id, device_id=session.device_id, now=now)

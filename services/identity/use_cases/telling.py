@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -60,6 +61,23 @@ def tell_sessions_ended(storage: Storage, account_id: UUID, issued_before: datet
     outbox.add(
         storage.tx,
         account_events.SESSIONS_ENDED.event(subject=account_id, correlation_id=account_id, at=now, data=data),
+    )
+
+
+def tell_notice(
+    storage: Storage, account: Account, kind: str, channels: Iterable[str], now: datetime
+) -> None:
+    """Something happened to an account: its holder is told on these channels, ``sms`` or ``email``."""
+    addresses = {"sms": account.phone, "email": account.email}
+    data = {
+        "account_id": account.id,
+        "kind": kind,
+        "channels": [{"kind": channel, "to": addresses[channel]} for channel in channels],
+        "language": account.language,
+    }
+    outbox.add(
+        storage.tx,
+        account_events.NOTICE_DUE.event(subject=account.id, correlation_id=account.id, at=now, data=data),
     )
 
 

@@ -379,7 +379,8 @@ def test_the_first_password_must_be_changed_and_then_everything_opens(house: Hou
         "full_name": "Nguyễn Thị Thử",
         "must_change_password": False,
     }
-    (notice,) = house.told("account.notice_due.v1", account_id=data["issued"]["account_id"])
+    notice, new_device = house.told("account.notice_due.v1", account_id=data["issued"]["account_id"])
+    assert new_device["kind"] == "new_device"
     assert (notice["kind"], notice["channels"]) == (
         "password_changed",
         [{"kind": "email", "to": data["email"]}],
@@ -486,6 +487,23 @@ def test_a_citizen_who_comes_back_with_the_same_contact_is_not_sent_to_the_desk(
 
 
 # --- the audit trail -----------------------------------------------------------------------------
+
+
+def test_of_many_that_use_one_refresh_token_at_once_all_get_the_same_one(house: House, officer: str) -> None:
+    data = with_own_password(house, officer)
+    session = house.log_in(data["user"], OWN_PASSWORD)
+    token = house.gateway.open(session["sealed_refresh_token"])
+
+    def refresh(_: object = None, token: str = token) -> str:
+        reply = house.call("refresh", sealed_refresh_token=house.seal(token))
+        return house.gateway.open(reply["sealed_refresh_token"])
+
+    with ThreadPoolExecutor(8) as threads:
+        (following,) = set(threads.map(refresh, range(8)))
+    assert refresh(token=following) != following
+    assert refused(house, "refresh", sealed_refresh_token=house.seal(token)).name == "TokenInvalid"
+    access = house.seal(session["token"])
+    assert refused(house, "me", sealed_token=access).name == "TokenInvalid", "it is in two hands"
 
 
 def test_a_correction_over_rpc_is_answered_once_and_told_once(house: House, officer: str) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from services.identity.devices import Device, Refresh
 from services.identity.domain import (
     Account,
     AuditEntry,
@@ -466,6 +467,37 @@ def test_what_an_account_consists_of(storage: AnyStorage) -> None:
     storage.add_register_check(check)
     (asked,) = storage.register_questions([cases[0].registration_id], 10)
     assert asked == {"purpose": "registration", "asked_at": NOW, "answered": False}
+
+
+def test_devices_and_the_refresh_tokens_on_them(storage: AnyStorage) -> None:
+    holder = account(storage)
+    made = Credential(uuid4(), holder.id, CredentialState.ACTIVE, "hash")
+    storage.add_credential(made, str(uuid4()), NOW)
+    devices = [Device(uuid4(), holder.id, f"máy {n}", b"a hash", NOW, NOW + timedelta(n)) for n in range(3)]
+    for device in devices:
+        storage.save_device(device)
+    assert storage.devices_of(holder.id, 2) == [devices[2], devices[1]]
+    seen = replace(devices[0], name="khác", last_seen_at=NOW + timedelta(9), token_hash=b"another")
+    storage.save_device(seen)
+    assert storage.device(seen.id) == seen
+    session = Session(uuid4(), holder, "citizen", NOW, device_id=seen.id)
+    assert storage.start_session(session, made.id)
+    assert storage.session(session.id) == session
+    assert storage.refresh(session.id) is None
+    refresh = Refresh(session.id, NOW, b"one", NOW)
+    storage.save_refresh(refresh)
+    assert storage.refresh(session.id) == refresh
+    followed = refresh.followed_by(b"two", NOW + timedelta(1))
+    storage.save_refresh(followed)
+    assert storage.refresh(session.id) == followed
+    assert storage.end_sessions_on(devices[1].id, NOW) == 0
+    assert storage.end_sessions_on(seen.id, NOW) == 1
+    assert not storage.end_session(session.id, NOW)
+    storage.forget_device(seen.id)
+    assert storage.device(seen.id) is None
+    kept = storage.session(session.id)
+    assert kept is not None
+    assert kept.ended_at == NOW
 
 
 def test_wrong_tries_are_counted_by_kind_and_key_within_the_window(storage: AnyStorage) -> None:

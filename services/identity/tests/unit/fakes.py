@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.identity.devices import Device, Refresh
 from services.identity.domain import (
     Account,
     AuditEntry,
@@ -55,6 +56,8 @@ class FakeStorage:
         self.staff_sessions: dict[bytes, tuple[UUID, datetime]] = {}
         self.audit: list[AuditEntry] = []
         self.seals: list[Seal] = []
+        self.devices: dict[UUID, Device] = {}
+        self.refreshes: dict[UUID, Refresh] = {}
         self.requests: dict[UUID, PersonRequest] = {}
         self.wrong_tries: list[tuple[str, bytes, datetime]] = []
 
@@ -283,6 +286,38 @@ class FakeStorage:
         for session in list(self.sessions.values()):
             if session.account.id == account_id and session.ended_at is None:
                 self.sessions[session.id] = replace(session, ended_at=at)
+
+    # devices
+
+    def save_device(self, device: Device) -> None:
+        self.devices[device.id] = device
+
+    def device(self, device_id: UUID) -> Device | None:
+        return self.devices.get(device_id)
+
+    def devices_of(self, account_id: UUID, limit: int) -> list[Device]:
+        found = [device for device in self.devices.values() if device.account_id == account_id]
+        return sorted(found, key=lambda device: (device.last_seen_at, device.id), reverse=True)[:limit]
+
+    def forget_device(self, device_id: UUID) -> None:
+        del self.devices[device_id]
+
+    def end_sessions_on(self, device_id: UUID, at: datetime) -> int:
+        on_it = [session for session in self.sessions.values() if session.device_id == device_id]
+        return sum(self.end_session(session.id, at) for session in on_it)
+
+    def end_session(self, session_id: UUID, at: datetime) -> bool:
+        session = self.sessions[session_id]
+        if session.ended_at is not None:
+            return False
+        self.sessions[session_id] = replace(session, ended_at=at)
+        return True
+
+    def save_refresh(self, refresh: Refresh) -> None:
+        self.refreshes[refresh.session_id] = refresh
+
+    def refresh(self, session_id: UUID) -> Refresh | None:
+        return self.refreshes.get(session_id)
 
     # staff
 

@@ -1,0 +1,254 @@
+"""Devices, and refresh tokens that are good once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from services.identity import domain, use_cases
+from services.identity.devices import FORMER_KEPT, MOST_DEVICES, Device, Lifetimes, Refresh, Use, device_name
+from services.identity.domain import Account, Claims, Credential, CredentialState, Session
+from services.identity.tests.unit.fakes import FakeStorage
+from services.identity.tests.unit.samples import NOW
+from services.identity.tests.unit.test_contact import verified
+from services.identity.tokens import ProofTokens
+
+LIFETIMES = Lifetimes(timedelta(days=30), timedelta(days=180))
+PROOFS = ProofTokens(b"a key")
+LATER = NOW + timedelta(minutes=15)
+
+
+@pytest.fixture
+def storage() -> FakeStorage:
+    return FakeStorage()
+
+
+@pytest.fixture
+def account(storage: FakeStorage) -> Account:
+    return verified(storage)
+
+
+def log_in(storage: FakeStorage, account: Account, device: Device | None = None) -> tuple[Session, str]:
+    """A session on a new device, or on a known one, with its refresh token."""
+    on = device or Device(uuid4(), account.id, "máy", uuid4().bytes, NOW, NOW)
+    use_cases.enter(storage, account, on, is_known=device is not None, now=NOW)
+    credential = Credential(uuid4(), account.id, CredentialState.ACTIVE, "hash")
+    storage.add_credential(credential, str(uuid4()), NOW)
+    session = use_cases.log_in(storage, account, credential, session_id=uuid4(), device_id=on.id, now=NOW)
+    token = PROOFS.new(session.id)
+    use_cases.start_refresh(storage, session, PROOFS.hash(token))
+    return session, token
+
+
+def use(storage: FakeStorage, token: str, now: datetime = LATER) -> Session | None:
+    return use_cases.use_refresh_token(
+        storage,
+        PROOFS.owner(token),
+        PROOFS.hash(token),
+        PROOFS.hash(PROOFS.following(token)),
+        lifetimes=LIFETIMES,
+        now=now,
+    )
+
+
+def claims_of(session: Session) -> Claims:
+    return Claims(session.account.id, session.account.code, session.scope, session.id)
+
+
+def notices(storage: FakeStorage) -> list[str]:
+    return [event.data["kind"] for event in storage.tx.events("account.notice_due.v1")]
+
+
+def test_a_refresh_token_is_good_once_and_its_answer_may_be_asked_for_again(
+    storage: FakeStorage, account: Account
+) -> None:
+    session, first = log_in(storage, account)
+    second = PROOFS.following(first)
+    assert use(storage, first) == session
+    assert use(storage, first, LATER + timedelta(seconds=9)) == session, "its answer was lost"
+    assert storage.refreshes[session.id].token_hash == PROOFS.hash(second)
+    assert use(storage, second, LATER + timedelta(minutes=1)) == session
+
+
+@pytest.mark.parametrize("used_after", [0, 1, 5])
+def test_a_token_that_is_used_again_ends_the_session_and_its_holder_is_told(
+    storage: FakeStorage, account: Account, used_after: int
+) -> None:
+    session, stolen = log_in(storage, account)
+    token, now = stolen, LATER
+    for _ in range(used_after + 1):
+        assert use(storage, token, now)
+        token, now = PROOFS.following(token), now + timedelta(minutes=15)
+    assert use(storage, stolen, now) is None
+    for refused in (token, stolen):
+        with pytest.raises(domain.TokenInvalid):
+            use(storage, refused, now)
+    assert storage.sessions[session.id].ended_at == now
+    assert notices(storage)[-1] == "new_device"
+    assert storage.tx.events("account.sessions_ended.v1")[-1].data["issued_before"] == now
+
+
+def test_a_token_that_never_was_ends_nothing(storage: FakeStorage, account: Account) -> None:
+    session, token = log_in(storage, account)
+    for stranger in (PROOFS.new(session.id), PROOFS.new(uuid4()), PROOFS.following(PROOFS.new(session.id))):
+        with pytest.raises(domain.TokenInvalid):
+            use(storage, stranger)
+    assert use(storage, token) == session
+
+
+@pytest.mark.parametrize(("idle", "longest"), [(30, 180), (180, 30)])
+def test_a_session_is_over_when_it_was_not_used_and_at_the_longest(idle: int, longest: int) -> None:
+    lifetimes = Lifetimes(timedelta(days=idle), timedelta(days=longest))
+    refresh = Refresh(uuid4(), NOW, b"one", NOW)
+    assert refresh.use(b"one", NOW + timedelta(days=30) - timedelta(seconds=1), lifetimes) is Use.DUE
+    assert refresh.use(b"one", NOW + timedelta(days=30), lifetimes) is Use.UNKNOWN
+
+
+@pytest.mark.parametrize("text", ["", "x", "ä" * 64, "A" * 64 + "=", PROOFS.new(uuid4())[:-1] + "!"])
+def test_what_is_no_token_is_refused(text: str) -> None:
+    with pytest.raises(domain.TokenInvalid):
+        PROOFS.owner(text)
+
+
+def test_nobody_without_the_key_knows_the_following_token() -> None:
+    token = PROOFS.new(uuid4())
+    assert PROOFS.following(token) == PROOFS.following(token)
+    assert ProofTokens(b"another key").following(token) != PROOFS.following(token)
+    assert PROOFS.owner(PROOFS.following(token)) == PROOFS.owner(token)
+
+
+def test_devices_are_listed_and_ended_one_by_one(storage: FakeStorage, account: Account) -> None:
+    phone, phone_token = log_in(storage, account)
+    tablet, _ = log_in(storage, account)
+    _, found = use_cases.list_devices(storage, claims_of(phone))
+    assert {device.id for device in found} == {phone.device_id, tablet.device_id}
+    assert tablet.device_id is not None
+    use_cases.end_device(storage, claims_of(phone), tablet.device_id, LATER)
+    with pytest.raises(domain.TokenInvalid):
+        use_cases.list_devices(storage, claims_of(tablet))
+    assert use(storage, phone_token) is not None
+    _, found = use_cases.list_devices(storage, claims_of(phone))
+    assert [device.id for device in found] == [phone.device_id]
+
+
+def test_nobody_ends_the_device_of_another(storage: FakeStorage, account: Account) -> None:
+    other = verified(storage, code="0987654321", document_number="001190000099", phone="+84933333333")
+    mine, _ = log_in(storage, account)
+    theirs, their_token = log_in(storage, other)
+    assert theirs.device_id is not None
+    for device_id in (theirs.device_id, uuid4()):
+        with pytest.raises(domain.DeviceUnknown):
+            use_cases.end_device(storage, claims_of(mine), device_id, LATER)
+    assert use(storage, their_token) is not None
+    device = storage.devices[theirs.device_id]
+    assert use_cases.known_device(storage, account, device.id, device.token_hash) is None
+    assert use_cases.known_device(storage, other, device.id, b"another hash") is None
+    assert use_cases.known_device(storage, other, device.id, device.token_hash) == device
+
+
+def test_everywhere_is_everywhere(storage: FakeStorage, account: Account) -> None:
+    sessions = [log_in(storage, account) for _ in range(3)]
+    use_cases.log_out_everywhere(storage, claims_of(sessions[0][0]), LATER)
+    for session, token in sessions:
+        with pytest.raises(domain.TokenInvalid):
+            use(storage, token)
+        with pytest.raises(domain.TokenInvalid):
+            use_cases.list_devices(storage, claims_of(session))
+    assert storage.devices == {}
+
+
+def test_logging_out_ends_this_session_alone_and_again_is_nothing(
+    storage: FakeStorage, account: Account
+) -> None:
+    phone, phone_token = log_in(storage, account)
+    _, tablet_token = log_in(storage, account)
+    for _ in range(2):
+        use_cases.log_out(storage, claims_of(phone), LATER)
+    assert len(storage.tx.events("account.sessions_ended.v1")) == 1
+    with pytest.raises(domain.TokenInvalid):
+        use(storage, phone_token)
+    assert use(storage, tablet_token) is not None
+
+
+def test_a_new_device_is_told_unless_it_is_the_first_and_a_known_one_is_not(
+    storage: FakeStorage, account: Account
+) -> None:
+    phone, phone_token = log_in(storage, account)
+    assert notices(storage) == []
+    log_in(storage, account)
+    assert notices(storage) == ["new_device"]
+    device = storage.devices[UUID(str(phone.device_id))]
+    log_in(storage, account, replace(device, last_seen_at=LATER))
+    assert notices(storage) == ["new_device"]
+    with pytest.raises(domain.TokenInvalid):
+        use(storage, phone_token)
+
+
+def test_an_account_keeps_so_many_devices(storage: FakeStorage, account: Account) -> None:
+    for _ in range(MOST_DEVICES + 5):
+        log_in(storage, account)
+    assert len(storage.devices) == MOST_DEVICES
+
+
+def test_the_name_of_a_device_is_one_short_line() -> None:
+    assert device_name(" Điện thoại\n của   Thử ") == "Điện thoại của Thử"
+    assert device_name(None) == ""
+    assert len(device_name("x" * 500)) == 100
+
+
+def hash_of(number: int) -> bytes:
+    return hashlib.sha256(str(number).encode()).digest()
+
+
+class TwoHands(RuleBasedStateMachine):
+    """The holder uses each token once. Whoever else uses one of them, before or after, is seen at the latest
+    when the other of the two comes next; until then there is one chain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.refresh = Refresh(uuid4(), NOW, hash_of(0), NOW)
+        self.due = 0
+
+    def used(self, number: int) -> Use:
+        use = self.refresh.use(hash_of(number), self.now, LIFETIMES)
+        if use is Use.DUE:
+            self.refresh = self.refresh.followed_by(hash_of(number + 1), self.now)
+            self.due = number + 1
+        return use
+
+    @rule(minutes=st.integers(1, 1000))
+    def holder(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+        assert self.used(self.due) is Use.DUE
+
+    @rule(seconds=st.integers(0, 9))
+    def asks_again_at_once(self, seconds: int) -> None:
+        self.now += timedelta(seconds=1)
+        assert self.used(self.due) is Use.DUE
+        assert self.used(self.due - 1) is Use.REPEATED
+
+    @rule(back=st.integers(1, FORMER_KEPT), seconds=st.integers(10, 10**5))
+    def thief(self, back: int, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+        if back <= self.due:
+            assert self.used(self.due - back) is Use.STOLEN
+
+    @rule(number=st.integers(10**6, 10**7))
+    def guesses(self, number: int) -> None:
+        assert self.used(number) is Use.UNKNOWN
+
+    @invariant()
+    def is_bounded(self) -> None:
+        assert len(self.refresh.former) <= FORMER_KEPT
+
+
+TestTwoHands = TwoHands.TestCase
+TestTwoHands.settings = hypothesis_settings(max_examples=50, stateful_step_count=40, deadline=None)
