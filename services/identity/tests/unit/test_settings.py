@@ -18,6 +18,8 @@ GOOD = {
     "REDIS_URL": "redis://localhost",
     "POPULATION_REGISTER_URL": "http://localhost",
     "POPULATION_REGISTER_TOKEN": "a-token",
+    "OBJECTS_DIR": "/objects",
+    "PHOTOS_PRIVATE": "a-key",
     "TOKEN_SIGNING_KEY": json.dumps(KEY.as_dict(private=True)),
     "TOKEN_PUBLIC_KEYS": json.dumps(KeySet([KEY]).as_dict(private=False)),
 }
