@@ -22,9 +22,8 @@ from deploy.native.instance import Instance
 from shared.events.envelope import CONTENT_TYPE, to_amqp
 from shared.messaging import topology
 from shared.messaging.connection import channel, message, publish_frames, send_together
-from shared.testing.processes import ROOT
+from shared.migrate import migrate_kit
 
-KIT = ROOT / "shared/messaging/migrations"
 FRAMES = 500
 UNCONFIRMED = 2_000
 
@@ -60,9 +59,8 @@ class Arena:
 def arena(servers: Instance, contestant: Contestant, extra_sql: str = "") -> Iterator[Arena]:
     """An empty vhost with the contestant's queues and a database with everybody's tables."""
     vhost, dsn = servers.vhost("bench"), servers.database("bench")
+    migrate_kit(dsn)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        for migration in sorted(KIT.glob("*.sql")):
-            connection.execute(migration.read_text().encode())
         connection.execute(work.TABLES.encode())
         if extra_sql:
             connection.execute(extra_sql.encode())

@@ -64,7 +64,17 @@ def migrate(service: str, dsn: str, wait_seconds: float = 60, tell: Tell = print
     Waits up to ``wait_seconds`` for the database and for other migrators, telling about it. Raises
     ``DatabaseAway``, ``MigrationsInvalid``, or psycopg's error when a migration fails: it is undone then.
     """
-    folders = _folders(service)
+    applied = _apply(_folders(service), service, dsn, wait_seconds, tell)
+    tell(f"{service}: {len(applied)} migrations applied, the schema is current")
+    return applied
+
+
+def migrate_kit(dsn: str) -> list[str]:
+    """The kit's tables alone, for a database that is no service's; as ``migrate`` otherwise."""
+    return _apply([KIT_MIGRATIONS], "kit", dsn, 60, lambda _line: None)
+
+
+def _apply(folders: list[Path], name: str, dsn: str, wait_seconds: float, tell: Tell) -> list[str]:
     deadline = time.monotonic() + wait_seconds
     applied = []
     with _connected(dsn, deadline, tell) as backend, _alone(backend, deadline, tell):
@@ -74,8 +84,7 @@ def migrate(service: str, dsn: str, wait_seconds: float = 60, tell: Tell = print
             for migration in backend.to_apply(read_migrations(str(folder))):
                 backend.apply_one(migration)
                 applied.append(migration.id)
-                tell(f"{service}: applied {migration.id}")
-    tell(f"{service}: {len(applied)} migrations applied, the schema is current")
+                tell(f"{name}: applied {migration.id}")
     return applied
 
 

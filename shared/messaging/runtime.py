@@ -12,6 +12,7 @@ from nameko.extensions import SharedExtension
 from shared import logs, metrics
 from shared.database import Committed, Database
 from shared.messaging.connection import Link
+from shared.messaging.forgetting import forget_old
 from shared.messaging.gauges import Refresher, read_jobs, read_outbox
 from shared.messaging.publisher import Publisher
 from shared.messaging.relay import Relay
@@ -19,14 +20,6 @@ from shared.messaging.relay import Relay
 log = logs.get(__name__)
 
 HOUSEKEEPING_SECONDS = 300.0
-KEEP_INBOX_DAYS = 30
-"""Longer than any event can wait anywhere before it is delivered again."""
-KEEP_REPLIES_HOURS = 24
-
-PRUNE = (
-    "DELETE FROM inbox WHERE handled_at < now() - make_interval(days => %(days)s)",
-    "DELETE FROM idempotency WHERE created_at < now() - make_interval(hours => %(hours)s)",
-)
 
 
 class Runtime(SharedExtension):
@@ -94,8 +87,6 @@ class Runtime(SharedExtension):
     def _keep_house(self) -> None:
         while not self._stopping.wait(HOUSEKEEPING_SECONDS):
             try:
-                with self.database.transaction() as tx:
-                    for statement in PRUNE:
-                        tx.run(statement, {"days": KEEP_INBOX_DAYS, "hours": KEEP_REPLIES_HOURS})
+                forget_old(self.database, self._stopping)
             except Exception as error:
                 log.warning("housekeeping failed", error=type(error).__name__)

@@ -23,10 +23,10 @@ from shared.messaging.calls import CallFailed, RpcClient
 from shared.messaging.connection import Link, channel
 from shared.messaging.publisher import Outcome, Publisher
 from shared.messaging.relay import outgoing
-from shared.testing.processes import ROOT, ServiceProcess, until
+from shared.migrate import migrate_kit
+from shared.testing.processes import ServiceProcess, until
 
 MODULE = "shared.tests.integration.stages.services"
-KIT = ROOT / "shared/messaging/migrations"
 ROW = "SELECT item FROM accepted WHERE starts_with(item, %(prefix)s)"
 EFFECT = "SELECT item FROM effects WHERE what = %(what)s AND starts_with(item, %(prefix)s)"
 EFFECTS = {
@@ -75,9 +75,8 @@ class Stage:
         """Declare, migrate, start."""
         services = self._services
         for dsn in self.databases.values():
+            migrate_kit(dsn)
             with psycopg.connect(dsn, autocommit=True) as connection:
-                for migration in sorted(KIT.glob("*.sql")):
-                    connection.execute(migration.read_text().encode())
                 connection.execute(services.TABLES)
         topology.apply(
             self.vhost.amqp_url, self.vhost.management_url, [services.FirstService, services.SecondService]
