@@ -7,11 +7,14 @@ moved into place.
 from __future__ import annotations
 
 import hashlib
+import heapq
 import io
 import os
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 from uuid import UUID
@@ -47,6 +50,14 @@ class StoredObject:
     ref: str
     size_bytes: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as the store lists it."""
+
+    ref: str
+    changed_at: datetime
 
 
 class FolderObjects:
@@ -89,8 +100,28 @@ class FolderObjects:
         return off_hub(read)
 
     def delete(self, ref: str) -> None:
-        """Remove it; one that is gone already is no error. A malformed ``ref`` is ``ObjectUnknown``."""
-        self._path(ref).unlink(missing_ok=True)
+        """Remove it for good; one that is gone already is no error. Raises ``ObjectUnknown`` for what is no
+        reference."""
+        path = self._path(ref)
+
+        def delete() -> None:
+            path.unlink(missing_ok=True)
+            if path.parent.exists():
+                _flush_folder(path.parent)
+
+        off_hub(delete)
+
+    def listed(self, prefix: str, *, after: str, limit: int) -> list[Listed]:
+        """The next objects of a prefix behind the reference ``after``, in their order."""
+        folder = self.root / prefix
+        names = (entry.name for entry in os.scandir(folder)) if folder.is_dir() else ()
+        refs = (f"{prefix}/{name}" for name in names)
+        following = heapq.nsmallest(limit, (ref for ref in refs if ref > after and REF.fullmatch(ref)))
+        found = []
+        for ref in following:
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                found.append(Listed(ref, datetime.fromtimestamp(self._path(ref).stat().st_mtime, UTC)))
+        return found
 
     def _put(self, stream: BinaryIO, prefix: str, max_bytes: int, name: str) -> StoredObject:
         draft = UUID(bytes=uuid_utils.uuid7().bytes).hex

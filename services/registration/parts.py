@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.registration.consent import Texts, consent_texts
 from services.registration.declaration_pdf import Printer
 from services.registration.photos import Inspection
+from services.registration.retention import Terms
 from services.registration.settings import Settings
 from shared.cache import Limiter
 from shared.database import Database
@@ -23,6 +24,8 @@ class Parts:
     sealer: Sealer
     limiter: Limiter
     inspection: Inspection
+    store: FolderObjects
+    terms: Terms
     consents: Texts
     printer: Printer
 
@@ -37,18 +40,25 @@ class Parts:
 def parts_of(settings: Settings, _database: Database) -> Parts:
     """The parts of a process. Raises ``SealKeyInvalid`` for keys that are none, and
     ``FileNotFoundError`` where the consent in force has no text."""
+    store = FolderObjects(settings.objects_dir)
     return Parts(
         settings=settings,
         sealer=Sealer.from_settings(settings),
         limiter=Limiter(settings.redis_url, hash_key=settings.seal_private),
         inspection=Inspection(
             SealedObjects(
-                FolderObjects(settings.objects_dir),
+                store,
                 public={"photos": settings.photos_public},
                 private={"quarantine": settings.quarantine_private},
             ),
             max_bytes=settings.photo_max_bytes,
             at_once=settings.photo_inspectors,
+        ),
+        store=store,
+        terms=Terms(
+            settings.photo_verified_days,
+            closed_days=settings.photo_closed_days,
+            replaced_days=settings.photo_replaced_days,
         ),
         consents=consent_texts(settings.consent_version),
         printer=Printer(),

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import uuid_utils
 
-from services.registration import email_otp, gauges, register_check, schemas, use_cases
+from services.registration import email_otp, gauges, jobs, register_check, schemas, use_cases
 from services.registration.contacts import email_address, phone_range_known
 from services.registration.domain import EmailOtp, Point, Registration
 from services.registration.parts import parts_of
@@ -323,6 +323,16 @@ class RegistrationService:
     def remind(self, due: Any) -> Any:
         """The deadline is near."""
         return lambda tx: use_cases.remind(Storage(tx), UUID(due.key.split()[0]), now=now())
+
+    @job(jobs.DELETE_PHOTOS, lease_seconds=120, workers=1)
+    def delete_photos(self, _due: Any) -> Any:
+        """Photos whose time has come are deleted, each with its proof."""
+        return jobs.delete_photos(self.db, self.parts.store, self.parts.terms, now)
+
+    @job(jobs.FIND_ORPHANS, lease_seconds=120, workers=1)
+    def find_orphans(self, due: Any) -> Any:
+        """Objects that nobody knows are found, for deletion."""
+        return jobs.find_orphans(self.db, self.parts.store, due, now)
 
     # -- parties outside --
 

@@ -62,6 +62,17 @@ class Settings(CommonSettings):
     photo_max_bytes: int = field(
         default=8 * 1024 * 1024, metadata={"help": "Largest photo that is looked at, in bytes.", "least": 1}
     )
+    photo_verified_days: int = field(
+        default=365,
+        metadata={"help": "Days that photos are kept once their citizen is verified.", "least": 1},
+    )
+    photo_closed_days: int = field(
+        default=30,
+        metadata={"help": "Days that photos of rejected, cancelled and expired applications are kept."},
+    )
+    photo_replaced_days: int = field(
+        default=30, metadata={"help": "Days that photos are kept which a supplement has replaced."}
+    )
     photo_inspectors: int = field(
         default=2, metadata={"help": "Photos looked at in one process at the same time.", "least": 1}
     )

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared import objects as module
 from shared.objects import CHUNK_SIZE_BYTES, FolderObjects, ObjectTooLarge, ObjectUnknown
 
 
@@ -77,6 +78,24 @@ def test_only_the_owner_may_read_files_and_folders(objects: FolderObjects) -> No
     assert {path.stat().st_mode & 0o777 for path in files(objects)} == {0o600}
     folders = [objects.root, *(path for path in objects.root.rglob("*") if path.is_dir())]
     assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
+
+
+def test_a_deletion_is_on_the_disk_before_it_is_told(
+    objects: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref, flushed = objects.put(b"x", prefix="kept", max_bytes=9).ref, []
+    monkeypatch.setattr(module, "_flush_folder", lambda folder: flushed.append((folder.name, files(objects))))
+    objects.delete(ref)
+    objects.delete(ref)  # a kill may have come between the two
+    assert flushed == [("kept", [])] * 2
+
+
+def test_objects_are_listed_in_their_order_from_one_on(objects: FolderObjects) -> None:
+    refs = [objects.put(b"x", prefix="kept", max_bytes=9).ref for _ in range(3)]
+    objects.put(b"x", prefix="elsewhere", max_bytes=9)
+    assert [found.ref for found in objects.listed("kept", after="", limit=2)] == refs[:2]
+    assert [found.ref for found in objects.listed("kept", after=refs[1], limit=2)] == refs[2:]
+    assert objects.listed("nowhere", after="", limit=2) == []
 
 
 def test_a_deleted_object_is_unknown_and_may_be_deleted_again(objects: FolderObjects) -> None:

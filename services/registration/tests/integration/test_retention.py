@@ -1,0 +1,264 @@
+"""Photos whose time has come are deleted from a real folder, with a proof in a real database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deploy.native.instance import Instance
+from services.registration import jobs
+from services.registration.domain import Photo, Registration, Status
+from services.registration.retention import Terms
+from services.registration.storage import Storage
+from services.registration.tests.examples import NOW, complete, draft, submitted
+from shared.database import Database
+from shared.objects import FolderObjects
+from tests.fixtures import migrate
+
+DAY = timedelta(days=1)
+TERMS = Terms(verified_days=100)
+PROOFS = (
+    "SELECT ref, sha256, reason, since, deleted_at, deleted_by FROM photo_deletions WHERE ref = ANY(%(refs)s)"
+)
+
+
+class Archive:
+    """A folder of photos and the database that knows them; the clock is the test's."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.db = database
+        self.store = FolderObjects(folder)
+        self.now = NOW
+
+    def photo(self, kind: str = "portrait", place: str = "photos") -> Photo:
+        stored = self.store.put(b"sealed", prefix=place, max_bytes=99)
+        return Photo(kind, stored.ref, stored.sha256, stored.size_bytes)
+
+    def keep(self, registration: Registration) -> None:
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            if storage.find(registration.id) is None:
+                storage.add(draft(id=registration.id))
+            storage.save(registration)
+
+    def run(self, *, killed: bool = False) -> None:
+        """One run of the job, which is over before it has recorded anything when it is killed."""
+        record = jobs.delete_photos(self.db, self.store, TERMS, lambda: self.now)
+        if not killed:
+            with self.db.transaction() as tx:
+                record(tx)
+                tx.additions.clear()
+
+    def look_for_orphans(self, place: str) -> None:
+        """Through the whole place, batch by batch."""
+        due: Any = SimpleNamespace(key=place, payload={})
+        while True:
+            record = jobs.find_orphans(self.db, self.store, due, lambda: self.now)
+            with self.db.transaction() as tx:
+                record(tx)
+                (following,) = tx.additions
+                tx.additions.clear()
+            due = SimpleNamespace(key=place, payload=following.payload)
+            if not due.payload:
+                return
+
+    def is_there(self, *photos: Photo) -> list[bool]:
+        return [(self.store.root / photo.ref).exists() for photo in photos]
+
+    def proofs(self, *photos: Photo) -> list[dict[str, Any]]:
+        with self.db.transaction() as tx:
+            return tx.all(PROOFS, {"refs": [photo.ref for photo in photos]})
+
+    def age(self, photo: Photo, age: timedelta) -> None:
+        changed = (self.now - age).timestamp()
+        os.utime(self.store.root / photo.ref, (changed, changed))
+
+
+@pytest.fixture(scope="module")
+def database(servers: Instance) -> Iterator[Database]:
+    dsn = servers.database("registration_retention")
+    migrate("registration", dsn)
+    database = Database(dsn, name="test")
+    database.open()
+    yield database
+    database.close()
+    servers.drop_database("registration_retention")
+
+
+@pytest.fixture
+def archive(database: Database, tmp_path: Path) -> Archive:
+    return Archive(database, tmp_path)
+
+
+def applied() -> Registration:
+    """One of many: its number is its own."""
+    held = submitted()
+    assert held.submission is not None
+    return replace(held, submission=replace(held.submission, declaration_number=f"TK-{held.id}"))
+
+
+def with_photo(held: Registration, photo: Photo) -> Registration:
+    return replace(held, photos=(photo,))
+
+
+@pytest.mark.parametrize(
+    ("status", "days", "reason"),
+    [
+        (Status.REJECTED, 30, "closed"),
+        (Status.EXPIRED, 30, "closed"),
+        (Status.CANCELLED, 30, "closed"),
+        (Status.VERIFIED, 100, "verified"),
+    ],
+)
+def test_photos_are_deleted_when_their_time_has_come_and_not_before(
+    archive: Archive, status: Status, days: int, reason: str
+) -> None:
+    photo = archive.photo()
+    held = with_photo(applied(), photo)
+    archive.keep(held)
+    ended = held.verified(NOW) if status is Status.VERIFIED else held.ended(status, NOW)
+    archive.keep(ended)
+
+    archive.now = NOW + days * DAY - timedelta(seconds=1)
+    archive.run()
+    assert (archive.is_there(photo), archive.proofs(photo)) == ([True], [])
+
+    archive.now += timedelta(seconds=1)
+    archive.run()
+    assert archive.is_there(photo) == [False]
+    assert archive.proofs(photo) == [
+        {
+            "ref": photo.ref,
+            "sha256": photo.sha256,
+            "reason": reason,
+            "since": NOW,
+            "deleted_at": archive.now,
+            "deleted_by": "registration.delete_photos",
+        }
+    ]
+
+
+def test_drafts_and_open_applications_keep_theirs(archive: Archive) -> None:
+    photos = archive.photo(), archive.photo()
+    archive.keep(with_photo(complete(), photos[0]))
+    archive.keep(with_photo(applied(), photos[1]))
+    archive.now = NOW + 5000 * DAY
+    archive.run()
+    assert archive.is_there(*photos) == [True, True]
+
+
+def test_a_photo_that_a_supplement_replaced_goes_thirty_days_later_and_the_new_one_stays(
+    archive: Archive,
+) -> None:
+    old, new = archive.photo(), archive.photo()
+    held = with_photo(applied(), old).supplement_asked("Ảnh mờ", NOW, ("portrait",))
+    archive.keep(held)
+    archive.keep(held.with_photo(new).supplemented("", NOW + DAY))
+    archive.now = NOW + 31 * DAY
+    archive.run()
+    assert archive.is_there(old, new) == [False, True]
+    assert [proof["reason"] for proof in archive.proofs(old, new)] == ["replaced"]
+
+
+def test_a_photo_taken_again_in_a_draft_is_proven_deleted_at_once(archive: Archive) -> None:
+    old, new = archive.photo(), archive.photo()
+    held = with_photo(complete(), old)
+    archive.keep(held)
+    archive.store.delete(old.ref)  # as the service does it, after its commit
+    archive.keep(with_photo(held, new))
+    archive.now = datetime.now(UTC) + timedelta(seconds=60)
+    archive.run()
+    assert archive.is_there(old, new) == [False, True]
+    assert [proof["reason"] for proof in archive.proofs(old, new)] == ["retaken"]
+
+
+def test_killed_between_deletion_and_proof_it_is_proven_once(archive: Archive) -> None:
+    photo = archive.photo()
+    archive.keep(with_photo(applied(), photo).ended(Status.REJECTED, NOW))
+    archive.now = NOW + 30 * DAY
+    archive.run(killed=True)
+    assert (archive.is_there(photo), archive.proofs(photo)) == ([False], [])
+    for _ in range(2):
+        archive.run()
+        assert len(archive.proofs(photo)) == 1
+    late = with_photo(applied(), photo).ended(Status.REJECTED, NOW)  # an event that is told once more
+    archive.keep(late)
+    archive.run()
+    assert len(archive.proofs(photo)) == 1
+
+
+def test_many_are_deleted_some_at_once(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "AT_ONCE", 2)
+    photos = [archive.photo() for _ in range(5)]
+    for photo in photos:
+        archive.keep(with_photo(applied(), photo).ended(Status.REJECTED, NOW))
+    archive.now = NOW + 30 * DAY
+    left = []
+    while any(archive.is_there(*photos)):
+        archive.run()
+        left.append(sum(archive.is_there(*photos)))
+    assert left == [3, 1, 0]
+    assert len(archive.proofs(*photos)) == 5
+
+
+def test_one_that_cannot_be_deleted_waits_and_harms_no_other(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other = archive.photo(), archive.photo()
+    for photo in (stuck, other):
+        archive.keep(with_photo(applied(), photo).ended(Status.REJECTED, NOW))
+    archive.now = NOW + 30 * DAY
+    delete = archive.store.delete
+
+    def failing(ref: str) -> None:
+        if ref == stuck.ref:
+            raise OSError
+        delete(ref)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archive.store, "delete", failing)
+        archive.run()
+    assert archive.is_there(stuck, other) == [True, False]
+    assert len(archive.proofs(stuck, other)) == 1
+    archive.run()
+    assert len(archive.proofs(stuck, other)) == 2
+
+
+def test_uploads_that_were_never_attached_go_after_a_day(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "AT_ONCE", 2)
+    old, fresh = [archive.photo(place="quarantine") for _ in range(5)], archive.photo(place="quarantine")
+    for photo in old:
+        archive.age(photo, DAY)
+    archive.age(fresh, DAY - timedelta(seconds=2))
+    archive.look_for_orphans("quarantine")
+    for _ in range(3):
+        archive.run()
+    assert archive.is_there(*old, fresh) == [False] * 5 + [True]
+    proofs = archive.proofs(*old)
+    assert {proof["reason"] for proof in proofs} == {"never_attached"}
+    assert {proof["sha256"] for proof in proofs} == {old[0].sha256}, "the hash of what lay there"
+
+
+def test_photos_that_no_registration_knows_go_a_day_after_they_are_found(archive: Archive) -> None:
+    orphan, taken_back, known = archive.photo(), archive.photo(), archive.photo()
+    archive.keep(with_photo(applied(), known))
+    for photo in (orphan, taken_back, known):
+        archive.age(photo, 9 * DAY)
+    archive.look_for_orphans("photos")
+    archive.run()
+    assert archive.is_there(orphan, taken_back, known) == [True] * 3
+    archive.keep(with_photo(applied(), taken_back))  # as after a restore
+    archive.now += DAY
+    archive.look_for_orphans("photos")
+    archive.run()
+    assert archive.is_there(orphan, taken_back, known) == [False, True, True]
+    assert [proof["reason"] for proof in archive.proofs(orphan, taken_back, known)] == ["orphan"]
