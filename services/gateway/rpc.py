@@ -17,15 +17,15 @@ from shared.sealed import Sealer
 CALLS: dict[str, frozenset[str]] = {
     "registration": frozenset(
         {
-            "start", "get", "save_declaration", "attach_photo", "choose_agency", "request_email_otp",
-            "confirm_email_otp", "submit", "send_supplement", "cancel", "timeline", "declaration_pdf",
-            "consent", "agencies", "administrative_units",
+            "start", "start_for_child", "get", "save_declaration", "attach_photo", "choose_agency",
+            "request_email_otp", "confirm_email_otp", "submit", "send_supplement", "cancel", "timeline",
+            "declaration_pdf", "consent", "agencies", "administrative_units",
         }
     ),
     "identity": frozenset(
         {
             "log_in", "refresh", "log_out", "log_out_everywhere", "devices", "end_device",
-            "change_password", "me",
+            "change_password", "me", "children",
             "export", "ask_correction", "withdraw_consent", "own_requests", "open_requests", "answer_request",
             "staff_log_in", "cases", "case", "photo", "claim_case", "request_supplement", "change_contact",
             "confirm_case", "reject_case",

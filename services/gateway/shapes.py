@@ -112,6 +112,10 @@ class Start(Shape):
     language = text("vi or en: the language of messages", example="vi")
 
 
+class StartForChild(Start):
+    relation = text("parent or guardian", required=True, example="parent")
+
+
 class Birth(Shape):
     precision = text("day, month or year", example="day")
     value = text("1990-05-17, 1990-05 or 1990", example="1990-05-17")
@@ -206,6 +210,14 @@ class PapersChecked(Shape):
     )
 
 
+class Confirmation(PapersChecked):
+    guardianship_confirmed = fields.Boolean(
+        truthy={True},
+        falsy={False},
+        metadata={"description": "of a child: the birth certificate shows who may act for it"},
+    )
+
+
 class SupplementRequest(Shape):
     items = fields.List(
         fields.String(),
@@ -295,6 +307,9 @@ class View(Schema):
     register_check = fields.String(allow_none=True, metadata={"description": "matched or photos_needed"})
     register_text = fields.String(allow_none=True, metadata={"description": "the same, for the citizen"})
     photos_needed = fields.List(fields.String())
+    guardian = fields.Raw(
+        allow_none=True, metadata={"description": "of a child: code and relation of who registers it"}
+    )
     declaration = fields.Raw(allow_none=True, metadata={"description": "as it was sent"})
     agency = fields.Raw(allow_none=True, metadata={"description": "the chosen agency"})
     email = fields.String(allow_none=True)
@@ -429,6 +444,22 @@ class Me(Schema):
     must_change_password = fields.Boolean(required=True)
 
 
+class Child(Schema):
+    id = fields.String(required=True, metadata={"format": "uuid"})
+    code = fields.String(required=True)
+    full_name = fields.String(required=True)
+    birth = fields.Raw(required=True)
+    relation = fields.String(required=True, metadata={"description": "parent or guardian"})
+    confirmed_at = fields.String(required=True, metadata={"format": "date-time"})
+    valid_until = fields.String(
+        required=True, metadata={"format": "date-time", "description": "when the child comes of age"}
+    )
+
+
+class Children(Schema):
+    items = fields.List(fields.Nested(Child), required=True)
+
+
 class PersonRequest(Schema):
     """What somebody asked about the own data, with the answer once there is one."""
 
@@ -544,6 +575,10 @@ class Case(CaseItem):
     account = fields.Raw(
         allow_none=True,
         metadata={"description": "of a person verified before: the contact that confirming would replace"},
+    )
+    guardian = fields.Raw(
+        allow_none=True,
+        metadata={"description": "of a child: who registers it, to compare with the birth certificate"},
     )
 
 

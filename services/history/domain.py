@@ -58,6 +58,13 @@ class ImportKeyReused(Refused):
     en = "This import key was used before for another file."
 
 
+class ChildUnknown(Refused):
+    """No child for whom an officer has confirmed the caller: whether there is such a child is not told."""
+
+    vi = "Không tìm thấy trẻ này, hoặc bạn chưa được xác nhận là người giám hộ."
+    en = "There is no such child, or you were not confirmed as its guardian."
+
+
 @dataclass(frozen=True)
 class Claims:
     """What the citizen's access token says."""
@@ -78,10 +85,25 @@ class Position:
 
 @dataclass(frozen=True)
 class Lookup:
-    """One citizen's question. The code is the token's: there is no other way to name whose records to see."""
+    """One citizen's question: about the own records, those of the token's code, or about those of a child,
+    named by its person's id, which a guardian sees who was confirmed and while the child is under age."""
 
     claims: Claims
     after: Position | None
+    child_id: UUID | None = None
+    at: datetime | None = None
+    """When it is asked about a child."""
+
+
+@dataclass(frozen=True)
+class Guardianship:
+    """Who sees a child's records: the guardian's account, the child's code, until when; confirmed when."""
+
+    account_id: UUID
+    child_id: UUID
+    code: str
+    valid_until: datetime
+    confirmed_at: datetime
 
 
 @dataclass(frozen=True)
@@ -111,6 +133,8 @@ class Found:
     source: str | None
     as_of: datetime | None
     sessions_ended_at: datetime | None
+    is_allowed: bool = True
+    """Whether the caller may see them: False for a child of somebody else's, of which nothing is found."""
 
 
 @dataclass(frozen=True)
@@ -136,14 +160,20 @@ class Imported:
     again: bool = False
 
 
-def asked(claims: Claims, cursor: str | None) -> Lookup:
+def asked(claims: Claims, cursor: str | None, child: str | None = None, at: datetime | None = None) -> Lookup:
     """The look-up that these claims allow. Raises ``PasswordChangeRequired``, ``TokenInvalid`` (a scope that
-    is no citizen's) or ``CursorInvalid``."""
+    is no citizen's), ``CursorInvalid`` or ``ChildUnknown`` (an id that is none)."""
     if claims.scope == "password_change":
         raise PasswordChangeRequired
     if claims.scope != "citizen":
         raise TokenInvalid
-    return Lookup(claims, read_cursor(cursor) if cursor else None)
+    after = read_cursor(cursor) if cursor else None
+    if child is None:
+        return Lookup(claims, after)
+    try:
+        return Lookup(claims, after, UUID(child), at)
+    except ValueError:
+        raise ChildUnknown from None
 
 
 def is_ended(claims: Claims, sessions_ended_at: datetime | None) -> bool:

@@ -10,7 +10,7 @@ from services.history import use_cases
 from services.history.parts import parts_of
 from services.history.storage import HistoryStorage
 from shared.database import Transaction
-from shared.events import account
+from shared.events import account, identity
 from shared.events.envelope import Event
 from shared.messaging.dependencies import Database, Parts
 from shared.messaging.listener import on_event
@@ -27,11 +27,17 @@ class HistoryService:
 
     @rpc(together=True)
     def participation(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any] | Refused]:
-        """The citizen's own participation, newest first, 20 rows a page: ``sealed_token``, ``cursor``."""
+        """The citizen's own participation, newest first, 20 rows a page: ``sealed_token``, ``cursor``; with
+        ``child_id`` that of a child, for its confirmed guardian."""
         now = datetime.now(UTC)
-        questions = use_cases.read_requests(requests, lambda sealed: self.parts.tokens.read(sealed, now))
+        questions = use_cases.read_requests(requests, lambda sealed: self.parts.tokens.read(sealed, now), now)
         with self.db.transaction() as tx:
             return use_cases.participation(HistoryStorage(tx), questions)
+
+    @on_event(identity.GUARDIANSHIP_CONFIRMED)
+    def note_guardian(self, tx: Transaction, event: Event) -> None:
+        """The child's records are the guardian's to see, too."""
+        use_cases.note_guardian(HistoryStorage(tx), event.data, event.time)
 
     @on_event(account.SESSIONS_ENDED)
     def note_sessions_ended(self, tx: Transaction, event: Event) -> None:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from services.history.domain import PAGE_ROWS, Found, Import, Imported, Lookup, Participation
+from services.history.domain import PAGE_ROWS, Found, Guardianship, Import, Imported, Lookup, Participation
 from shared.database import Transaction
 
 LOOK_UP = """
 SELECT totals.months, totals.unpaid_months, page.rows, ended.issued_before AS sessions_ended_at,
-       coalesce(totals.source, latest.source) AS source, coalesce(totals.as_of, latest.as_of) AS as_of
-FROM unnest(%(codes)s::text[], %(accounts)s::uuid[], %(months)s::date[], %(ids)s::bigint[])
-     WITH ORDINALITY AS asked (code, account_id, month, id, at)
+       coalesce(totals.source, latest.source) AS source, coalesce(totals.as_of, latest.as_of) AS as_of,
+       asked.code IS NOT NULL AS is_allowed
+FROM (SELECT CASE WHEN question.child_id IS NULL THEN question.own_code ELSE guardianships.code END AS code,
+             question.account_id, month, id, at
+      FROM unnest(%(codes)s::text[], %(accounts)s::uuid[], %(months)s::date[], %(ids)s::bigint[],
+                  %(children)s::uuid[], %(times)s::timestamptz[])
+           WITH ORDINALITY AS question (own_code, account_id, month, id, child_id, asked_at, at)
+      LEFT JOIN guardianships ON guardianships.account_id = question.account_id
+           AND guardianships.child_id = question.child_id
+           AND guardianships.valid_until > question.asked_at) AS asked
 LEFT JOIN totals ON totals.code = asked.code
 LEFT JOIN ended_sessions ended ON ended.account_id = asked.account_id
 LEFT JOIN (SELECT source, as_of FROM import WHERE kind = 'participation' ORDER BY as_of DESC LIMIT 1) latest
@@ -37,6 +45,13 @@ END_SESSIONS = """
 INSERT INTO ended_sessions (account_id, issued_before) VALUES (%(account_id)s, %(issued_before)s)
 ON CONFLICT (account_id) DO UPDATE
 SET issued_before = greatest(ended_sessions.issued_before, EXCLUDED.issued_before)
+"""
+SAVE_GUARDIANSHIP = """
+INSERT INTO guardianships (account_id, child_id, code, valid_until, confirmed_at)
+VALUES (%(account_id)s, %(child_id)s, %(code)s, %(valid_until)s, %(confirmed_at)s)
+ON CONFLICT (account_id, child_id) DO UPDATE SET code = EXCLUDED.code, valid_until = EXCLUDED.valid_until,
+    confirmed_at = EXCLUDED.confirmed_at
+WHERE guardianships.confirmed_at < EXCLUDED.confirmed_at
 """
 SESSIONS_ENDED = "SELECT account_id, issued_before FROM ended_sessions WHERE account_id = ANY(%(ids)s)"
 ADD_IMPORT = """
@@ -98,6 +113,8 @@ class HistoryStorage:
             "accounts": [lookup.claims.account_id for lookup in lookups],
             "months": [lookup.after and lookup.after.from_month for lookup in lookups],
             "ids": [lookup.after and lookup.after.row_id for lookup in lookups],
+            "children": [lookup.child_id for lookup in lookups],
+            "times": [lookup.at for lookup in lookups],
             "limit": PAGE_ROWS + 1,
         }
         return [
@@ -108,6 +125,7 @@ class HistoryStorage:
                 source=row["source"],
                 as_of=row["as_of"],
                 sessions_ended_at=row["sessions_ended_at"],
+                is_allowed=row["is_allowed"],
             )
             for row in self.tx.all(LOOK_UP, params)
         ]
@@ -115,6 +133,10 @@ class HistoryStorage:
     def end_sessions(self, account_id: UUID, issued_before: datetime) -> None:
         """Remember the latest ending."""
         self.tx.run(END_SESSIONS, {"account_id": account_id, "issued_before": issued_before})
+
+    def save_guardianship(self, confirmed: Guardianship) -> None:
+        """What was confirmed last stays."""
+        self.tx.run(SAVE_GUARDIANSHIP, asdict(confirmed))
 
     def sessions_ended(self, account_ids: Sequence[UUID]) -> dict[UUID, datetime]:
         """Until when the tokens of these accounts are no longer accepted, where any were ended."""

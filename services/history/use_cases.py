@@ -12,8 +12,10 @@ from uuid import UUID
 from services.history.domain import (
     MOST_PROBLEMS,
     PAGE_ROWS,
+    ChildUnknown,
     Claims,
     Found,
+    Guardianship,
     Import,
     Imported,
     ImportInvalid,
@@ -42,6 +44,7 @@ class Storage(Protocol):
 
     def look_up(self, lookups: Sequence[Lookup]) -> list[Found]: ...
     def end_sessions(self, account_id: UUID, issued_before: datetime) -> None: ...
+    def save_guardianship(self, confirmed: Guardianship) -> None: ...
     def add_import(self, offered: Import, kind: str, at: datetime) -> bool: ...
     def import_of_key(self, kind: str, key: str) -> tuple[str, Imported] | None: ...
     def add_rows(
@@ -55,18 +58,21 @@ class Storage(Protocol):
 
 
 def read_requests(
-    requests: Sequence[Mapping[str, Any]], read: Callable[[str], Claims]
+    requests: Sequence[Mapping[str, Any]], read: Callable[[str], Claims], now: datetime
 ) -> list[Lookup | Refused]:
     """What each caller asks, or why it is refused. ``read`` opens and verifies a token."""
-    return [_read_request(request, read) for request in requests]
+    return [_read_request(request, read, now) for request in requests]
 
 
-def _read_request(request: Mapping[str, Any], read: Callable[[str], Claims]) -> Lookup | Refused:
-    token, cursor = request.get("sealed_token"), request.get("cursor")
+def _read_request(
+    request: Mapping[str, Any], read: Callable[[str], Claims], now: datetime
+) -> Lookup | Refused:
+    token, cursor, child = request.get("sealed_token"), request.get("cursor"), request.get("child_id")
     if not isinstance(token, str):
         return TokenInvalid()
     try:
-        return asked(read(token), str(cursor) if cursor else None)
+        claims = read(token)
+        return asked(claims, str(cursor) if cursor else None, None if child is None else str(child), now)
     except Refused as refused:
         return refused
 
@@ -83,6 +89,8 @@ def participation(storage: Storage, questions: Sequence[Lookup | Refused]) -> li
 def _page(question: Lookup, found: Found) -> dict[str, Any] | Refused:
     if is_ended(question.claims, found.sessions_ended_at):
         return TokenInvalid()
+    if not found.is_allowed:
+        return ChildUnknown()
     rows = found.rows[:PAGE_ROWS]
     return {
         "totals": {"months": found.months, "unpaid_months": found.unpaid_months},
@@ -96,6 +104,18 @@ def _page(question: Lookup, found: Found) -> dict[str, Any] | Refused:
 def end_sessions(storage: Storage, account_id: UUID, issued_before: datetime) -> None:
     """Tokens of this account issued before then are no longer accepted. A late event never moves it back."""
     storage.end_sessions(account_id, issued_before)
+
+
+def note_guardian(storage: Storage, told: Mapping[str, Any], at: datetime) -> None:
+    """An officer has confirmed a guardian (identity.guardianship_confirmed, confirmed ``at``). Told again, or
+    late after another confirmation: what was confirmed last stays. One that does not name the guardian's
+    account lets nobody see anything."""
+    if told["account_id"] is not None and told["codes"]:
+        storage.save_guardianship(
+            Guardianship(
+                told["account_id"], told["child_person_id"], told["codes"][0], told["valid_until"], at
+            )
+        )
 
 
 # ---- imports ---------------------------------------------------------------------------------------------

@@ -113,6 +113,16 @@ class Applicant:
 
 
 @dataclass(frozen=True)
+class Guardian:
+    """Who registers a child: an account, its code, and the relation that is declared, ``parent`` or
+    ``guardian``."""
+
+    account_id: UUID
+    code: str
+    relation: str
+
+
+@dataclass(frozen=True)
 class Photo:
     """A photo of the application, by reference into the object store."""
 
@@ -173,6 +183,8 @@ class Case:
     photos_at: datetime | None = None
     """When the citizen sent the photos, if after the submission."""
     first_confirmed_by: UUID | None = None
+    guardian: Guardian | None = None
+    """Of a child, whose phone and e-mail are the guardian's."""
 
     @property
     def stage(self) -> str:

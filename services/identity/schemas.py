@@ -10,6 +10,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from services.identity.devices import Device
 from services.identity.domain import Account, Applicant, Case, CaseStatus, RequestInvalid, Session
+from services.identity.guardianship import Child
 from services.identity.rights import AtTheDesk, Held, PersonRequest
 from shared.refusals import FieldProblem
 
@@ -135,6 +136,7 @@ class CasePhoto(OneCase):
 
 class Confirmation(OneCase):
     papers_checked = fields.Raw(load_default=False, allow_none=True)  # only a plain true counts
+    guardianship_confirmed = fields.Raw(load_default=False, allow_none=True)  # as before
 
 
 class SupplementRequest(OneCase):
@@ -205,8 +207,9 @@ def case_item(case: Case) -> dict[str, Any]:
     }
 
 
-def case_view(case: Case, account: Account | None = None) -> dict[str, Any]:
-    """All that an officer compares with the papers; ``account`` is what its person has already."""
+def case_view(case: Case, account: Account | None = None, guardian: Account | None = None) -> dict[str, Any]:
+    """All that an officer compares with the papers; ``account`` is what its person has already, ``guardian``
+    that of who registers a child."""
     person = case.applicant
     return case_item(case) | {
         "agency_code": case.agency_code,
@@ -236,6 +239,38 @@ def case_view(case: Case, account: Account | None = None) -> dict[str, Any]:
             "phone": account.phone,
             "email": account.email,
         },
+        "guardian": case.guardian
+        and guardian
+        and {
+            "relation": case.guardian.relation,
+            "code": guardian.code,
+            "full_name": guardian.full_name,
+            "birth_value": guardian.birth_value,
+        },
+    }
+
+
+def guardian_view(account: Account) -> dict[str, Any]:
+    """For registration: where a child's messages go."""
+    return {
+        "account_id": str(account.id),
+        "code": account.code,
+        "phone": account.phone,
+        "email": account.email,
+    }
+
+
+def child_view(child: Child) -> dict[str, Any]:
+    """A child as its guardian sees it. ``id`` is the child's in the paths of its look-ups."""
+    person, confirmed = child.applicant, child.guardianship
+    return {
+        "id": str(confirmed.child_person_id),
+        "code": person.code,
+        "full_name": person.full_name,
+        "birth": {"precision": person.birth_precision, "value": person.birth_value},
+        "relation": confirmed.relation,
+        "confirmed_at": confirmed.confirmed_at.isoformat(),
+        "valid_until": confirmed.valid_until.isoformat(),
     }
 
 

@@ -109,8 +109,8 @@ class IdentityService:
         with self.db.transaction() as tx:
             storage = Storage(tx)
             officer = self.officer(storage, asked)
-            case, account = use_cases.read_case(storage, officer, asked["case_id"], now())
-        return schemas.case_view(case, account)
+            seen = use_cases.read_case(storage, officer, asked["case_id"], now())
+        return schemas.case_view(seen.case, seen.account, seen.guardian)
 
     @rpc
     def photo(self, **request: Any) -> dict[str, str]:
@@ -163,6 +163,7 @@ class IdentityService:
             self.officer(storage, asked),
             asked["case_id"],
             papers_checked=asked["papers_checked"],
+            guardianship_confirmed=asked["guardianship_confirmed"],
             person_id=new_id(),
             now=now(),
             two_officers=self.parts.settings.two_officers,
@@ -210,6 +211,23 @@ class IdentityService:
         officer = use_cases.officer_of(storage, staff_token_hash(token), now())
         storage.audit_at_least(AuditEntry(now(), officer.id, "called_without_effect", asked.get("case_id")))
         return officer
+
+    # -- children ---------------------------------------------------------------------------------
+
+    @rpc
+    def guardian(self, **request: Any) -> dict[str, Any]:
+        """For registration: ``{account_id, code, phone, email}`` of who registers a child."""
+        claims = self.claims(schemas.load(schemas.WithToken, request))
+        with self.db.transaction() as tx:
+            return schemas.guardian_view(use_cases.read_guardian(Storage(tx), claims, now()))
+
+    @rpc
+    def children(self, **request: Any) -> dict[str, Any]:
+        """``{items}``: the children for whom the citizen was confirmed as guardian."""
+        claims = self.claims(schemas.load(schemas.WithToken, request))
+        with self.db.transaction() as tx:
+            found = use_cases.list_children(Storage(tx), claims, now())
+        return {"items": [schemas.child_view(child) for child in found]}
 
     # -- a person's rights ------------------------------------------------------------------------
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from uuid import UUID
 
 from services.registration.address import Address, Places, address_in, conversion_disagrees
 from services.registration.form import Form, Wrong, choice, closed_up, matches
-from shared.refusals import Refused
+from shared.refusals import FieldProblem, Refused
 
 DOCUMENT_NUMBERS = {
     "cccd": (r"\d{12}", "CCCD gồm 12 chữ số.", "A CCCD number has 12 digits."),
@@ -50,9 +51,27 @@ class Document:
     number: str
 
 
+BIRTH_CERTIFICATE = Document("birth_certificate", "")
+"""What a child has in place of an ID document: its photo is compared, no number is asked for."""
+RELATIONS = ("parent", "guardian")
+YEARS_WITHOUT_DOCUMENT = 14
+"""From the 14th birthday on a citizen has an ID card (Law on Identification 26/2023) and registers by it."""
+
+
+@dataclass(frozen=True)
+class Guardian:
+    """The parent or guardian who registers a child, from a verified account: whose ``code`` it is, and the
+    ``phone`` (E.164) that the child's messages go to. ``relation`` is ``parent`` or ``guardian``."""
+
+    account_id: UUID
+    code: str
+    relation: str
+    phone: str = field(repr=False)
+
+
 @dataclass(frozen=True)
 class Declaration:
-    """What was declared, in the form in which it is kept. ``phone`` is E.164."""
+    """What was declared, in the form in which it is kept. ``phone`` is E.164; a child's is its guardian's."""
 
     code: str
     full_name: str
@@ -92,29 +111,55 @@ class DeclarationInvalid(Refused):
     en = "Some of the declared information is not right. Please see each field."
 
 
-def declare(raw: object, *, today: date, places: Places) -> Declaration:
-    """The declaration out of what was sent, whatever that was.
+def declare(raw: object, *, today: date, places: Places, guardian: Guardian | None = None) -> Declaration:
+    """The declaration out of what was sent, whatever that was. With a ``guardian`` it is a child's, who has
+    neither a document nor a phone of its own.
 
     Raises ``DeclarationInvalid`` with one problem for each field at fault.
     """
     form = Form(raw)
-    birth, document = form.part("birth"), form.part("document")
-    kind = document.take("kind", document_kind)
+    birth = form.part("birth")
+    value_rule = birth_value if guardian is None else childs_birth_value
     declaration = Declaration(
         code=form.take("code", insurance_code),
         full_name=form.take("full_name", full_name),
         birth=Birth(
             precision=(precision := birth.take("precision", birth_precision)),
-            value=birth.take("value", lambda value: birth_value(value, precision, today)),
+            value=birth.take("value", lambda value: value_rule(value, precision, today)),
         ),
-        document=Document(kind, document.take("number", lambda value: document_number(value, kind))),
-        phone=form.take("phone", mobile_number),
+        document=document_in(form.part("document")) if guardian is None else BIRTH_CERTIFICATE,
+        phone=form.take("phone", mobile_number) if guardian is None else guardian.phone,
         sex=form.take("sex", sex, optional=True),
         address=address_in(form.part("address"), places, today),
     )
+    if guardian is not None:
+        for name in ("document", "phone"):
+            if form.has(name):
+                form.problems.append(FieldProblem(name, *NOT_A_CHILDS))
     if form.problems:
         raise DeclarationInvalid(*form.problems)
     return declaration
+
+
+def guardians_relation(text: str) -> str:
+    """Who registers a child. Raises ``DeclarationInvalid``."""
+    form = Form({"relation": text})
+    relation: str = form.take("relation", lambda value: choice(value, RELATIONS))
+    if form.problems:
+        raise DeclarationInvalid(*form.problems)
+    return relation
+
+
+NOT_A_CHILDS = (
+    "Trẻ em đăng ký bằng giấy khai sinh và liên hệ của người giám hộ: bỏ trống mục này.",
+    "A child is registered by birth certificate, with the guardian's contact: leave this out.",
+)
+
+
+def document_in(form: Form) -> Document:
+    """The ID document in its part of the form; what is wrong with it is noted there."""
+    kind = form.take("kind", document_kind)
+    return Document(kind, form.take("number", lambda value: document_number(value, kind)))
 
 
 def insurance_code(text: str) -> str:
@@ -163,6 +208,25 @@ def birth_value(text: str, precision: str | None, today: date) -> str:
             f"The birth date is between the year {EARLIEST_YEAR} and today.",
         )
     return value
+
+
+def childs_birth_value(text: str, precision: str | None, today: date) -> str:
+    """The full date, of somebody who has no ID card yet."""
+    value = birth_value(text, precision, today)
+    born = date.fromisoformat(value) if precision == "day" else None
+    if born is None or is_of_age(born, YEARS_WITHOUT_DOCUMENT, today):
+        raise Wrong(
+            f"Ngày sinh đầy đủ của trẻ dưới {YEARS_WITHOUT_DOCUMENT} tuổi; từ {YEARS_WITHOUT_DOCUMENT} tuổi "
+            "đăng ký bằng căn cước của mình.",
+            f"The full birth date of a child under {YEARS_WITHOUT_DOCUMENT}; from then on one registers with "
+            "the own ID card.",
+        )
+    return value
+
+
+def is_of_age(born: date, years: int, today: date) -> bool:
+    """Whether that birthday has come; who was born on 29 February has it on 1 March in other years."""
+    return (today.year - born.year, today.month, today.day) >= (years, born.month, born.day)
 
 
 def document_kind(text: str) -> str:

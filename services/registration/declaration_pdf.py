@@ -19,7 +19,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from services.registration.declaration import Birth, Declaration
+from services.registration.declaration import Birth, Declaration, Guardian
 from services.registration.domain import Registration, Submission
 from shared.off_hub import off_hub
 
@@ -31,6 +31,7 @@ LEFT, RIGHT, MIDDLE = 22 * mm, WIDTH - 18 * mm, WIDTH / 2
 SIZE, LEADING = 12, 16.5
 QR_MM = 26
 
+RELATIONS = {"parent": "Cha hoặc mẹ", "guardian": "Người giám hộ"}
 DOCUMENTS = {"cccd": "Căn cước công dân", "cmnd": "Chứng minh nhân dân", "passport": "Hộ chiếu"}
 SEXES = {"male": "Nam", "female": "Nữ", None: "(không khai)"}
 
@@ -57,7 +58,7 @@ def declaration_pdf(registration: Registration) -> bytes:
     page = Page(canvas)
     head(page, submission)
     body(page, registration, declaration, submission)
-    foot(page, declaration, submission)
+    foot(page, registration, declaration, submission)
     canvas.showPage()
     canvas.save()
     return out.getvalue()
@@ -166,18 +167,20 @@ def body(page: Page, registration: Registration, declaration: Declaration, submi
     address = (
         f"{names.address} (trước 1/7/2025: {names.former_address})" if names.former_address else names.address
     )
-    rows = (
+    guardian = registration.guardian
+    rows: tuple[tuple[str, str], ...] = (
         ("Họ và tên", declaration.full_name.upper()),
         ("Mã số BHXH hoặc số định danh cá nhân", declaration.code),
         ("Ngày, tháng, năm sinh", birth_as_read(declaration.birth)),
         ("Giới tính", SEXES[declaration.sex]),
-        (f"{DOCUMENTS[declaration.document.kind]} số", declaration.document.number),
+        paper_of(declaration) if guardian is None else ("Người kê khai thay", on_behalf(guardian)),
         ("Địa chỉ liên hệ", address),
         ("Số điện thoại", local_phone(declaration.phone)),
         ("E-mail", registration.email or ""),
         ("Cơ quan BHXH tiếp nhận", names.agency),
-        ("Thời hạn đến cơ quan BHXH để xác thực", f"trước {moment(submission.deadline)}"),
     )
+    if guardian is None:  # a child makes no visit
+        rows = (*rows, ("Thời hạn đến cơ quan BHXH để xác thực", f"trước {moment(submission.deadline)}"))
     page.paragraph(f"Kính gửi: {names.agency}", BOLD)
     page.down(0.4)
     for number, (label, value) in enumerate(rows, start=1):
@@ -195,7 +198,16 @@ def body(page: Page, registration: Registration, declaration: Declaration, submi
         page.paragraph(f"Mã băm SHA-256 của văn bản: {submission.consent_text.sha256}", ITALIC, 9)
 
 
-def foot(page: Page, declaration: Declaration, submission: Submission) -> None:
+def paper_of(declaration: Declaration) -> tuple[str, str]:
+    return f"{DOCUMENTS[declaration.document.kind]} số", declaration.document.number
+
+
+def on_behalf(guardian: Guardian) -> str:
+    """Who declares for a child, by the code of the own account."""
+    return f"{RELATIONS[guardian.relation]}, mã số {guardian.code}"
+
+
+def foot(page: Page, registration: Registration, declaration: Declaration, submission: Submission) -> None:
     """The QR on the left, place and date and who declares on the right."""
     page.down(0.8)
     top, right = page.y, WIDTH * 0.70
@@ -206,7 +218,8 @@ def foot(page: Page, declaration: Declaration, submission: Submission) -> None:
     page.down()
     page.centred(right, "(đã nộp bằng phương thức điện tử)", ITALIC, 11)
     page.down(1.6)
-    for line in wrapped(declaration.full_name, BOLD, SIZE, 80 * mm):
+    signed = declaration.full_name if registration.guardian is None else on_behalf(registration.guardian)
+    for line in wrapped(signed, BOLD, SIZE, 80 * mm):
         page.centred(right, line, BOLD)
         page.down()
     draw_qr(page.canvas, submission.declaration_number, LEFT, top - QR_MM * mm + LEADING * 0.6, QR_MM * mm)

@@ -15,7 +15,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from services.registration.address import Address
-from services.registration.declaration import Birth, Declaration, Document
+from services.registration.declaration import BIRTH_CERTIFICATE, Birth, Declaration, Document, Guardian
 from services.registration.refusals import (
     OtpExpired,
     OtpWrong,
@@ -56,8 +56,13 @@ REGISTER_TEXTS = {
         "Cần chụp ảnh chân dung 4x6 và ảnh hai mặt giấy tờ tùy thân.",
         "A 4x6 portrait and photos of both sides of the ID document are needed.",
     ),
+    "child": (
+        "Cần ảnh chân dung 4x6 và ảnh giấy khai sinh của trẻ.",
+        "A 4x6 portrait and a photo of the child's birth certificate are needed.",
+    ),
 }
-"""What the citizen reads of the register check (guide row G7): never which field was wrong."""
+"""What the citizen reads of the register check (guide row G7): never which field was wrong. A child's
+photos are needed whatever the register says."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +227,8 @@ class Registration:
     close_requested: str | None = None
     timeline: tuple[Entry, ...] = ()
     supplement: Supplement | None = None
+    guardian: Guardian | None = None
+    """Of a child: who registers it, and gets its messages."""
 
     # -- what is there and what is missing --
 
@@ -234,7 +241,10 @@ class Registration:
 
     @property
     def photos_needed(self) -> tuple[str, ...]:
-        """The kinds this application must have: both sides of the ID document unless the register matched."""
+        """The kinds this application must have: both sides of the ID document unless the register matched; of
+        a child always its birth certificate, by which an officer confirms the guardianship."""
+        if self.guardian is not None:
+            return ("portrait", "birth_certificate")
         return ("portrait",) if self.outcome in (None, "matched") else ("portrait", *ID_PHOTOS)
 
     @property
@@ -285,9 +295,13 @@ class Registration:
         return self
 
     def declared(self, declaration: Declaration, check: Check, warnings: tuple[str, ...]) -> Self:
-        """Step 2 taken, or taken again: photos of another ID document no longer count."""
+        """Step 2 taken, or taken again: photos of another ID document, or of another child's birth
+        certificate, no longer count."""
         self.in_draft()
-        same_document = self.declaration is not None and self.declaration.document == declaration.document
+        before = self.declaration
+        same_document = before is not None and before.document == declaration.document
+        if declaration.document == BIRTH_CERTIFICATE:
+            same_document = before is not None and before.code == declaration.code
         photos = self.photos if same_document else tuple(p for p in self.photos if p.kind == "portrait")
         return replace(self, declaration=declaration, check=check, warnings=warnings, photos=photos)
 
@@ -352,13 +366,13 @@ class Registration:
 
     def taken_back(self, told: Mapping[str, Any], at: datetime) -> Self:
         """Submitted at ``at``, as registration.submitted told it: for what a restore has lost here."""
-        person, check = told["person"], told["register_check"]
+        person, check, guardian = told["person"], told["register_check"], told["guardian"]
         declaration = Declaration(
             code=person["code"],
             full_name=person["full_name"],
             birth=Birth(**person["birth"]),
             sex=person["sex"],
-            document=Document(**told["document"]),
+            document=Document(**told["document"]) if guardian is None else BIRTH_CERTIFICATE,
             phone=told["phone"],
             address=Address.of(told["address"]),
         )
@@ -375,6 +389,7 @@ class Registration:
             email_verified=True,
             email_otp=None,
             submission=Submission(number, at, told["deadline"], version),
+            guardian=guardian and Guardian(**guardian, phone=told["phone"]),
         ).entry("submitted", at)
 
     def cancelled_by_citizen(self, now: datetime) -> Self:
@@ -451,7 +466,8 @@ class Registration:
         """identity.verified. After ``credentials.issued`` came first it says nothing new."""
         if self.status not in OPEN:
             return self
-        return replace(self, status=Status.VERIFIED, email_otp=None).entry("verified", at)
+        detail = None if self.guardian is None else "guardianship"
+        return replace(self, status=Status.VERIFIED, email_otp=None).entry("verified", at, detail)
 
     def issued(self, credential_id: UUID, at: datetime) -> Self:
         """credentials.issued: implies that the identity was verified, should that event be late. A later

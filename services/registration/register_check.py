@@ -13,10 +13,11 @@ from uuid import UUID
 
 import uuid_utils
 
-from services.registration.declaration import Declaration
+from services.registration.declaration import BIRTH_CERTIFICATE, Declaration
 from services.registration.domain import Check
 from services.registration.settings import Settings
 from shared.cache import CacheUnavailable, Limiter
+from shared.events.parts import document_told
 from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, ServiceUnknown
 
 
@@ -31,6 +32,8 @@ def ask(
     """``matched``, or after ``check_seconds`` another answer. No answer in time is ``unavailable``, never a
     mismatch. ``identity`` is the client of that service, ``address`` says where the caller is. Outside any
     transaction."""
+    if not can_be_asked(declaration):
+        return Check(UUID(bytes=uuid_utils.uuid7().bytes), "unavailable")
     due = time.monotonic() + settings.check_seconds
     request_id = UUID(bytes=uuid_utils.uuid7().bytes)
     outcome = "unavailable"
@@ -39,6 +42,12 @@ def ask(
     if outcome != "matched":
         wait_until(due)
     return Check(request_id, outcome)
+
+
+def can_be_asked(declaration: Declaration) -> bool:
+    """Whether the register knows people by the numbers that were declared: a child without a personal number
+    has none of them."""
+    return declaration.document != BIRTH_CERTIFICATE or declaration.personal_number is not None
 
 
 def may_ask(
@@ -67,7 +76,11 @@ def answer_of(
             registration_id=str(registration_id),
             purpose="registration",
             personal_number=declaration.personal_number,
-            document=vars(declaration.document),
+            document=document_told(
+                declaration.document.kind,
+                declaration.document.number,
+                child_number=declaration.personal_number or "",
+            ),
             full_name=declaration.full_name,
             birth=vars(declaration.birth),
         )

@@ -92,6 +92,13 @@ class Start(Request):
     language = Words()
 
 
+class StartForChild(Start):
+    """``sealed_token``: the guardian's access token, sealed to identity."""
+
+    sealed_token = Words()
+    relation = Words()
+
+
 class Held(Request):
     """A registration, held by its id and its resume token (sealed to registration)."""
 
@@ -184,6 +191,8 @@ def view(registration: Registration, agency: Agency | None) -> dict[str, Any]:
         "register_check": registration.outcome,
         "register_text": register_text(registration),
         "photos_needed": list(registration.photos_needed),
+        "guardian": registration.guardian
+        and {"code": registration.guardian.code, "relation": registration.guardian.relation},
         "declaration": registration.declaration and asdict(registration.declaration),
         "agency": agency and agency_shown(agency),
         "email": registration.email,
@@ -204,7 +213,8 @@ def register_text(registration: Registration) -> str | None:
     """What the citizen reads of the register check: the same words whatever did not match."""
     if registration.outcome is None:
         return None
-    vi, en = REGISTER_TEXTS[registration.outcome]
+    matched = registration.outcome == "matched"
+    vi, en = REGISTER_TEXTS["child" if registration.guardian and not matched else registration.outcome]
     return en if registration.language == "en" else vi
 
 

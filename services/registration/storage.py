@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from services.registration.address import Address, AdministrativeUnit
 from services.registration.claims import Claim
-from services.registration.declaration import Birth, Declaration, Document
+from services.registration.declaration import Birth, Declaration, Document, Guardian
 from services.registration.domain import (
     Agency,
     Check,
@@ -41,12 +41,12 @@ VALUES (%(id)s, %(status)s, %(language)s, %(token_hash)s, %(timeline)s)
 FIND = """
 SELECT id, status, language, token_hash, declaration, warnings, register_check, photos, agency_code, email,
        email_verified, email_otp, declaration_number, submitted_at, deadline, consent_version, consent_text,
-       declared_names, close_requested, timeline, supplement
+       declared_names, close_requested, timeline, supplement, guardian
 FROM registrations WHERE id = %(id)s
 """
 PROGRESS = """
 SELECT r.id, r.language, r.token_hash, r.status, r.timeline, r.deadline, r.close_requested,
-       a.code AS agency_code, a.name AS agency_name
+       a.code AS agency_code, a.name AS agency_name, r.guardian IS NOT NULL AS is_childs
 FROM registrations r LEFT JOIN agencies a ON a.code = r.agency_code
 WHERE r.id = ANY(%(ids)s)
 """
@@ -59,7 +59,7 @@ UPDATE registrations SET
     declaration_number = %(declaration_number)s, submitted_at = %(submitted_at)s,
     deadline = %(deadline)s, consent_version = %(consent_version)s, consent_text = %(consent_text)s,
     declared_names = %(declared_names)s, close_requested = %(close_requested)s, timeline = %(timeline)s,
-    supplement = %(supplement)s, changed_at = now()
+    supplement = %(supplement)s, guardian = %(guardian)s, changed_at = now()
 WHERE id = %(id)s
 """
 OPEN = """
@@ -329,6 +329,10 @@ def supplement_of(kept: dict[str, Any]) -> Supplement:
     )
 
 
+def guardian_of(kept: dict[str, Any]) -> Guardian:
+    return Guardian(**{**kept, "account_id": UUID(kept["account_id"])})
+
+
 def row_of(registration: Registration) -> dict[str, Any]:
     """The columns of a registration."""
     held, submission = registration, registration.submission
@@ -355,6 +359,7 @@ def row_of(registration: Registration) -> dict[str, Any]:
         "declared_names": submission and submission.names and Jsonb(vars(submission.names)),
         "close_requested": held.close_requested,
         "supplement": held.supplement and Jsonb(asdict(held.supplement), dumps=dumps),
+        "guardian": held.guardian and Jsonb(asdict(held.guardian), dumps=dumps),
         "timeline": Jsonb([entry_json(entry) for entry in held.timeline]),
     }
 
@@ -382,6 +387,7 @@ def registration_of(row: dict[str, Any]) -> Registration:
         submission=row["declaration_number"] and submission_of(row),
         close_requested=row["close_requested"],
         supplement=row["supplement"] and supplement_of(row["supplement"]),
+        guardian=row["guardian"] and guardian_of(row["guardian"]),
         timeline=entries_of(row["timeline"]),
     )
 
@@ -427,6 +433,7 @@ def progress_of(row: dict[str, Any]) -> Progress:
         deadline=row["deadline"],
         close_requested=row["close_requested"],
         agency=agency,
+        is_childs=row["is_childs"],
     )
 
 

@@ -80,6 +80,10 @@ LINES: dict[str, Sentence] = {
         "The phone or the code was confirmed for somebody else at an agency.",
     ),
     "verified": ("Danh tính đã được xác thực.", "The identity was verified."),
+    "verified/guardianship": (
+        "Cơ quan BHXH đã đối chiếu giấy khai sinh và xác nhận quan hệ giám hộ.",
+        "The agency has compared the birth certificate and confirmed the guardianship.",
+    ),
     "credentials_issued": ("Tài khoản đã được cấp.", "The account was issued."),
     "credentials_sent": ("Đã gửi mật khẩu qua SMS.", "The password was sent by SMS."),
     "credentials_delivered": ("SMS mật khẩu đã đến điện thoại.", "The SMS has reached the phone."),
@@ -143,6 +147,11 @@ NEXT: dict[str, tuple[str, str, str]] = {
         "Hồ sơ đã hủy. Có thể đăng ký lại.",
         "The application was cancelled. You may register again.",
     ),
+    "certificate": (
+        "wait",
+        "Cơ quan BHXH đang đối chiếu giấy khai sinh của trẻ; không phải đến cơ quan.",
+        "The agency is comparing the child's birth certificate; no visit is needed.",
+    ),
     "close_requested": (
         "wait",
         "Đang chờ cơ quan BHXH đóng hồ sơ; có thể hồ sơ đã được xác thực trước đó.",
@@ -184,6 +193,8 @@ class Progress:
     deadline: datetime | None = None
     close_requested: str | None = None
     agency: str | None = None
+    is_childs: bool = False
+    """A child's: there is no visit, and no deadline of one."""
 
     @property
     def tag(self) -> str:
@@ -207,12 +218,16 @@ class Progress:
     @property
     def until(self) -> datetime | None:
         """Until when, where the citizen has to do it."""
-        return self.deadline if self.next[0] in ("visit", "supplement") else None
+        if self.is_childs or self.next[0] not in ("visit", "supplement"):
+            return None
+        return self.deadline
 
     @property
     def _where(self) -> str:
         if self.status in OPEN and self.close_requested is not None:
             return "close_requested"
+        if self.is_childs and self.status is Status.AWAITING_VISIT:
+            return "certificate"
         if self.status not in SETTLED:
             return self.status
         last = next((e.step for e in reversed(self.entries) if e.step.startswith("credentials_")), "")

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from services.registration import claims, domain
 from services.registration.address import AdministrativeUnit, in_words
 from services.registration.claims import Claim
-from services.registration.declaration import Declaration, declare, warnings_of
+from services.registration.declaration import Declaration, Guardian, declare, warnings_of
 from services.registration.domain import (
     Agency,
     Check,
@@ -39,7 +39,7 @@ from services.registration.refusals import (
 )
 from services.registration.timeline import Progress, Status
 from shared.events import registration as events
-from shared.events.parts import photos_heard, photos_told
+from shared.events.parts import document_told, photos_heard, photos_told
 from shared.messaging import outbox
 from shared.messaging.outbox import Due, Transaction
 from shared.refusals import FieldProblem, Refused
@@ -130,6 +130,24 @@ def start(
     return draft
 
 
+def start_for_child(
+    storage: Storage,
+    *,
+    guardian: Guardian,
+    email: str,
+    registration_id: UUID,
+    token_hash: bytes,
+    language: str,
+    now: datetime,
+) -> Registration:
+    """Step 1 for a child: messages go to the guardian's phone and e-mail, which were verified with the
+    guardian's account."""
+    draft = start(storage, registration_id=registration_id, token_hash=token_hash, language=language, now=now)
+    childs = replace(draft, guardian=guardian, email=email, email_verified=True)
+    storage.save(childs)
+    return childs
+
+
 def read_declaration(
     storage: Storage, key: Key, raw: object, *, today: date, phone_range_known: Callable[[str], bool]
 ) -> tuple[Registration, Declaration, tuple[str, ...]]:
@@ -139,8 +157,8 @@ def read_declaration(
     Raises ``DeclarationInvalid``.
     """
     draft = hold(storage, key).in_draft()
-    declaration = declare(raw, today=today, places=storage)
-    known = phone_range_known(declaration.phone)
+    declaration = declare(raw, today=today, places=storage, guardian=draft.guardian)
+    known = draft.guardian is not None or phone_range_known(declaration.phone)
     return draft, declaration, warnings_of(declaration, phone_range_known=known, places=storage)
 
 
@@ -170,10 +188,13 @@ def attach_photo(storage: Storage, key: Key, photo: Photo) -> tuple[Registration
 
 
 def choose_agency(storage: Storage, key: Key, *, agency_code: str, email: str, today: date) -> Registration:
-    """Step 4: where the papers will be shown, and the e-mail. Raises ``AgencyUnknown``, ``AgencyClosed``."""
+    """Step 4: where the papers will be shown, and the e-mail; a child's stays its guardian's.
+
+    Raises ``AgencyUnknown``, ``AgencyClosed``.
+    """
     draft = hold(storage, key, to_change=True)
     see_that_it_is_offered(storage, agency_code, today)
-    draft = draft.with_agency(agency_code, email)
+    draft = draft.with_agency(agency_code, email if draft.guardian is None else draft.email or "")
     storage.save(draft)
     return draft
 
@@ -276,7 +297,7 @@ def submit(
     declaration = draft.declaration
     assert declaration is not None  # in_draft made sure of it
     see_that_it_is_offered(storage, draft.agency_code or "", now.astimezone(VIETNAM).date())
-    claims.claim(storage, Claim(draft.id, declaration.phone, frozenset(declaration.numbers)))
+    claims.claim(storage, claim_of(draft, declaration))
     number = domain.declaration_number(storage.next_declaration(), now.astimezone(VIETNAM).year)
     deadline = domain.visit_deadline(now, visit_deadline_days)
     agreed_to = ConsentGiven(text.language, text.sha256)
@@ -292,12 +313,25 @@ def submit(
             data=submission_data(storage, submitted, declaration),
         ),
     )
-    outbox.add(storage.tx, Due(EXPIRY_JOB, key=str(draft.id), at=deadline))
-    for days in REMINDERS_DAYS_BEFORE:
-        if days < visit_deadline_days:
-            at = deadline - timedelta(days=days)
-            outbox.add(storage.tx, Due(REMINDER_JOB, key=f"{draft.id} {days}", at=at))
+    visit_falls_due(storage, submitted, deadline, now)
     return submitted
+
+
+def claim_of(registration: Registration, declaration: Declaration) -> Claim:
+    """What an application holds; a child's phone is its guardian's, and not held."""
+    phone = declaration.phone if registration.guardian is None else ""
+    return Claim(registration.id, phone, frozenset(declaration.numbers))
+
+
+def visit_falls_due(storage: Storage, registration: Registration, deadline: datetime, now: datetime) -> None:
+    """The expiry and its reminders. A child makes no visit: its case waits for the officer."""
+    if registration.guardian is not None:
+        return
+    outbox.add(storage.tx, Due(EXPIRY_JOB, key=str(registration.id), at=max(deadline, now)))
+    for days in REMINDERS_DAYS_BEFORE:
+        reminded_at = deadline - timedelta(days=days)
+        if reminded_at > now:
+            outbox.add(storage.tx, Due(REMINDER_JOB, key=f"{registration.id} {days}", at=reminded_at))
 
 
 def names_of(storage: Storage, registration: Registration, declaration: Declaration, on: date) -> Names:
@@ -334,7 +368,11 @@ def submission_data(storage: Storage, registration: Registration, declaration: D
             "birth": declaration.birth,
             "sex": declaration.sex,
         },
-        "document": declaration.document,
+        "document": document_told(
+            declaration.document.kind,
+            declaration.document.number,
+            child_number=declaration.personal_number or declaration.code,
+        ),
         "phone": declaration.phone,
         "email": registration.email,
         "address": asdict(declaration.address)
@@ -345,7 +383,7 @@ def submission_data(storage: Storage, registration: Registration, declaration: D
         "warnings": registration.warnings,
         "consent": {"version": submission.consent_version, "at": submission.at},
         "deadline": submission.deadline,
-        "guardian": None,
+        "guardian": registration.guardian,
         "language": registration.language,
     }
 
@@ -471,14 +509,9 @@ def take_back(
     taken = draft.taken_back({**submitted, "photos": photos_heard(submitted)}, at)
     if not has_ended:
         assert taken.declaration is not None
-        claims.claim(storage, Claim(taken.id, taken.declaration.phone, frozenset(taken.declaration.numbers)))
+        claims.claim(storage, claim_of(taken, taken.declaration))
     storage.save(taken)
-    deadline: datetime = submitted["deadline"]
-    outbox.add(storage.tx, Due(EXPIRY_JOB, key=str(taken.id), at=max(deadline, now)))
-    for days in REMINDERS_DAYS_BEFORE:
-        reminded_at = deadline - timedelta(days=days)
-        if reminded_at > now:
-            outbox.add(storage.tx, Due(REMINDER_JOB, key=f"{taken.id} {days}", at=reminded_at))
+    visit_falls_due(storage, taken, submitted["deadline"], now)
 
 
 # -- what others report; each may come late, early or twice (``domain.py`` says what then) --
@@ -498,7 +531,7 @@ def send_supplement(storage: Storage, key: Key, *, answer: str, now: datetime) -
     if after == before:
         return after
     storage.save(after)
-    data = {"registration_id": after.id, "photos": after.photos_kept, "note": answer or None}
+    data = {"registration_id": after.id, **photos_told(after.photos_kept), "note": answer or None}
     outbox.add(
         storage.tx,
         events.SUPPLEMENTED.event(subject=after.id, correlation_id=after.id, at=now, data=data),

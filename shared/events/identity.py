@@ -63,5 +63,6 @@ GUARDIANSHIP_CONFIRMED = EventType(
         "child_person_id": Id(),
         "codes": Several(Text(longest=12)),
         "valid_until": Moment(),
+        "account_id": Id(optional=True),  # the guardian's; the code that the child's account has comes first
     },
 )

@@ -38,8 +38,23 @@ def person() -> Part:
 
 
 def document() -> Part:
-    """The paper that the citizen will bring."""
+    """The paper that the citizen will bring; of a child, which has none, ``document_told``."""
     return Part("Document", {"kind": Text(one_of=("cccd", "cmnd", "passport")), "number": Text(longest=20)})
+
+
+def document_told(kind: str, number: str, *, child_number: str) -> dict[str, str]:
+    """A document as the field ``document``, which was published as one that is always there: in place of a
+    birth certificate stands the number of the child's first ID card to come, as far as it is known."""
+    if kind == BIRTH_CERTIFICATE:
+        return {"kind": "cccd", "number": child_number}
+    return {"kind": kind, "number": number}
+
+
+def document_heard(data: Mapping[str, Any]) -> tuple[str, str]:
+    """Kind and number of the document in an event's data; a child's is its birth certificate."""
+    if data["guardian"] is not None:
+        return BIRTH_CERTIFICATE, ""
+    return data["document"]["kind"], data["document"]["number"]
 
 
 def address() -> Part:

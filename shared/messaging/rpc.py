@@ -77,7 +77,8 @@ def rpc(*, writes: bool = False, together: bool = False) -> Callable[[Handler], 
 def rpc(handler: Handler | None = None, *, writes: bool = False, together: bool = False) -> Any:
     """Offer the method to callers as ``<service>.<method>``, keyword arguments only.
 
-    A ``Refused`` that is raised undoes the transaction; one that is returned is a result like any other.
+    A ``Refused`` that is raised undoes the transaction; one that is returned is a result like any other. A
+    refusal by a service that was asked on the way (``CallRefused``) is the caller's to hear, unless caught.
 
     ``writes``: the kit opens the transaction, passes it as ``tx``, and keeps the reply under the caller's
     idempotency key for 24 hours. ``together``: the method gets a list of keyword dicts, those of the calls in
@@ -301,8 +302,8 @@ class Rpc(Entrypoint):  # type: ignore[misc]
         try:
             payload = execute()
             return "refused" if payload["error"] else "ok", payload
-        except Refused as refused:
-            return "refused", payload_of(refused)
+        except (Refused, CallRefused) as refused:
+            return "refused", _refusal(refused)
         except Exception as error:
             tracing.fail(error)
             return "failed", _failure(self.name, error)
@@ -419,8 +420,9 @@ def payload_of(result: Any) -> dict[str, Any]:
     return _refusal(result)
 
 
-def _refusal(refused: Refused) -> dict[str, Any]:
-    name = type(refused).__name__
+def _refusal(refused: Refused | CallRefused) -> dict[str, Any]:
+    """A refusal of ours, or one that a service asked on the way has given: the caller is told it as it is."""
+    name = refused.name if isinstance(refused, CallRefused) else type(refused).__name__
     payload = _error(name, f"{type(refused).__module__}.{name}", refused.en)
     payload["error"]["refusal"] = {
         "vi": refused.vi,
@@ -434,8 +436,12 @@ def _refusal(refused: Refused) -> dict[str, Any]:
 def _failure(method: str, error: Exception) -> dict[str, Any]:
     """What the caller hears of an unexpected error: an id, by which the log knows the cause."""
     error_id = uuid.uuid4().hex
-    if is_away(error):
-        log.warning("a call failed: database away", method=method, error=type(error).__name__)
+    if is_away(error) or (isinstance(error, CallFailed) and not error.error_id):
+        log.warning(
+            "a call failed: database, or a service asked on the way, is away",
+            method=method,
+            error=type(error).__name__,
+        )
         return _error(DATABASE_AWAY, DATABASE_AWAY, error_id)
     log.error("call failed", method=method, error_id=error_id, exc_info=error)
     return _error("InternalError", "InternalError", error_id)

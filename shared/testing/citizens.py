@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ Place = tuple[str, str]
 """A province code and a commune code in it."""
 
 DEFAULT_PLACES: tuple[Place, ...] = (("01", "00004"), ("01", "00070"), ("79", "26740"))
+CHILD_BORN = "2020-06-01"
 MOBILE_PREFIXES = [32, 35, 38, 56, 58, 70, 77, 79, 81, 84, 86, 90, 93, 96, 97, 98]
 BIRTH_PLACES = ["001", "024", "031", "037", "048", "052", "060", "077", "079", "092"]
 
@@ -119,6 +120,11 @@ def generate(count: int, *, seed: int, places: Sequence[Place] = DEFAULT_PLACES)
     return [
         _citizen(random.Random(f"citizen {seed} {index}"), start + index, places) for index in range(count)
     ]
+
+
+def as_child(citizen: Citizen) -> Citizen:
+    """The same person, born later: a child until 2034."""
+    return replace(citizen, birth=CHILD_BORN)
 
 
 def _citizen(rng: random.Random, position: int, places: Sequence[Place]) -> Citizen:

@@ -132,6 +132,28 @@ class CitizenClient(Session):
         self.draft = Draft(view["id"], view["resume_token"])
         return self.draft
 
+    def start_for_child(self, guardian: Session, relation: str = "parent") -> Draft:
+        """Step 1 of a child's registration, by who is logged in as ``guardian``."""
+        body = {"language": self.language, "relation": relation}
+        view = guardian.ask("POST", "/v1/me/children", json=body)
+        self.draft = Draft(view["id"], view["resume_token"])
+        return self.draft
+
+    def register_child(
+        self, child: Citizen, guardian: Session, relation: str = "parent", agency_code: str = AGENCY_CODE
+    ) -> Accepted:
+        """Steps 1 to 4 of a child and the submission: without document, phone and e-mail."""
+        self.start_for_child(guardian, relation)
+        declared = child.declaration()
+        view = self.declare({name: declared[name] for name in declared if name not in ("document", "phone")})
+        for kind in view["photos_needed"]:
+            self.upload(kind, photo_of(child, kind))
+        self._held("PUT", "/agency", json={"agency_code": agency_code})
+        told = self.submit()
+        return Accepted(
+            told["id"], told["declaration_number"], told["deadline"], list(view["photos_needed"]), 0
+        )
+
     def view(self) -> dict[str, Any]:
         """The registration as it stands."""
         return self._held("GET", "")
@@ -299,12 +321,18 @@ class CitizenClient(Session):
         found: dict[str, Any] = self.ask("GET", "/v1/me")
         return found
 
-    def participation(self) -> dict[str, Any]:
-        """All pages of the own participation, as one."""
-        page: dict[str, Any] = self.ask("GET", "/v1/me/participation")
+    def children(self) -> list[dict[str, Any]]:
+        """Those for whom one was confirmed as guardian."""
+        found: list[dict[str, Any]] = self.ask("GET", "/v1/me/children")["items"]
+        return found
+
+    def participation(self, child_id: str | None = None) -> dict[str, Any]:
+        """All pages of the own participation, or of a child's, as one."""
+        path = f"/v1/me/children/{child_id}/participation" if child_id else "/v1/me/participation"
+        page: dict[str, Any] = self.ask("GET", path)
         items, cursor = list(page["items"]), page["next_cursor"]
         while cursor:
-            following = self.ask("GET", "/v1/me/participation", params={"cursor": cursor})
+            following = self.ask("GET", path, params={"cursor": cursor})
             items += following["items"]
             cursor = following["next_cursor"]
         return {**page, "items": items, "next_cursor": None}
@@ -400,11 +428,10 @@ class OfficerClient(Session):
         )
         return found
 
-    def confirm(self, case_id: str) -> dict[str, Any]:
-        """The papers were checked."""
-        found: dict[str, Any] = self.ask(
-            "POST", f"/v1/staff/cases/{case_id}/verification", json={"papers_checked": True}
-        )
+    def confirm(self, case_id: str, *, guardianship: bool = False) -> dict[str, Any]:
+        """The papers were checked; of a child also the guardianship."""
+        body = {"papers_checked": True, **({"guardianship_confirmed": True} if guardianship else {})}
+        found: dict[str, Any] = self.ask("POST", f"/v1/staff/cases/{case_id}/verification", json=body)
         return found
 
     def change_contact(self, user: str, *, reason: str, **contact: str) -> dict[str, Any]:

@@ -109,16 +109,17 @@ def request_supplement(body: dict[str, Any], case_id: UUID) -> Any:
 
 @blueprint.route("/cases/<uuid:case_id>/verification", methods=["POST"])
 @blueprint.doc(**STAFF)
-@blueprint.arguments(shapes.PapersChecked)
+@blueprint.arguments(shapes.Confirmation)
 @blueprint.response(202, shapes.State)
 def confirm_case(body: dict[str, Any], case_id: UUID) -> Any:
-    """The papers were checked: the citizen is verified, once, for life."""
+    """The papers were checked: the citizen is verified, once, for life, a child with its guardian."""
     return services().write(
         "identity",
         "confirm_case",
         sealed_staff_token=bearer("identity"),
         case_id=str(case_id),
         papers_checked=body["papers_checked"],
+        guardianship_confirmed=body.get("guardianship_confirmed", False),
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from services.history.domain import (
     PAGE_ROWS,
     Found,
+    Guardianship,
     Import,
     Imported,
     ImportInvalid,
@@ -84,6 +85,42 @@ class StorageContract:
         mine, other = self.look(opened, Lookup(claims(), None), Lookup(claims(account_id=uuid4()), None))
         assert mine.sessions_ended_at == NOW + timedelta(hours=2)
         assert other.sessions_ended_at is None
+
+    def test_a_childs_rows_are_its_confirmed_guardians_to_see_until_it_is_of_age(self, opened: Open) -> None:
+        self.keep(opened, [row(), row(code="9999999999", employer="Của bé")])
+        child, until = uuid4(), NOW + timedelta(days=1)
+        confirmed = Guardianship(ACCOUNT, child, "9999999999", until, NOW)
+        with opened() as storage:
+            storage.save_guardianship(confirmed)
+            storage.save_guardianship(confirmed)
+        stranger = claims(account_id=uuid4())
+        found = self.look(
+            opened,
+            Lookup(claims(), None, child, NOW),
+            Lookup(stranger, None, child, NOW),
+            Lookup(claims(), None, uuid4(), NOW),
+            Lookup(claims(), None, child, until),
+            Lookup(claims(), None),
+        )
+        assert [one.is_allowed for one in found] == [True, False, False, False, True]
+        employers = [[one["employer"] for one in each.rows] for each in found]
+        assert employers == [["Của bé"], [], [], [], ["Công ty Thử Nghiệm"]]
+        assert [each.months for each in found[1:4]] == [0, 0, 0]
+
+    @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+    def test_of_two_confirmations_the_later_stays_whichever_comes_first(
+        self, opened: Open, order: tuple[int, int]
+    ) -> None:
+        self.keep(opened, [row(code=f"{n}" * 10, employer=f"Đơn vị {n}") for n in (1, 2)])
+        child = uuid4()
+        for n in order:
+            at = NOW + timedelta(hours=n)
+            with opened() as storage:
+                storage.save_guardianship(
+                    Guardianship(ACCOUNT, child, f"{n}" * 10, NOW + timedelta(days=n), at)
+                )
+        (found,) = self.look(opened, Lookup(claims(), None, child, NOW))
+        assert [one["employer"] for one in found.rows] == ["Đơn vị 2"]
 
     def test_added_unchanged_and_contradicting_rows_are_told_apart(self, opened: Open) -> None:
         self.keep(opened, [row()])

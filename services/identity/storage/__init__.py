@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.identity.storage.cases import Cases
 from services.identity.storage.credentials import Credentials
 from services.identity.storage.devices import Devices
+from services.identity.storage.guardianships import Guardianships
 from services.identity.storage.people import People
 from services.identity.storage.reconciling import Reconciling
 from services.identity.storage.rights import Rights
@@ -13,5 +14,7 @@ from services.identity.storage.trail import Trail
 from services.identity.storage.wrong_tries import WrongTries
 
 
-class Storage(Cases, People, Credentials, Devices, Rights, Staff, Trail, Reconciling, WrongTries):
+class Storage(
+    Cases, People, Guardianships, Credentials, Devices, Rights, Staff, Trail, Reconciling, WrongTries
+):
     """Everything identity keeps, inside one transaction."""

@@ -16,6 +16,7 @@ from services.identity.domain import (
     Case,
     CaseStatus,
     Ending,
+    Guardian,
     Hold,
     Outcome,
     Photo,
@@ -28,7 +29,7 @@ from services.identity.storage.base import LOCK, Tables
 # By name, never *: a migration that adds a column would end the prepared statements of the version before.
 CASE_COLUMNS = """id, registration_id, declaration_number, agency_code, applicant, photos, warnings,
     register_outcome, mismatched, deadline, language, opened_at, status, traceparent,
-    claimed_by, claimed_until, supplement, photos_at, first_confirmed_by,
+    claimed_by, claimed_until, supplement, photos_at, first_confirmed_by, guardian,
     (SELECT display_name FROM staff WHERE staff.id = claimed_by) AS claimed_by_name"""
 Row = Mapping[str, Any]
 Position = tuple[datetime, UUID]
@@ -75,10 +76,10 @@ class Cases(Tables):
     ADD_CASE = """
         INSERT INTO cases (id, registration_id, declaration_number, agency_code, applicant, photos, warnings,
                            register_outcome, mismatched, deadline, language, search_text, opened_at,
-                           traceparent)
+                           traceparent, guardian)
         VALUES (%(id)s, %(registration_id)s, %(declaration_number)s, %(agency_code)s, %(applicant)s,
                 %(photos)s, %(warnings)s, %(outcome)s, %(mismatched)s, %(deadline)s, %(language)s,
-                %(search_text)s, %(opened_at)s, %(traceparent)s)
+                %(search_text)s, %(opened_at)s, %(traceparent)s, %(guardian)s)
         ON CONFLICT (registration_id) DO NOTHING
     """
 
@@ -97,6 +98,7 @@ class Cases(Tables):
             "search_text": case.search_text,
             "opened_at": case.opened_at,
             "traceparent": case.traceparent,
+            "guardian": case.guardian and Jsonb(asdict(case.guardian), dumps=_dumps),
             **_answer(case.register),
         }
         return self.tx.run(self.ADD_CASE, row) == 1
@@ -252,12 +254,17 @@ def case_of_row(row: Row) -> Case:
         supplement=row["supplement"] and _supplement(row["supplement"]),
         photos_at=row["photos_at"],
         first_confirmed_by=row["first_confirmed_by"],
+        guardian=row["guardian"] and _guardian(row["guardian"]),
     )
 
 
 def _dumps(kept: Any) -> str:
     """JSON with ids and times as texts."""
     return json.dumps(kept, default=str, ensure_ascii=False)
+
+
+def _guardian(kept: Row) -> Guardian:
+    return Guardian(**{**kept, "account_id": UUID(kept["account_id"])})
 
 
 def _supplement(kept: Row) -> Supplement:

@@ -13,6 +13,7 @@ from services.identity.use_cases.accounts import (
     replace_password,
 )
 from services.identity.use_cases.cases import close_case, open_case, resume_case
+from services.identity.use_cases.children import list_children, read_guardian
 from services.identity.use_cases.contact import (
     CHANGE_CONTACT,
     RETRY_SECONDS,
@@ -22,6 +23,7 @@ from services.identity.use_cases.contact import (
 )
 from services.identity.use_cases.desk import (
     PAGE_SIZE,
+    CaseSeen,
     Page,
     claim_case,
     confirm_case,
@@ -100,6 +102,7 @@ __all__ = [
     "PAGE_SIZE",
     "RETRY_SECONDS",
     "Candidate",
+    "CaseSeen",
     "FirstPassword",
     "NothingLost",
     "Page",
@@ -132,6 +135,7 @@ __all__ = [
     "issue_credential",
     "known_device",
     "list_cases",
+    "list_children",
     "list_devices",
     "list_open_requests",
     "list_own_requests",
@@ -146,6 +150,7 @@ __all__ = [
     "own_case",
     "question_of",
     "read_case",
+    "read_guardian",
     "read_photo",
     "record_register_answer",
     "reject_case",

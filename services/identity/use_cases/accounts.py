@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,8 @@ from shared.events import credentials as credentials_events
 from shared.messaging import outbox
 
 ISSUE_CREDENTIAL = "issue_credential"
+MANY = 10**6
+"""A change of contact replaces a first password however often that happened before."""
 DELIVERED, FAILED = "delivered", "failed"
 
 
@@ -49,7 +51,24 @@ def open_account(storage: Storage, verified: Mapping[str, Any], *, account_id: U
         ),
         now,
     )
+    if known is not None:
+        take_children_along(storage, known, account, now)
     _issue_soon(storage, account.id, str(case.registration_id), now)
+
+
+def take_children_along(storage: Storage, before: Account, after: Account, now: datetime) -> None:
+    """A guardian has another contact: so have the children who were reached at the one before."""
+    if after.is_reached_at(before.phone, before.email):
+        return
+    for child in storage.children_of(after.id, now):
+        account = storage.account_of(child.guardianship.child_person_id)
+        if account is None or not account.is_reached_at(before.phone, before.email):
+            continue
+        (person,) = storage.people_with([account.code])
+        applicant = replace(person.applicant, phone=after.phone, email=after.email)
+        storage.save_person(replace(person, applicant=applicant))
+        storage.save_account(replace(account, phone=after.phone, email=after.email), now)
+        replace_unused(storage, account.id, now)
 
 
 def _issue_soon(storage: Storage, account_id: UUID, cause: str, now: datetime) -> None:
@@ -120,6 +139,13 @@ def note_delivery(
         return
     if storage.note_delivery(credential_id, state) and state == FAILED:
         replace_password(storage, credential_id, replacements, now)
+
+
+def replace_unused(storage: Storage, account_id: UUID, now: datetime) -> None:
+    """First passwords that wait at a contact that was given up end; others go to the new one."""
+    for credential in storage.live_credentials(account_id):
+        if credential.state is CredentialState.ISSUED:
+            replace_password(storage, credential.id, MANY, now)
 
 
 def replace_password(storage: Storage, credential_id: UUID, at_most: int, now: datetime) -> None:

@@ -14,6 +14,7 @@ from services.identity.domain import (
     Case,
     CaseStatus,
     Ending,
+    Guardian,
     Hold,
     Outcome,
     Person,
@@ -24,7 +25,7 @@ from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.register import CHECK_REGISTER
 from services.identity.use_cases.telling import contact_of, tell_checked, tell_verified
 from shared.events import identity as identity_events
-from shared.events.parts import photos_heard
+from shared.events.parts import BIRTH_CERTIFICATE, document_heard, photos_heard
 from shared.messaging import outbox
 
 
@@ -53,12 +54,18 @@ def open_case(
     if reason is not None:
         _close(storage, case, reason, at)
         return
-    known = _known_person(storage, case.applicant)
+    known = _known_person(storage, case, at)
     if known is not None:
         storage.end_case(case.id, Ending(CaseStatus.VERIFIED, at))
         tell_verified(storage, case, known, "reused", at)
-    elif not case.register.outcome.answered:
+    elif not case.register.outcome.answered and can_be_asked(case.applicant):
         outbox.add(storage.tx, outbox.Due(CHECK_REGISTER, str(case.id), at, {"tries": 0}))
+
+
+def can_be_asked(person: Applicant) -> bool:
+    """Whether the register knows people by the numbers that were declared: of a child only by the personal
+    number."""
+    return person.document_kind != BIRTH_CERTIFICATE or person.personal_number is not None
 
 
 def close_case(storage: Storage, registration_id: UUID, reason: str, now: datetime) -> None:
@@ -82,7 +89,7 @@ def resume_case(
         return
     photos, photos_at = case.photos, case.photos_at
     if photos_at is None or at > photos_at:
-        photos = tuple(Photo(p["kind"], p["ref"], p["sha256"]) for p in supplemented["photos"])
+        photos = tuple(Photo(p["kind"], p["ref"], p["sha256"]) for p in photos_heard(supplemented))
         photos_at = at
     supplement = case.supplement.answered(supplemented["note"], at)
     hold = case.hold
@@ -113,7 +120,8 @@ def _case_of(
     at: datetime,
     traceparent: str | None,
 ) -> Case:
-    person, document = submitted["person"], submitted["document"]
+    person, guardian = submitted["person"], submitted["guardian"]
+    document_kind, document_number = document_heard(submitted)
     applicant = Applicant(
         code=person["code"],
         personal_number=person["personal_number"],
@@ -121,8 +129,8 @@ def _case_of(
         birth_precision=person["birth"]["precision"],
         birth_value=person["birth"]["value"],
         sex=person["sex"],
-        document_kind=document["kind"],
-        document_number=document["number"],
+        document_kind=document_kind,
+        document_number=document_number,
         phone=submitted["phone"],
         email=submitted["email"],
         address=submitted["address"],
@@ -140,12 +148,18 @@ def _case_of(
         language=submitted["language"],
         opened_at=at,
         traceparent=traceparent,
+        guardian=guardian and Guardian(**guardian),
     )
 
 
-def _known_person(storage: Storage, applicant: Applicant) -> Person | None:
-    people = storage.people_with(applicant.numbers)
+def _known_person(storage: Storage, case: Case, now: datetime) -> Person | None:
+    """Who was verified before and comes back with the same contact, a child with a confirmed guardian."""
+    people = storage.people_with(case.applicant.numbers)
     account = storage.account_of(people[0].id) if len(people) == 1 else None
-    if account is not None and domain.is_known_contact(account, people[0], applicant):
-        return people[0]
-    return None
+    if account is None or not domain.is_known_contact(account, people[0], case.applicant):
+        return None
+    if case.guardian is not None:
+        confirmed = storage.guardianship(case.guardian.account_id, people[0].id)
+        if confirmed is None or confirmed.valid_until <= now:
+            return None
+    return people[0]

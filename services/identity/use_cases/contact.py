@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity import domain
-from services.identity.domain import AuditEntry, Case, CaseStatus, ContactChange, CredentialState, Officer
-from services.identity.use_cases.accounts import replace_password
+from services.identity.domain import AuditEntry, Case, CaseStatus, ContactChange, Officer
+from services.identity.guardianship import ContactIsGuardians
+from services.identity.use_cases.accounts import replace_unused, take_children_along
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_contact_changed
 from shared.messaging import outbox
 
 CHANGE_CONTACT = "change_contact"
 RETRY_SECONDS = 10
-MANY = 10**6
 
 
 def ask_contact_change(
@@ -38,7 +38,7 @@ def ask_contact_change(
     The same again is the same change. Only at an agency at whose desk the person was verified.
 
     Raises ``PapersNotChecked``, ``ReasonMissing``, ``AccountUnknown``, ``RequestInvalid``,
-    ``ContactChangePending``.
+    ``ContactChangePending``, ``ContactIsGuardians``.
     """
     if papers_checked is not True:
         raise domain.PapersNotChecked
@@ -48,6 +48,8 @@ def ask_contact_change(
     case = _case_at(storage, officer, user)
     if account is None or case is None:
         raise domain.AccountUnknown
+    if any(g.is_reached_at(account.phone, account.email) for g in storage.guardians_of(account.person_id)):
+        raise ContactIsGuardians
     phone, email = domain.new_contact(account, phone, email)
     change = ContactChange(change_id, account.id, officer.id, phone, email, told, now)
     if account.is_reached_at(phone, email):
@@ -108,11 +110,10 @@ def finish_contact_change(storage: Storage, change_id: UUID, *, is_claimed: bool
         return "refused"
     applicant = replace(person.applicant, phone=change.phone, email=change.email)
     storage.save_person(replace(person, applicant=applicant))
-    storage.save_account(replace(account, phone=change.phone, email=change.email), now)
+    changed = storage.save_account(replace(account, phone=change.phone, email=change.email), now)
+    take_children_along(storage, account, changed, now)
     storage.end_contact_change(change.id, "changed", now)
     storage.add_audit(AuditEntry(now, change.staff_id, "contact_changed", details={"change": str(change.id)}))
     tell_contact_changed(storage, account, phone=change.phone, email=change.email, now=now)
-    for credential in storage.live_credentials(account.id):
-        if credential.state is CredentialState.ISSUED:
-            replace_password(storage, credential.id, MANY, now)
+    replace_unused(storage, account.id, now)
     return "changed"

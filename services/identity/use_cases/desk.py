@@ -24,10 +24,12 @@ from services.identity.domain import (
     StaffAccount,
     Supplement,
 )
+from services.identity.guardianship import NotAChild, of_age_at
+from services.identity.use_cases.children import confirm_guardianship, see_guardianship
 from services.identity.use_cases.ports import Position, Storage
 from services.identity.use_cases.telling import contact_of, tell_contact_changed, tell_verified
 from shared.events import identity as identity_events
-from shared.events.parts import PHOTO_KINDS
+from shared.events.parts import BIRTH_CERTIFICATE, PHOTO_KINDS
 from shared.messaging import outbox
 from shared.refusals import FieldProblem
 
@@ -82,15 +84,26 @@ def _position(cursor: str | None) -> Position | None:
     )
 
 
-def read_case(
-    storage: Storage, officer: Officer, case_id: UUID, now: datetime
-) -> tuple[Case, Account | None]:
-    """One case of the officer's own agency, and the account that its person has already: what was verified
-    before stands beside what is asked for now. The reading is audited. Raises ``CaseUnknown``."""
+@dataclass(frozen=True)
+class CaseSeen:
+    """A case; the account that its person has already, so that what was verified before stands beside what is
+    asked for now; and of a child the account of who registers it."""
+
+    case: Case
+    account: Account | None = None
+    guardian: Account | None = None
+
+
+def read_case(storage: Storage, officer: Officer, case_id: UUID, now: datetime) -> CaseSeen:
+    """One case of the officer's own agency. The reading is audited. Raises ``CaseUnknown``."""
     case = own_case(storage, officer, case_id)
     storage.add_audit(AuditEntry(now, officer.id, "case_read", case.id))
     people = storage.people_with(case.applicant.numbers)
-    return case, storage.account_of(people[0].id) if len(people) == 1 else None
+    return CaseSeen(
+        case,
+        storage.account_of(people[0].id) if len(people) == 1 else None,
+        storage.account(case.guardian.account_id) if case.guardian else None,
+    )
 
 
 def read_photo(storage: Storage, officer: Officer, case_id: UUID, kind: str, now: datetime) -> Photo:
@@ -123,7 +136,8 @@ def request_supplement(
     Raises ``CaseUnknown``, ``CaseAlreadyEnded``, ``CaseClaimed``, ``RequestInvalid``.
     """
     case = own_case(storage, officer, case_id, to_change=True).open_to(officer, now)
-    wanted, told = domain.supplement_of(items, note, (*PHOTO_KINDS, domain.ANSWER))
+    childs = (BIRTH_CERTIFICATE,) if case.guardian else ()
+    wanted, told = domain.supplement_of(items, note, (*PHOTO_KINDS, *childs, domain.ANSWER))
     asked = Supplement(wanted, told, officer.id, now)
     changed = replace(case, supplement=asked, hold=None, first_confirmed_by=None)
     storage.save_case(changed)
@@ -157,17 +171,21 @@ def confirm_case(
     papers_checked: bool,
     person_id: UUID,
     now: datetime,
+    guardianship_confirmed: bool = False,
     two_officers: bool = False,
 ) -> Case:
-    """The officer saw the papers: the person is verified, once, for life. Again: the same answer. With
-    ``two_officers`` the first confirmation waits for that of another officer.
+    """The officer saw the papers: the person is verified, once, for life, a child together with who may act
+    for it. Again: the same answer. With ``two_officers`` the first confirmation waits for that of another
+    officer.
 
     ``person_id`` is for somebody new. Raises ``CaseUnknown``, ``PapersNotChecked``, ``CaseAlreadyEnded``,
-    ``CaseClaimed``, ``SecondOfficerNeeded``, ``PersonNumberTaken``.
+    ``CaseClaimed``, ``SecondOfficerNeeded``, ``PersonNumberTaken``; of a child ``GuardianshipNotConfirmed``,
+    ``PhotoUnknown``, ``NotAChild``.
     """
     case = own_case(storage, officer, case_id, to_change=True)
     if papers_checked is not True:
         raise domain.PapersNotChecked
+    see_guardianship(case, is_confirmed=guardianship_confirmed)
     if case.status is CaseStatus.VERIFIED:
         return case
     case.open_to(officer, now)
@@ -180,7 +198,9 @@ def confirm_case(
         raise domain.SecondOfficerNeeded
     storage.end_case(case.id, Ending(CaseStatus.VERIFIED, now, officer.id))
     storage.add_audit(AuditEntry(now, officer.id, "case_confirmed", case.id))
-    tell_verified(storage, case, _remember(storage, case.applicant, person_id, now), "desk", now)
+    person = _remember(storage, case, person_id, now)
+    tell_verified(storage, case, person, "desk", now)
+    confirm_guardianship(storage, officer, case, person, now)
     return replace(case, status=CaseStatus.VERIFIED)
 
 
@@ -217,17 +237,28 @@ def own_case(storage: Storage, officer: Officer, case_id: UUID, *, to_change: bo
     return case
 
 
-def _remember(storage: Storage, applicant: Applicant, person_id: UUID, now: datetime) -> Person:
+def _remember(storage: Storage, case: Case, person_id: UUID, now: datetime) -> Person:
+    applicant = _as_reached_now(storage, case)
     storage.lock_numbers(applicant.numbers)
     people = storage.people_with(applicant.numbers)
     if len(people) > 1 or (people and not people[0].may_have(applicant.numbers)):
         raise domain.PersonNumberTaken
+    if case.guardian and people and of_age_at(people[0].applicant.birth_value) <= now:
+        raise NotAChild
     person = Person(people[0].id if people else person_id, applicant, now)
     storage.save_person(person)
     account = storage.account_of(person.id)
     if account is not None and not account.is_reached_at(applicant.phone, applicant.email):
         tell_contact_changed(storage, account, phone=applicant.phone, email=applicant.email, now=now)
     return person
+
+
+def _as_reached_now(storage: Storage, case: Case) -> Applicant:
+    """A child is reached where its guardian is by now."""
+    guardian = storage.account(case.guardian.account_id) if case.guardian else None
+    if guardian is None:
+        return case.applicant
+    return replace(case.applicant, phone=guardian.phone, email=guardian.email)
 
 
 def disable_staff(storage: Storage, user: str, *, by: str, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from services.identity.domain import (
 )
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_checked
+from shared.events.parts import document_told
 from shared.messaging import outbox
 
 CHECK_REGISTER = "check_register"
@@ -37,12 +38,15 @@ def finish_register_check(
 def question_of(case: Case, request_id: UUID) -> Question:
     """What the register is asked about a case that is still unchecked."""
     person = case.applicant
+    document = document_told(
+        person.document_kind, person.document_number, child_number=person.personal_number or ""
+    )
     return Question(
         request_id,
         person.full_name,
         person.birth_value,
-        person.document_kind,
-        person.document_number,
+        document["kind"],
+        document["number"],
         person.personal_number,
     )
 

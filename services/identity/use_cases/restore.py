@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,10 +14,11 @@ from services.identity.domain import (
     CredentialState,
 )
 from services.identity.use_cases.accounts import replace_password
+from services.identity.use_cases.children import tell_guardianship
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import contact_of, tell_checked, tell_sessions_ended, tell_verified
 from shared.events import identity as identity_events
-from shared.events.parts import photos_told
+from shared.events.parts import document_told, photos_told
 from shared.messaging import outbox
 
 
@@ -34,7 +36,11 @@ def submission_of(case: Case) -> dict[str, Any]:
             "birth": {"precision": person.birth_precision, "value": person.birth_value},
             "sex": person.sex,
         },
-        "document": {"kind": person.document_kind, "number": person.document_number},
+        "document": document_told(
+            person.document_kind,
+            person.document_number,
+            child_number=person.personal_number or person.code,
+        ),
         "phone": person.phone,
         "email": person.email,
         "address": dict(person.address),
@@ -44,7 +50,7 @@ def submission_of(case: Case) -> dict[str, Any]:
         "warnings": list(case.warnings),
         "consent": {"version": "unknown", "at": case.opened_at},
         "deadline": case.deadline,
-        "guardian": None,
+        "guardian": case.guardian and asdict(case.guardian),
         "language": case.language,
     }
 
@@ -65,6 +71,9 @@ def tell_case_again(storage: Storage, registration_id: UUID) -> None:
         if len(people) != 1:
             raise LookupError("a verified case without its person")
         tell_verified(storage, case, people[0], "desk" if ending.staff_id else "reused", ending.at)
+        confirmed = case.guardian and storage.guardianship(case.guardian.account_id, people[0].id)
+        if confirmed:
+            tell_guardianship(storage, case, people[0], confirmed)
     else:
         rejected = ending.status is CaseStatus.REJECTED
         event_type = identity_events.REJECTED if rejected else identity_events.CLOSED

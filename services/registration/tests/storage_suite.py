@@ -10,6 +10,7 @@ import pytest
 
 from services.registration.address import LAST_DAY_OF_DISTRICTS
 from services.registration.claims import Claim
+from services.registration.declaration import Guardian
 from services.registration.domain import ConsentGiven, Names, Status, Submission
 from services.registration.tests.examples import NOW, TODAY, complete, draft, otp, photo, submitted
 from services.registration.use_cases import Storage
@@ -24,6 +25,7 @@ class StorageSuite:
         "registration",
         [
             draft().entry("started", NOW),
+            draft(guardian=Guardian(uuid4(), "0987654321", "parent", "+84912345678")),
             complete("unavailable", warnings=("phone_range_unknown",), email_otp=otp()),
             complete(form_changes={"sex": None, "birth": {"precision": "year", "value": "1990"}}),
             submitted().checked("matched", NOW).cancelled_by_citizen(NOW),
@@ -46,6 +48,7 @@ class StorageSuite:
         ],
         ids=[
             "empty",
+            "child",
             "whole draft",
             "birth year only",
             "to be cancelled",

@@ -33,11 +33,12 @@ GRANTED_CALLS = {
     "gateway": CALLS
     - {
         "identity.check_citizen",
+        "identity.guardian",
         "identity.public_keys",
         "notification.messages",
         "registration.claim_phone",
     },
-    "registration": {"identity.check_citizen"},
+    "registration": {"identity.check_citizen", "identity.guardian"},
     "identity": {"registration.claim_phone"},
 }
 

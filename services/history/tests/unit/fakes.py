@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from services.history.domain import PAGE_ROWS, Found, Import, Imported, Lookup, Participation
+from services.history.domain import PAGE_ROWS, Found, Guardianship, Import, Imported, Lookup, Participation
 from shared.testing.transactions import FakeTransaction
 
 Stretch = tuple[str, date, str, str]
@@ -23,6 +23,7 @@ class FakeHistory:
     imports: dict[tuple[str, str], tuple[Import, Imported]] = field(default_factory=dict)
     totals: dict[str, tuple[int, int, str, datetime]] = field(default_factory=dict)
     ended: dict[UUID, datetime] = field(default_factory=dict)
+    guardianships: dict[tuple[UUID, UUID], Guardianship] = field(default_factory=dict)
     looked_up: int = 0
 
     def look_up(self, lookups: Sequence[Lookup]) -> list[Found]:
@@ -30,14 +31,15 @@ class FakeHistory:
         return [self._found(lookup) for lookup in lookups]
 
     def _found(self, lookup: Lookup) -> Found:
-        own = [(row, row_id) for row_id, row in self.rows.values() if row.code == lookup.claims.code]
+        code = self._code_of(lookup)
+        own = [(row, row_id) for row_id, row in self.rows.values() if row.code == code]
         own.sort(key=lambda pair: (pair[0].from_month, pair[1]), reverse=True)
         if lookup.after is not None:
             last = (lookup.after.from_month, lookup.after.row_id)
             own = [pair for pair in own if (pair[0].from_month, pair[1]) < last]
         latest = max((offered for offered, _ in self.imports.values()), key=lambda o: o.as_of, default=None)
         nothing = (0, 0, latest.source, latest.as_of) if latest else (0, 0, None, None)
-        months, unpaid, source, as_of = self.totals.get(lookup.claims.code, nothing)
+        months, unpaid, source, as_of = self.totals.get(code or "", nothing)
         return Found(
             months=months,
             unpaid_months=unpaid,
@@ -45,7 +47,20 @@ class FakeHistory:
             source=source,
             as_of=as_of,
             sessions_ended_at=self.ended.get(lookup.claims.account_id),
+            is_allowed=code is not None,
         )
+
+    def _code_of(self, lookup: Lookup) -> str | None:
+        if lookup.child_id is None or lookup.at is None:
+            return lookup.claims.code
+        confirmed = self.guardianships.get((lookup.claims.account_id, lookup.child_id))
+        return confirmed.code if confirmed and confirmed.valid_until > lookup.at else None
+
+    def save_guardianship(self, confirmed: Guardianship) -> None:
+        key = confirmed.account_id, confirmed.child_id
+        known = self.guardianships.get(key)
+        if known is None or known.confirmed_at < confirmed.confirmed_at:
+            self.guardianships[key] = confirmed
 
     def end_sessions(self, account_id: UUID, issued_before: datetime) -> None:
         self.ended[account_id] = max(issued_before, self.ended.get(account_id, issued_before))

@@ -11,6 +11,7 @@ import pytest
 from services.history import use_cases
 from services.history.domain import (
     PAGE_ROWS,
+    ChildUnknown,
     Claims,
     CursorInvalid,
     PasswordChangeRequired,
@@ -37,7 +38,7 @@ def read(sealed: str) -> Claims:
 
 
 def ask(storage: FakeHistory, *requests: dict[str, Any]) -> list[dict[str, Any] | Refused]:
-    return use_cases.participation(storage, use_cases.read_requests(requests, read))
+    return use_cases.participation(storage, use_cases.read_requests(requests, read, NOW))
 
 
 @pytest.fixture
@@ -80,6 +81,52 @@ def test_nobody_elses_rows_are_seen_whatever_is_asked(storage: FakeHistory) -> N
     assert isinstance(hers, dict)
     assert "Xí nghiệp Khác" not in str(mine)
     assert [item["employer"] for item in hers["items"]] == ["Xí nghiệp Khác"]
+
+
+def confirm(storage: FakeHistory, **changes: Any) -> str:
+    """Tell that ``mine`` is confirmed for the person with her code; the child's id."""
+    told = {
+        "account_id": ACCOUNT,
+        "person_id": uuid4(),
+        "child_person_id": uuid4(),
+        "codes": ["9999999999"],
+        "valid_until": NOW + timedelta(days=1),
+    } | changes
+    use_cases.note_guardian(storage, told, NOW)
+    return str(told["child_person_id"])
+
+
+def test_a_childs_rows_are_told_to_its_guardian_and_to_nobody_else(storage: FakeHistory) -> None:
+    child_id = confirm(storage)
+    (allowed, own, stranger, foreign, bad) = ask(
+        storage,
+        {"sealed_token": "mine", "child_id": child_id},
+        {"sealed_token": "mine", "child_id": None},
+        {"sealed_token": "nobodys", "child_id": child_id},
+        {"sealed_token": "mine", "child_id": str(uuid4())},
+        {"sealed_token": "mine", "child_id": "9999999999"},
+    )
+    assert isinstance(allowed, dict)
+    assert [item["employer"] for item in allowed["items"]] == ["Xí nghiệp Khác"]
+    assert isinstance(own, dict)
+    assert own["totals"]["months"] == 45
+    assert [type(answer) for answer in (stranger, foreign, bad)] == [ChildUnknown] * 3
+
+
+def test_an_ended_session_of_a_guardian_sees_no_child(storage: FakeHistory) -> None:
+    child_id = confirm(storage)
+    use_cases.end_sessions(storage, ACCOUNT, NOW + timedelta(seconds=1))
+    (answer,) = ask(storage, {"sealed_token": "mine", "child_id": child_id})
+    assert isinstance(answer, TokenInvalid)
+
+
+@pytest.mark.parametrize("changes", [{"account_id": None}, {"codes": []}])
+def test_a_guardianship_that_names_nobody_lets_nobody_see(
+    storage: FakeHistory, changes: dict[str, Any]
+) -> None:
+    child_id = confirm(storage, **changes)
+    (answer,) = ask(storage, {"sealed_token": "mine", "child_id": child_id})
+    assert isinstance(answer, ChildUnknown)
 
 
 def test_a_cursor_of_another_person_shows_only_own_rows(storage: FakeHistory) -> None:

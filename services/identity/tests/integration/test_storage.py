@@ -21,6 +21,7 @@ from services.identity.domain import (
     Credential,
     CredentialState,
     Ending,
+    Guardian,
     Hold,
     Outcome,
     Person,
@@ -31,6 +32,7 @@ from services.identity.domain import (
     StaffUserTaken,
     Supplement,
 )
+from services.identity.guardianship import Guardianship
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.storage import Storage
 from services.identity.tests.integration.house import transaction_on
@@ -267,6 +269,39 @@ def test_a_person_has_one_account_which_keeps_its_id(storage: AnyStorage) -> Non
     assert storage.account_named("x") is None
     assert storage.account(uuid4()) is None
     storage.lock_account(first.id)
+
+
+def test_a_guardianship_is_kept_as_it_was_confirmed_last_until_the_child_is_of_age(
+    storage: AnyStorage,
+) -> None:
+    officer = samples.staff(id=uuid4(), user=uuid4().hex)
+    storage.add_staff(officer, NOW)
+    people = [
+        Person(uuid4(), samples.applicant(code=code, document_number=f"00{code}"), NOW)
+        for code in ("1000000001", "1000000002", "1000000003")
+    ]
+    for person in people:
+        storage.save_person(person)
+    mother, child, other = people
+    guardian = storage.save_account(samples.account(mother.id, code="1000000001"), NOW)
+    until = NOW + timedelta(days=1)
+    first = Guardianship(guardian.id, child.id, "parent", officer.id, NOW, until)
+    for confirmed in (first, replace(first, relation="guardian"), replace(first, child_person_id=other.id)):
+        storage.save_guardianship(confirmed)
+    assert storage.guardianship(guardian.id, child.id) == replace(first, relation="guardian")
+    assert storage.guardianship(guardian.id, mother.id) is None
+    found = storage.children_of(guardian.id, NOW)
+    assert {one.guardianship.child_person_id for one in found} == {child.id, other.id}
+    assert child.applicant in [one.applicant for one in found]
+    assert storage.children_of(guardian.id, until) == storage.children_of(uuid4(), NOW) == []
+    assert storage.guardians_of(child.id) == [guardian]
+    assert storage.guardians_of(mother.id) == []
+
+
+def test_a_childs_case_keeps_who_registers_it(storage: AnyStorage) -> None:
+    case = samples.case(guardian=Guardian(uuid4(), "1000000001", "parent"))
+    assert storage.add_case(case)
+    assert storage.case(case.id) == case
 
 
 def test_an_account_has_one_change_of_contact_under_way(storage: AnyStorage) -> None:

@@ -28,6 +28,7 @@ from services.identity.domain import (
     StaffAccount,
     StaffUserTaken,
 )
+from services.identity.guardianship import Child, Guardianship
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.sealing import Seal, TrailRow
 from services.identity.use_cases import Position
@@ -44,6 +45,7 @@ class FakeStorage:
         self.endings: dict[UUID, Ending] = {}
         self.close_requests: dict[UUID, str] = {}
         self.people: dict[UUID, Person] = {}
+        self.guardianships: dict[tuple[UUID, UUID], Guardianship] = {}
         self.changes: dict[UUID, ContactChange] = {}
         self.numbers: dict[str, UUID] = {}
         self.accounts: dict[UUID, Account] = {}
@@ -196,6 +198,26 @@ class FakeStorage:
         self.people[person.id] = person
         for number in person.applicant.numbers:
             self.numbers.setdefault(number, person.id)
+
+    # guardianships
+
+    def save_guardianship(self, confirmed: Guardianship) -> None:
+        self.guardianships[confirmed.account_id, confirmed.child_person_id] = confirmed
+
+    def guardianship(self, account_id: UUID, child_person_id: UUID) -> Guardianship | None:
+        return self.guardianships.get((account_id, child_person_id))
+
+    def children_of(self, account_id: UUID, now: datetime) -> list[Child]:
+        found = [
+            Child(confirmed, self.people[confirmed.child_person_id].applicant)
+            for confirmed in self.guardianships.values()
+            if confirmed.account_id == account_id and confirmed.valid_until > now
+        ]
+        return sorted(found, key=lambda child: child.applicant.full_name)
+
+    def guardians_of(self, child_person_id: UUID) -> list[Account]:
+        confirmed = sorted(self.guardianships.values(), key=lambda one: one.confirmed_at)
+        return [self.accounts[one.account_id] for one in confirmed if one.child_person_id == child_person_id]
 
     # accounts
 

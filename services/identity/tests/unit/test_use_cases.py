@@ -321,9 +321,9 @@ def test_a_contact_changed_at_the_desk_is_told_to_the_old_and_the_new_one_and_en
     storage.add_credential(own, "session", NOW)
     session = use_cases.log_in(storage, account, own, session_id=uuid4(), now=NOW)
     again = applied(storage, phone="+84987654321", email="new@example.com")
-    seen, known = use_cases.read_case(storage, OFFICER, again.id, NOW)
-    assert known is not None
-    assert (seen.applicant.phone, known.phone) == ("+84987654321", "+84912345678")
+    read = use_cases.read_case(storage, OFFICER, again.id, NOW)
+    assert read.account is not None
+    assert (read.case.applicant.phone, read.account.phone) == ("+84987654321", "+84912345678")
     changed = with_account(storage, again)
     assert (changed.phone, changed.email) == ("+84987654321", "new@example.com")
     (notice,) = contact_notices(storage)

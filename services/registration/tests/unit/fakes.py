@@ -97,4 +97,5 @@ def progress_of(held: Registration, storage: FakeStorage) -> Progress:
         deadline=held.submission and held.submission.deadline,
         close_requested=held.close_requested,
         agency=agency and agency.display_name,
+        is_childs=held.guardian is not None,
     )

@@ -15,7 +15,7 @@ from services.registration.timeline import Progress
 
 VIEW_FIELDS = {
     "id", "status", "steps", "missing", "register_check", "photos_needed", "declaration", "agency", "email",
-    "email_verified", "warnings", "declaration_number", "supplement", "deadline", "register_text",
+    "email_verified", "warnings", "declaration_number", "supplement", "deadline", "register_text", "guardian",
 }  # fmt: skip
 
 

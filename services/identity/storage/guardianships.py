@@ -1,0 +1,71 @@
+"""Who may act for which child."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.identity.domain import Account, Applicant
+from services.identity.guardianship import Child, Guardianship
+from services.identity.storage.base import Tables
+from services.identity.storage.people import JOINED_ACCOUNT_COLUMNS, account_of_row
+
+COLUMNS = "g.account_id, g.child_person_id, g.relation, g.confirmed_by, g.confirmed_at, g.valid_until"
+Row = Mapping[str, Any]
+
+
+class Guardianships(Tables):
+    """Confirmed by officers."""
+
+    SAVE_GUARDIANSHIP = """
+        INSERT INTO guardianships (account_id, child_person_id, relation, confirmed_by, confirmed_at,
+                                   valid_until)
+        VALUES (%(account_id)s, %(child_person_id)s, %(relation)s, %(confirmed_by)s, %(confirmed_at)s,
+                %(valid_until)s)
+        ON CONFLICT (account_id, child_person_id) DO UPDATE SET relation = excluded.relation,
+            confirmed_by = excluded.confirmed_by, confirmed_at = excluded.confirmed_at,
+            valid_until = excluded.valid_until
+    """
+
+    def save_guardianship(self, confirmed: Guardianship) -> None:
+        """As it was confirmed last."""
+        self.tx.run(self.SAVE_GUARDIANSHIP, asdict(confirmed))
+
+    GUARDIANSHIP = f"""
+        SELECT {COLUMNS} FROM guardianships g
+        WHERE g.account_id = %(account_id)s AND g.child_person_id = %(child_person_id)s
+    """
+
+    def guardianship(self, account_id: UUID, child_person_id: UUID) -> Guardianship | None:
+        """The one of this guardian for this child."""
+        row = self.tx.one(self.GUARDIANSHIP, {"account_id": account_id, "child_person_id": child_person_id})
+        return Guardianship(**row) if row else None
+
+    CHILDREN_OF = f"""
+        SELECT {COLUMNS}, p.applicant FROM guardianships g JOIN people p ON p.id = g.child_person_id
+        WHERE g.account_id = %(account_id)s AND g.valid_until > %(now)s
+        ORDER BY p.applicant->>'full_name', p.id
+    """
+
+    def children_of(self, account_id: UUID, now: datetime) -> list[Child]:
+        """Those of a guardian who are under age then, by name."""
+        rows = self.tx.all(self.CHILDREN_OF, {"account_id": account_id, "now": now})
+        return [child_of_row(row) for row in rows]
+
+    GUARDIANS_OF = f"""
+        SELECT {JOINED_ACCOUNT_COLUMNS} FROM guardianships g JOIN accounts a ON a.id = g.account_id
+        WHERE g.child_person_id = %(child_person_id)s ORDER BY g.confirmed_at, a.id
+    """
+
+    def guardians_of(self, child_person_id: UUID) -> list[Account]:
+        """The accounts of a child's guardians, in the order in which they were confirmed."""
+        rows = self.tx.all(self.GUARDIANS_OF, {"child_person_id": child_person_id})
+        return [account_of_row(row) for row in rows]
+
+
+def child_of_row(row: Row) -> Child:
+    confirmed = {name: value for name, value in row.items() if name != "applicant"}
+    return Child(Guardianship(**confirmed), Applicant(**row["applicant"]))

@@ -1,0 +1,112 @@
+"""Children: registered by a parent, confirmed from the birth certificate, seen by nobody else."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from deploy.demo.journey import compare
+from shared.testing.citizens import as_child
+from shared.testing.client import ProblemSeen, photo_of
+from shared.testing.processes import until
+from tests.e2e.test_once_for_life import OWN_PASSWORD, verified, wait_for_password
+
+
+def refused(act, *arguments, **options):
+    with pytest.raises(ProblemSeen) as problem:
+        act(*arguments, **options)
+    return problem.value.status, problem.value.name
+
+
+def sees(client, child_id):
+    """Whether the child's data can be looked up."""
+    try:
+        client.participation(child_id)
+    except ProblemSeen as problem:
+        if problem.name != "child-unknown":
+            raise
+        return False
+    return True
+
+
+@pytest.mark.proves("F17")
+@pytest.mark.proves("G14")
+def test_a_child_is_registered_by_a_parent_and_seen_by_child_and_parent_alone(
+    new_client, new_citizen, officer, inbox
+):
+    mother, stranger, father = (new_citizen() for _ in range(3))
+    child, other_child = as_child(new_citizen(insured=True)), as_child(new_citizen())
+    verified(mothers := new_client(), mother, officer, inbox)
+    verified(strangers := new_client(), stranger, officer, inbox)
+    verified(fathers := new_client(), father, officer, inbox)
+
+    assert refused(new_client().start_for_child, new_client()) == (401, "token-missing")
+    accepted = (draft := new_client()).register_child(child, mothers)
+    assert accepted.photos_uploaded == ["portrait", "birth_certificate"]
+    fathers_draft = new_client()
+    assert refused(fathers_draft.register_child, child, fathers) == (409, "code-taken")
+    (strangers_draft := new_client()).register_child(other_child, strangers, "guardian")
+
+    told = draft.wait_for("awaiting_visit")
+    assert (told["next"]["step"], told["next"]["until"]) == ("wait", None)
+    assert refused(strangers.ask, "GET", draft.draft.path, headers=strangers_draft.draft.headers)[0] == 404
+    case = officer.case(officer.find(accepted.declaration_number)["id"])
+    assert (case["guardian"]["full_name"], case["guardian"]["relation"]) == (mother.full_name, "parent")
+    assert officer.photo(case["id"], "birth_certificate").startswith(b"\xff\xd8\xff")
+    assert mothers.children() == []
+    assert refused(officer.confirm, case["id"]) == (422, "guardianship-not-confirmed")
+
+    officer.confirm(case["id"], guardianship=True)
+
+    told = draft.wait_for("completed")
+    assert ("verified", "guardianship") in [(e["step"], e.get("detail")) for e in told["entries"]]
+    (seen,) = mothers.children()
+    assert (seen["code"], seen["full_name"], seen["relation"]) == (child.code, child.full_name, "parent")
+    until(lambda: sees(mothers, seen["id"]), 60, "history was not told of the guardianship")
+    compare(mothers.participation(seen["id"]), child)
+    assert strangers.children() == []
+    for someone in (strangers, fathers):
+        assert refused(someone.participation, seen["id"]) == (404, "child-unknown")
+        assert refused(someone.participation, str(uuid4())) == (404, "child-unknown")
+
+    first = wait_for_password(inbox, mother.phone, 2)
+    childs = new_client()
+    childs.log_in(child.code, first)
+    childs.change_password(child.code, first, OWN_PASSWORD)
+    compare(childs.participation(), child)
+    assert refused(childs.ask, "POST", "/v1/me/children", json={"relation": "parent"}) == (
+        403,
+        "guardian-too-young",
+    )
+
+    other = officer.find(strangers_draft.view()["declaration_number"])
+    officer.confirm(other["id"], guardianship=True)
+    strangers_draft.wait_for("completed")
+    (strangers_child,) = strangers.children()
+    until(lambda: sees(strangers, strangers_child["id"]), 60, "history was not told of the guardianship")
+    assert refused(strangers.participation, seen["id"]) == (404, "child-unknown")
+    assert refused(mothers.participation, strangers_child["id"]) == (404, "child-unknown")
+
+
+def test_a_guardianship_that_the_certificate_does_not_show_is_refused_and_the_code_is_free(
+    new_client, new_citizen, officer, inbox
+):
+    parent, stranger = new_citizen(), new_citizen()
+    child = as_child(new_citizen())
+    verified(parents := new_client(), parent, officer, inbox)
+    verified(strangers := new_client(), stranger, officer, inbox)
+    accepted = (wrong := new_client()).register_child(child, strangers)
+
+    case = officer.find(accepted.declaration_number)
+    officer.request_supplement(case["id"], "birth_certificate", note="Ảnh giấy khai sinh bị lóa")
+    wrong.wait_for("supplement_requested")
+    wrong.upload("birth_certificate", photo_of(child, "birth_certificate"))
+    wrong.send_supplement()
+    until(lambda: officer.case(case["id"])["stage"] == "waiting", 60, "the case was not resumed")
+    assert officer.photo(case["id"], "birth_certificate").startswith(b"\xff\xd8\xff")
+    officer.reject(case["id"], "Giấy khai sinh ghi người giám hộ khác")
+
+    wrong.wait_for("rejected")
+    assert strangers.children() == []
+    new_client().register_child(child, parents)
