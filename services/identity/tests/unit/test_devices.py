@@ -111,7 +111,7 @@ def test_a_session_is_over_when_it_was_not_used_and_at_the_longest(idle: int, lo
     assert refresh.use(b"one", NOW + timedelta(days=30), lifetimes) is Use.UNKNOWN
 
 
-@pytest.mark.parametrize("text", ["", "x", "ä" * 64, "A" * 64 + "=", PROOFS.new(uuid4())[:-1] + "!"])
+@pytest.mark.parametrize("text", ["", "x", "ä" * 64, "A" * 64 + "=", "A" * 63 + "!"])
 def test_what_is_no_token_is_refused(text: str) -> None:
     with pytest.raises(domain.TokenInvalid):
         PROOFS.owner(text)
