@@ -16,7 +16,7 @@ def fifty_at_once(stage: Stage) -> None:
     key = str(uuid.uuid4())
 
     def call(_: int) -> str:
-        reply = stage.client.call("first", "accept_new", {"item": "same"}, 10.0, idempotency_key=key)
+        reply = stage.client.call("first", "accept_new", {"item": "same"}, 60.0, idempotency_key=key)
         return str(reply)
 
     with ThreadPoolExecutor(50) as threads:
