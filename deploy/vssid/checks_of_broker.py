@@ -105,13 +105,13 @@ def _is_kept(row: dict[str, Any]) -> bool:
 
 
 def limits(policies: list[dict[str, Any]]) -> Finding:
-    """The delivery limit."""
-    for policy in policies:
-        if policy["name"] == "vssid-limits":
-            limit = policy["definition"].get("delivery-limit")
-            if limit == topology.DELIVERY_LIMIT:
-                return well("delivery limit", str(limit))
-    return wrong("delivery limit", "not the one in the code", APPLY_TOPOLOGY)
+    """The delivery limits."""
+    wanted = topology.policies()
+    present = {policy["name"]: policy for policy in policies}
+    for name, policy in wanted.items():
+        if not policy.items() <= present.get(name, {}).items():
+            return wrong("delivery limits", f"policy {name} is not the one in the code", APPLY_TOPOLOGY)
+    return well("delivery limits", f"{topology.DELIVERY_LIMIT}, of dead letters none")
 
 
 def rights(ours: Broker) -> Iterator[Finding]:

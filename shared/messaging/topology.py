@@ -42,6 +42,8 @@ RETRY_SECONDS = (1, 5, 30, 120, 600)
 
 DELIVERY_LIMIT = 1000
 """Deliveries of one message before the broker itself dead-letters it: above what crashes alone can reach."""
+WITHOUT_LIMIT = 2**31 - 1
+"""RabbitMQ before 4.0 knows no word for none, from 4.0 on none said means 20."""
 
 SERVICES = ("registration", "identity", "notification", "history")
 
@@ -156,19 +158,33 @@ def declare(url: str, wanted: Iterable[Queue]) -> None:
 
 
 def set_limits(url: str, management_url: str) -> None:
-    """Set the policies that carry limits: the delivery limit of quorum queues.
+    """Set the policies that carry limits.
 
     ``management_url`` is the management plugin's address with user and password.
     """
     vhost = urllib.parse.quote(vhost_of(url), safe="")
-    policy = {
-        "pattern": ".*",
-        "definition": {"delivery-limit": DELIVERY_LIMIT},
-        "apply-to": "queues",
-        "priority": 0,
-    }
     with management(management_url) as broker:
-        broker.put(f"policies/{vhost}/vssid-limits", json=policy).raise_for_status()
+        for name, policy in policies().items():
+            broker.put(f"policies/{vhost}/{name}", json=policy).raise_for_status()
+
+
+def policies() -> dict[str, dict[str, Any]]:
+    """The delivery limits of quorum queues. Whoever looks at a dead letter takes it and puts it back, which
+    counts as a delivery, and nothing is behind a dead-letter queue: beyond a limit the letter would be gone.
+    """
+    return {
+        "vssid-limits": _delivery_limit(".*", DELIVERY_LIMIT, priority=0),
+        "vssid-dead-letters": _delivery_limit(r"\.dead$", WITHOUT_LIMIT, priority=1),
+    }
+
+
+def _delivery_limit(pattern: str, most: int, priority: int) -> dict[str, Any]:
+    return {
+        "pattern": pattern,
+        "definition": {"delivery-limit": most},
+        "apply-to": "queues",
+        "priority": priority,
+    }
 
 
 def management(url: str) -> httpx.Client:
