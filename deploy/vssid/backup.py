@@ -96,18 +96,22 @@ def restore(folder: Path, services: tuple[str, ...], yes: bool) -> None:
     chosen = services or SERVICES
     if not yes:
         click.confirm(f"Replace the databases of {', '.join(chosen)} by {folder.name}?", abort=True)
-    audit.note("restored", services=list(chosen), backup=folder.name)
-    addresses, wanted = load(DatabaseSettings), load(RestoreSettings)
-    run = native_folder()
-    if run is not None:
-        _instance(run).supervision.stop(list(chosen))
-    for service in chosen:
-        kept = _replace(service, addresses.of(service), wanted.postgres_admin_url, folder / f"{service}.dump")
-        click.echo(f"{service}: restored; what was there is kept as the database {kept}")
-    if wanted.objects_dir and (folder / OBJECTS).exists():
-        click.echo(f"photos: {_unpack(folder / OBJECTS, Path(wanted.objects_dir))} were missing and are back")
-    if run is not None:
-        _instance(run).up()
+    with audit.act("restored", services=list(chosen), backup=folder.name):
+        addresses, wanted = load(DatabaseSettings), load(RestoreSettings)
+        run = native_folder()
+        if run is not None:
+            _instance(run).supervision.stop(list(chosen))
+        for service in chosen:
+            kept = _replace(
+                service, addresses.of(service), wanted.postgres_admin_url, folder / f"{service}.dump"
+            )
+            click.echo(f"{service}: restored; what was there is kept as the database {kept}")
+        if wanted.objects_dir and (folder / OBJECTS).exists():
+            click.echo(
+                f"photos: {_unpack(folder / OBJECTS, Path(wanted.objects_dir))} were missing and are back"
+            )
+        if run is not None:
+            _instance(run).up()
     click.echo("Next: " + ("start the services, then " if run is None else "") + "vssid reconcile")
 
 
@@ -121,8 +125,8 @@ def _instance(run: Path) -> Any:
 @click.argument("service", type=click.Choice(SERVICES))
 def after_restore(service: str) -> None:
     """What must be done to a database that was restored by other means, before its service starts."""
-    audit.note("after_restore", service=service)
-    _settle(service, load(DatabaseSettings).of(service))
+    with audit.act("after_restore", service=service):
+        _settle(service, load(DatabaseSettings).of(service))
 
 
 def _settle(service: str, url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -11,15 +12,23 @@ from deploy.vssid import audit
 from deploy.vssid.where import DatabaseSettings, load
 
 
-def borrowed(command: click.Command, service: str, action: str) -> click.Command:
-    """``command``, with ``DATABASE_URL`` as the one of ``service``; a line of the audit says ``action``."""
+def borrowed(
+    command: click.Command,
+    service: str,
+    action: str,
+    check: Callable[[dict[str, Any]], None] = lambda _options: None,
+) -> click.Command:
+    """``command``, with ``DATABASE_URL`` as the one of ``service``; the audit says ``action``. ``check`` gets
+    the options before, and raises ``click.ClickException`` where they cannot be."""
     callback = command.callback
     assert callback is not None
 
     def run(**options: Any) -> None:
         os.environ.pop("DATABASE_URL_FILE", None)
         os.environ["DATABASE_URL"] = load(DatabaseSettings).of(service)
-        audit.note(action, **{name: options[name] for name in ("user", "agency") if name in options})
-        callback(**options)
+        check(options)
+        about = {name: options[name] for name in ("user", "agency", "kind") if name in options}
+        with audit.act(action, **about):
+            callback(**options)
 
     return click.Command(command.name, params=command.params, help=command.help, callback=run)

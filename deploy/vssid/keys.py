@@ -23,14 +23,14 @@ def rotate() -> None:
     from deploy.native.instance import Instance
     from deploy.native.keys import Keys
 
-    audit.note("keys_rotated")
-    secrets = run / "secrets"
-    Keys.kept_in(secrets).publish_next(secrets)
-    for service in VERIFIERS:
-        _restart(Instance(run), service)
-    Keys.kept_in(secrets).sign_with_next(secrets)
-    for service in VERIFIERS:
-        _restart(Instance(run), service)
+    with audit.act("keys_rotated"):
+        secrets = run / "secrets"
+        Keys.kept_in(secrets).publish_next(secrets)
+        for service in VERIFIERS:
+            _restart(Instance(run), service)
+        Keys.kept_in(secrets).sign_with_next(secrets)
+        for service in VERIFIERS:
+            _restart(Instance(run), service)
     click.echo(f"The new key signs. In {TOKENS_LIVE_MINUTES} minutes: vssid keys forget")
 
 
@@ -41,11 +41,11 @@ def forget() -> None:
     from deploy.native.instance import Instance
     from deploy.native.keys import Keys
 
-    audit.note("keys_forgotten")
-    secrets = run / "secrets"
-    Keys.kept_in(secrets).forget_former(secrets)
-    for service in VERIFIERS:
-        _restart(Instance(run), service)
+    with audit.act("keys_forgotten"):
+        secrets = run / "secrets"
+        Keys.kept_in(secrets).forget_former(secrets)
+        for service in VERIFIERS:
+            _restart(Instance(run), service)
     click.echo("One key is published.")
 
 
@@ -56,15 +56,15 @@ def objects() -> None:
     from deploy.native.instance import Instance
     from deploy.native.keys import Keys
 
-    audit.note("object_keys_renewed")
-    secrets = run / "secrets"
-    Keys.kept_in(secrets).renew_object_keys(secrets)
-    for service in (
-        "identity",
-        "registration",
-        "gateway",
-    ):  # who opens is first
-        _restart(Instance(run), service)
+    with audit.act("object_keys_renewed"):
+        secrets = run / "secrets"
+        Keys.kept_in(secrets).renew_object_keys(secrets)
+        for service in (
+            "identity",
+            "registration",
+            "gateway",
+        ):  # who opens is first
+            _restart(Instance(run), service)
     click.echo("Photos are sealed to new keys.")
 
 

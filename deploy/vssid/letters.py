@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -55,10 +57,10 @@ def show_letters(listener: str, limit: int) -> None:
 @click.option("--limit", default=10_000, show_default=True, help="How many at the most.")
 def replay(listener: str, limit: int) -> None:
     """Put them back into the listener's queue; harmless twice: the inbox drops what had its effect."""
-    audit.note("dead_letters_replayed", listener=listener)
-    click.echo(
-        f"{dead_letters.replay(load(BrokerSettings).amqp_url, listener, limit)} put back into {listener}"
-    )
+    url = load(BrokerSettings).amqp_url
+    with audit.act("dead_letters_replayed", listener=listener) as act, _counted(act) as gone:
+        dead_letters.replay(url, listener, limit, gone)
+    click.echo(f"{act.outcome['count']} put back into {listener}")
 
 
 @letters.command()
@@ -72,7 +74,21 @@ def drop(listener: str, event_ids: tuple[str, ...], yes: bool) -> None:
     if not yes:
         click.confirm(f"Drop {many} dead letters of {listener} for good?", abort=True)
 
-    def about_to_drop(letter: dict[str, Any]) -> None:
-        audit.note("dead_letter_dropped", listener=listener, event_id=letter["event_id"], type=letter["type"])
+    with audit.act("dead_letters_dropped", listener=listener) as act, _counted(act) as gone:
 
-    click.echo(f"{dead_letters.drop(url, listener, about_to_drop, set(event_ids))} dropped from {listener}")
+        def about_to_drop(letter: dict[str, Any]) -> None:
+            act.note("about to", event_id=letter["event_id"], type=letter["type"])
+            gone(letter)
+
+        dead_letters.drop(url, listener, about_to_drop, set(event_ids))
+    click.echo(f"{act.outcome['count']} dropped from {listener}")
+
+
+@contextmanager
+def _counted(act: audit.Act) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """What hears of each letter that is gone; how many they were, and which, is the act's outcome."""
+    ids: list[str | None] = []
+    try:
+        yield lambda letter: ids.append(letter["event_id"])
+    finally:
+        act.outcome.update(count=len(ids), event_ids=ids)

@@ -94,8 +94,9 @@ def _round(number: int, ours: Databases, settle: int, mends: bool, as_json: bool
 def _mend(ours: Databases, gap: Gap) -> bool:
     if not gap.kind.mended:
         return False
-    audit.note("mended", gap=gap.kind.name, key=gap.key)
-    return mend(ours, gap)
+    with audit.act("mended", gap=gap.kind.name, key=gap.key) as act:
+        act.outcome["mended"] = done = mend(ours, gap)
+    return done
 
 
 def _has_arrived(ours: Databases, at_broker: Broker, at: datetime, wait: int) -> bool:

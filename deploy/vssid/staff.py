@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -11,6 +12,7 @@ from deploy.vssid.borrowed import borrowed
 from deploy.vssid.where import databases
 from services.identity import add_staff, use_cases
 from services.identity.storage import Storage
+from services.registration.storage import Storage as RegistrationStorage
 
 
 @click.group()
@@ -18,16 +20,26 @@ def staff() -> None:
     """Members of staff: add, disable."""
 
 
-staff.add_command(borrowed(add_staff.main, "identity", "staff_added"), "add")
+def _has_its_agency(options: dict[str, Any]) -> None:
+    """Agencies are registration's; identity takes any code, and nobody would see a case."""
+    code = options["agency"]
+    with databases("registration") as ours, ours.transaction("registration") as tx:
+        if RegistrationStorage(tx).agency(code) is None:
+            raise click.ClickException(
+                f"there is no agency {code}: see GET /v1/agencies, or vssid agencies import"
+            )
+
+
+staff.add_command(borrowed(add_staff.main, "identity", "staff_added", _has_its_agency), "add")
 
 
 @staff.command()
 @click.argument("user")
 def disable(user: str) -> None:
     """USER logs in no more, every session ends at once. What was done stays in the audit trail."""
-    audit.note("staff_disabled", user=user)
-    with databases("identity") as ours, ours.transaction("identity") as tx:
-        known = use_cases.disable_staff(Storage(tx), user, by=audit.operator(), now=datetime.now(UTC))
-    if not known:
-        raise click.ClickException(f"nobody has the user name {user}")
+    with audit.act("staff_disabled", user=user):
+        with databases("identity") as ours, ours.transaction("identity") as tx:
+            known = use_cases.disable_staff(Storage(tx), user, by=audit.operator(), now=datetime.now(UTC))
+        if not known:
+            raise click.ClickException(f"nobody has the user name {user}")
     click.echo(f"{user} is disabled; every session has ended")

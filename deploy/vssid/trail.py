@@ -171,15 +171,15 @@ def new_epoch(reason: str, yes: bool) -> None:
         raise click.ClickException("the last anchor is not signed by us; vssid audit verify") from None
     if not yes:
         click.confirm("Write down for good that a part of the audit trail is lost?", abort=True)
-    audit.note("audit_epoch_begun", reason=reason)
-    try:
-        with databases("identity") as ours, ours.transaction("identity") as tx:
-            begun, anchor = use_cases.begin_epoch(
-                Storage(tx), anchored, by=audit.operator(), reason=reason, now=datetime.now(UTC)
-            )
-    except use_cases.NothingLost:
-        raise click.ClickException("the chain goes on from its anchor: nothing is lost") from None
-    anchors.add([anchor])
+    with audit.act("audit_epoch_begun", reason=reason):
+        try:
+            with databases("identity") as ours, ours.transaction("identity") as tx:
+                begun, anchor = use_cases.begin_epoch(
+                    Storage(tx), anchored, by=audit.operator(), reason=reason, now=datetime.now(UTC)
+                )
+        except use_cases.NothingLost:
+            raise click.ClickException("the chain goes on from its anchor: nothing is lost") from None
+        anchors.add([anchor])
     loss = begun.loss
     assert loss is not None
     click.echo(

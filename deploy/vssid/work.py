@@ -63,6 +63,8 @@ def failed(service: str, limit: int, as_json: bool) -> None:
 @click.option("--key", help="Only this one.")
 def retry(service: str, kind: str, key: str | None) -> None:
     """Have those of KIND that were given up tried again, attempts counted anew."""
-    audit.note("jobs_retried", service=service, kind=kind, key=key)
-    with databases(service) as ours, ours.transaction(service) as tx:
-        click.echo(f"{len(tx.all(RETRY, {'kind': kind, 'key': key}))} are due again")
+    with audit.act("jobs_retried", service=service, kind=kind, key=key) as act:
+        with databases(service) as ours, ours.transaction(service) as tx:
+            due = [row["key"] for row in tx.all(RETRY, {"kind": kind, "key": key})]
+        act.outcome.update(count=len(due), keys=due)
+    click.echo(f"{len(due)} are due again")

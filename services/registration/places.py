@@ -292,10 +292,12 @@ def opening_hours(cell: str) -> str:
 
 # --- the command ---------------------------------------------------------------------------------
 
+CSV_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
 
 @click.command()
-@click.argument("agencies", type=click.Path(exists=True, path_type=Path), default=AGENCIES)
-@click.option("--units", type=click.Path(exists=True, path_type=Path), default=UNITS)
+@click.argument("agencies", type=CSV_FILE, default=AGENCIES)
+@click.option("--units", type=CSV_FILE, default=UNITS)
 def load(agencies: Path, units: Path) -> None:
     """Load AGENCIES (a CSV like data/agencies.csv) into the database of DATABASE_URL."""
     try:

@@ -53,12 +53,17 @@ def _brokers_reason(properties: dict[str, Any]) -> str:
     return TOO_LARGE if deaths[0].get("reason") == "rejected" else "delivery-limit"
 
 
-def replay(url: str, listener: str, limit: int = 10_000) -> int:
+def replay(
+    url: str,
+    listener: str,
+    limit: int = 10_000,
+    put_back: Callable[[dict[str, Any]], object] = lambda _letter: None,
+) -> int:
     """Put the dead letters that there are now back into the listener's queue, attempts counted anew; returns
     how many. Those that come back at once, because the listener still cannot take them, are left alone.
 
     Each is acknowledged only after the broker confirmed its copy, so none is lost; a copy that was doubled
-    by a crash in between is dropped by the inbox.
+    by a crash in between is dropped by the inbox. ``put_back`` hears of each then, as ``show`` has it.
     """
     replayed = 0
     with channel(url) as asking:
@@ -82,6 +87,7 @@ def replay(url: str, listener: str, limit: int = 10_000) -> int:
                 mandatory=True,
                 timeout=10,
             )
+            put_back(_shown(letter.properties))
             asking.basic_ack(letter.delivery_tag)
             replayed += 1
     return replayed

@@ -31,7 +31,8 @@ def findings(product: Instance) -> dict[str, dict]:
 
 
 def audit(product: Instance) -> list[dict]:
-    return [json.loads(line) for line in (product.run / "audit.jsonl").read_text().splitlines()]
+    file = product.run / "audit.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def amqp_url(product: Instance) -> str:
@@ -110,10 +111,49 @@ def test_dropping_asks_and_writes_down_each_event_id(own_product: Instance, lett
     ]
     assert "1 dropped" in vssid(own_product, "dead-letters", "drop", LISTENER, "--yes").stdout
 
-    noted = [line for line in audit(own_product) if line["action"] == "dead_letter_dropped"][-2:]
-    assert [line["event_id"] for line in noted] == [letters[1], letters[0]]
+    noted = [line for line in audit(own_product) if line["action"] == "dead_letters_dropped"][-6:]
+    assert [line["state"] for line in noted] == 2 * ["begun", "about to", "done"]
+    assert [line["event_id"] for line in noted if line["state"] == "about to"] == [letters[1], letters[0]]
+    assert [line["event_ids"] for line in noted if line["state"] == "done"] == [[letters[1]], [letters[0]]]
     assert {line["who"] for line in noted} == {"the test"}
     assert "nobody reads this" not in (own_product.run / "audit.jsonl").read_text()
+
+
+def test_replaying_writes_down_how_many_and_which(own_product: Instance, letters: list[str]) -> None:
+    done = vssid(own_product, "dead-letters", "replay", LISTENER)
+    assert f"2 put back into {LISTENER}" in done.stdout, done.stderr
+    begun, replayed = [line for line in audit(own_product) if line["action"] == "dead_letters_replayed"][-2:]
+    assert (begun["state"], replayed["state"], begun["act"]) == ("begun", "done", replayed["act"])
+    assert (replayed["count"], replayed["event_ids"]) == (2, letters)
+
+
+def test_an_officer_of_an_agency_that_is_not_there_is_refused(own_product: Instance) -> None:
+    before = audit(own_product)
+    done = vssid(
+        own_product, "staff", "add", "--user", "nobody.new", "--agency", "NOPE", "--name", "Cán bộ Thử"
+    )
+    assert (done.returncode, "there is no agency NOPE" in done.stderr) == (1, True)
+    assert audit(own_product) == before
+    assert "nobody has" in vssid(own_product, "staff", "disable", "nobody.new").stderr
+    assert [line["state"] for line in audit(own_product)[-2:]] == ["begun", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "does not exist"), (b"code\n\xff\xfe\n", "line 2: the file is to be in UTF-8")],
+    ids=["missing", "not in UTF-8"],
+)
+def test_a_file_of_agencies_that_cannot_be_read_is_told_and_nothing_is_written_as_done(
+    own_product: Instance, tmp_path: Path, content: bytes | None, says: str
+) -> None:
+    file, before = tmp_path / "agencies.csv", len(audit(own_product))
+    if content is not None:
+        file.write_bytes(content)
+    done = vssid(own_product, "agencies", "import", str(file))
+    assert done.returncode
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "done" not in [line["state"] for line in audit(own_product)[before:]]
 
 
 def test_a_job_that_was_given_up_is_shown_and_tried_again(own_product: Instance) -> None:
