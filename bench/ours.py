@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import fields
@@ -18,15 +18,15 @@ from shared.messaging import outbox
 from shared.messaging.dependencies import Database
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import rpc
-from shared.settings import CommonSettings
+from shared.settings import ServiceSettings
 
 ASKED = EventType(work.ASKED, {"item": fields.Integer(required=True), "note": fields.String(required=True)})
 DONE = EventType(work.DONE, {"item": fields.Integer(required=True), "outcome": fields.String(required=True)})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(CommonSettings):
-    database_url: str = field(metadata={"help": "PostgreSQL of the bench."})
+class Settings(ServiceSettings):
+    """As every service has them."""
 
 
 class Stage:

@@ -103,6 +103,18 @@ class CommonSettings(FromEnvironment):
     seal_public_gateway: str = _seal_public("gateway")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings(CommonSettings):
+    """What every service has besides: a database of its own."""
+
+    database_url: str = field(
+        metadata={"help": "The service's own PostgreSQL database: postgresql://user:password@host:port/name."}
+    )
+    database_pool_size: int = field(
+        default=10, metadata={"help": "Database connections of one replica, at the most.", "least": 2}
+    )
+
+
 @dataclass(frozen=True)
 class SettingProblem:
     """One variable that is missing or wrong. Holds what would be right, never the value that was given."""

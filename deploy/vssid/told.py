@@ -12,6 +12,7 @@ AUDIT_SETTINGS = ("AUDIT_ANCHORS_DIR", "AUDIT_SIGNING_KEY", "AUDIT_PUBLIC_KEYS")
 def told(run: Path) -> dict[str, str]:
     """The settings of ``vssid`` for the installation in ``run``."""
     from deploy.native.instance import Instance  # the service image holds no native installation
+    from deploy.native.layout import HANDED_ON
 
     layout = Instance(run).layout
     identity = layout.environment("identity")
@@ -24,6 +25,6 @@ def told(run: Path) -> dict[str, str]:
         "OBJECTS_DIR": str(layout.objects_dir),
         "TOKEN_SIGNING_KEY": identity["TOKEN_SIGNING_KEY"],
         "TOKEN_PUBLIC_KEYS": identity["TOKEN_PUBLIC_KEYS"],
-        **{name: identity[name] for name in AUDIT_SETTINGS},
+        **{name: identity[name] for name in (*AUDIT_SETTINGS, *HANDED_ON) if name in identity},
         "AUDIT_FILE": str(run / "audit.jsonl"),
     }

@@ -77,7 +77,7 @@ class DoctorSettings(settings.FromEnvironment):
     token_public_keys: str = field(default="", metadata={"help": "A JWKS, JSON.", "secret": False})
     redis_url: str = field(default="", metadata={"help": "Redis, where it is known."})
     database_pool_size: int = field(
-        default=10, metadata={"help": "Database connections of one replica, at most.", "least": 1}
+        default=10, metadata={"help": "Database connections of one replica, at the most.", "least": 2}
     )
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shared.settings import CommonSettings, FromEnvironment
+from shared.settings import FromEnvironment, ServiceSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(CommonSettings):
+class Settings(ServiceSettings):
     """Where the records are, and whose tokens open them."""
 
-    database_url: str = field(metadata={"help": "The PostgreSQL database of history."})
-    database_pool_size: int = field(default=10, metadata={"help": "Connections at most.", "least": 2})
     token_public_keys: str = field(
         metadata={"help": "Keys that verify citizens' tokens (JWKS, JSON).", "secret": False}
     )

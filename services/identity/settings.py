@@ -6,14 +6,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.settings import CommonSettings, FromEnvironment, SettingProblem, SettingsInvalid
+from shared.settings import FromEnvironment, ServiceSettings, SettingProblem, SettingsInvalid
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(CommonSettings):
+class Settings(ServiceSettings):
     """Settings of identity, from the environment."""
 
-    database_url: str = field(metadata={"help": "Identity's own PostgreSQL database."})
     redis_url: str = field(metadata={"help": "Redis that counts log-in tries; it may be away."})
     objects_dir: str = field(metadata={"help": "The object folder in which registration keeps photos."})
     photos_private: str = field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.settings import CommonSettings
+from shared.settings import ServiceSettings
 
 
 def told(help: str, **metadata: Any) -> dict[str, Any]:
@@ -14,11 +14,8 @@ def told(help: str, **metadata: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(CommonSettings):
+class Settings(ServiceSettings):
     """Where messages go out, how long their answers may take, and what the texts name."""
-
-    database_url: str = field(metadata=told("The PostgreSQL database of notification."))
-    database_pool_size: int = field(default=10, metadata=told("Connections at most.", least=2))
 
     smpp_host: str = field(metadata=told("Host of the SMSC."))
     smpp_port: int = field(metadata=told("SMPP 3.4 port of the SMSC.", least=1, most=65535))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shared.settings import CommonSettings, FromEnvironment
+from shared.settings import FromEnvironment, ServiceSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(CommonSettings):
+class Settings(ServiceSettings):
     """Registration seals to the gateway and to notification, and opens what the gateway sealed to it."""
 
     seal_private: str = field(
@@ -16,7 +16,6 @@ class Settings(CommonSettings):
     )
     seal_public_gateway: str = field(metadata={"help": "Public key of the gateway (base64)."})
     seal_public_notification: str = field(metadata={"help": "Public key of notification (base64)."})
-    database_url: str = field(metadata={"help": "The own database: postgresql://…"})
     redis_url: str = field(
         metadata={"help": "Counters of how many codes were asked for: redis:// or rediss://…"}
     )

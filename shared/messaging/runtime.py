@@ -38,7 +38,7 @@ class Runtime(SharedExtension):
         self.database = Database(
             self.settings.database_url,
             name=f"vssid-{name}",
-            max_size=getattr(self.settings, "database_pool_size", 10),
+            max_size=self.settings.database_pool_size,
         )
         self.consuming = Link(self.settings.amqp_url, f"{name}-consuming")
         self.publishing = Link(self.settings.amqp_url, f"{name}-publishing")

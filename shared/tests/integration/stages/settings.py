@@ -1,13 +1,12 @@
-"""What the stages need: the settings every service has, and a database."""
+"""What the stages need: the settings every service has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shared.settings import CommonSettings
+from shared.settings import ServiceSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(CommonSettings):
-    database_url: str = field(metadata={"help": "PostgreSQL of the stage."})
+class Settings(ServiceSettings):
     redis_url: str = field(default="", metadata={"help": "Not used."})
