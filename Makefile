@@ -196,8 +196,8 @@ format: setup ## Format the source
 	$(VENV)/bin/ruff format .
 
 .PHONY: audit
-audit: setup ## Known holes of the dependencies, as PyPI's advisories have them
-	$(VENV)/bin/pip-audit --requirement requirements-service.lock --disable-pip --no-deps --strict
+audit: setup ## Known holes of the dependencies, as PyPI's advisories have them: clean, holes, or could not ask
+	@$(PY) -m deploy.holes requirements-service.lock --explained explained-holes.toml
 
 lock: setup ## Resolve the dependencies anew into the three locks
 	$(PY) -m pip install --quiet uv

@@ -1,0 +1,1 @@
+"""``make audit``: known holes of what the services depend on, and why those that are left do no harm."""
