@@ -27,12 +27,14 @@ def known_device(storage: Storage, account: Account, device_id: UUID, token_hash
 def enter(storage: Storage, account: Account, device: Device, *, is_known: bool, now: datetime) -> None:
     """Somebody logs in on a device. On a known one the session before ends. A new one is told to the
     holder by e-mail, unless it is the account's first."""
+    ended = 0
     if is_known:
-        storage.end_sessions_on(device.id, now)
+        ended = storage.end_sessions_on(device.id, now)
     elif others := storage.devices_of(account.id, DEVICES_SHOWN):
         tell_notice(storage, account, "new_device", ["email"], now)
-        for forgotten in others[MOST_DEVICES - 1 :]:
-            _forget(storage, forgotten, now)
+        ended = sum(_forget(storage, forgotten, now) for forgotten in others[MOST_DEVICES - 1 :])
+    if ended:
+        tell_sessions_ended(storage, account.id, now, now)
     storage.save_device(device)
 
 
@@ -100,6 +102,8 @@ def log_out_everywhere(storage: Storage, claims: Claims, now: datetime) -> None:
     tell_sessions_ended(storage, session.account.id, now, now)
 
 
-def _forget(storage: Storage, device: Device, now: datetime) -> None:
-    storage.end_sessions_on(device.id, now)
+def _forget(storage: Storage, device: Device, now: datetime) -> int:
+    """How many sessions ended with it."""
+    ended = storage.end_sessions_on(device.id, now)
     storage.forget_device(device.id)
+    return ended

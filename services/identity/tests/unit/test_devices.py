@@ -66,6 +66,23 @@ def notices(storage: FakeStorage) -> list[str]:
     return [event.data["kind"] for event in storage.tx.events("account.notice_due.v1")]
 
 
+def told_endings(storage: FakeStorage) -> list[datetime]:
+    return [event.data["issued_before"] for event in storage.tx.events("account.sessions_ended.v1")]
+
+
+def test_a_log_in_that_ends_a_session_tells_it(storage: FakeStorage, account: Account) -> None:
+    """``vssid reconcile`` finds an ending that history was not told, and its tokens would live on."""
+    session, _ = log_in(storage, account)
+    before = told_endings(storage)
+    log_in(storage, account, storage.device(session.device_id))
+    assert told_endings(storage) == [*before, NOW]
+    for _ in range(MOST_DEVICES - 1):
+        log_in(storage, account)
+    assert told_endings(storage) == [*before, NOW], "no session has ended"
+    log_in(storage, account)
+    assert told_endings(storage) == [*before, NOW, NOW], "the device seen least lately was forgotten"
+
+
 def test_a_refresh_token_is_good_once_and_its_answer_may_be_asked_for_again(
     storage: FakeStorage, account: Account
 ) -> None:
