@@ -74,9 +74,9 @@ class Refresh:
         return Use.REPEATED if is_last and now < self.refreshed_at + lifetimes.repeat else Use.STOLEN
 
     def followed_by(self, following: bytes, now: datetime) -> Self:
-        """With the next one due."""
+        """With the next one due. Clocks of two replicas differ: it never goes back."""
         former = (*self.former, self.token_hash)[-FORMER_KEPT:]
-        return replace(self, token_hash=following, former=former, refreshed_at=now)
+        return replace(self, token_hash=following, former=former, refreshed_at=max(now, self.refreshed_at))
 
 
 def device_name(name: str | None) -> str:

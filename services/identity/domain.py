@@ -6,12 +6,14 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from shared.refusals import FieldProblem, Refused
+
+VIETNAM = timezone(timedelta(hours=7))
 
 # --- the population register ---------------------------------------------------------------------
 

@@ -6,13 +6,12 @@ Part of the domain: standard library only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time
 from uuid import UUID
 
-from services.identity.domain import Account, Applicant
+from services.identity.domain import VIETNAM, Account, Applicant
 from shared.refusals import Refused
 
-VIETNAM = timezone(timedelta(hours=7))
 YEARS_OF_AGE = 18
 """Civil Code 91/2015, article 20: from then on a person is of age and acts alone."""
 

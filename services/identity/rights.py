@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
-from services.identity.domain import Account, Applicant, Case, Officer, Person, RequestInvalid
+from services.identity.domain import VIETNAM, Account, Applicant, Case, Officer, Person, RequestInvalid
 from shared.refusals import FieldProblem, Refused
 
 WORKING_DAYS = 2
-VIETNAM = timezone(timedelta(hours=7))
 SATURDAY = 5
 LONGEST_ANSWER = 500
 
@@ -156,13 +155,6 @@ ANSWERS = {
     RequestKind.EXPORT: {
         "vi": "Dữ liệu đã được cung cấp.",
         "en": "The data was handed over.",
-    },
-    RequestKind.ERASURE: {
-        "vi": "Ảnh giấy tờ của các hồ sơ đã kết thúc sẽ được xóa. Dữ liệu về đóng, hưởng BHXH, "
-        "BHYT, danh tính đã xác thực và nhật ký xử lý được giữ theo luật về BHXH và lưu trữ.",
-        "en": "Photos of the papers of applications that have ended will be erased. Records of participation "
-        "and benefits, the verified identity and the log of processing are kept as the laws on social "
-        "insurance and on archives demand.",
     },
     RequestKind.WITHDRAWAL: {
         "vi": "Sự đồng ý đã được rút; tài khoản VssID đã đóng. Quyền lợi BHXH, BHYT không thay đổi. "

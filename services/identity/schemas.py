@@ -210,44 +210,40 @@ def case_item(case: Case) -> dict[str, Any]:
 def case_view(case: Case, account: Account | None = None, guardian: Account | None = None) -> dict[str, Any]:
     """All that an officer compares with the papers; ``account`` is what its person has already, ``guardian``
     that of who registers a child."""
-    person = case.applicant
-    return case_item(case) | {
-        "agency_code": case.agency_code,
-        "personal_number": person.personal_number,
-        "sex": person.sex,
-        "birth": {"precision": person.birth_precision, "value": person.birth_value},
-        "document": {"kind": person.document_kind, "number": person.document_number},
-        "phone": person.phone,
-        "email": person.email,
-        "address": dict(person.address),
-        "photos": [{"kind": photo.kind, "sha256": photo.sha256} for photo in case.photos],
-        "mismatched_fields": list(case.register.mismatched_fields),
-        "warnings": list(case.warnings),
-        "supplement": case.supplement
-        and {
-            "items": list(case.supplement.items),
-            "note": case.supplement.note,
-            "asked_at": case.supplement.asked_at.isoformat(),
-            "answer": case.supplement.answer,
-            "answered_at": case.supplement.answered_at and case.supplement.answered_at.isoformat(),
-        },
-        "account": account
-        and {
-            "code": account.code,
-            "full_name": account.full_name,
-            "birth_value": account.birth_value,
-            "phone": account.phone,
-            "email": account.email,
-        },
-        "guardian": case.guardian
-        and guardian
-        and {
-            "relation": case.guardian.relation,
-            "code": guardian.code,
-            "full_name": guardian.full_name,
-            "birth_value": guardian.birth_value,
-        },
-    }
+    return (
+        case_item(case)
+        | person_view(case.applicant)
+        | {
+            "agency_code": case.agency_code,
+            "photos": [{"kind": photo.kind, "sha256": photo.sha256} for photo in case.photos],
+            "mismatched_fields": list(case.register.mismatched_fields),
+            "warnings": list(case.warnings),
+            "supplement": case.supplement
+            and {
+                "items": list(case.supplement.items),
+                "note": case.supplement.note,
+                "asked_at": case.supplement.asked_at.isoformat(),
+                "answer": case.supplement.answer,
+                "answered_at": case.supplement.answered_at and case.supplement.answered_at.isoformat(),
+            },
+            "account": account
+            and {
+                "code": account.code,
+                "full_name": account.full_name,
+                "birth_value": account.birth_value,
+                "phone": account.phone,
+                "email": account.email,
+            },
+            "guardian": case.guardian
+            and guardian
+            and {
+                "relation": case.guardian.relation,
+                "code": guardian.code,
+                "full_name": guardian.full_name,
+                "birth_value": guardian.birth_value,
+            },
+        }
+    )
 
 
 def guardian_view(account: Account) -> dict[str, Any]:

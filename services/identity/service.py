@@ -369,7 +369,9 @@ class IdentityService:
         """``{items}``: where the citizen is logged in."""
         claims = self.claims(schemas.load(schemas.WithToken, request))
         with self.db.transaction() as tx:
-            session, found = use_cases.list_devices(Storage(tx), claims)
+            session, found = use_cases.list_devices(
+                Storage(tx), claims, lifetimes=self.parts.lifetimes, now=now()
+            )
         return {"items": [schemas.device_view(device, session) for device in found]}
 
     @rpc

@@ -48,7 +48,7 @@ def log_in(
     with db.transaction() as tx:
         storage = Storage(tx)
         device, new_token = _device(storage, parts, found.account, device_token, device_name, at)
-        use_cases.enter(storage, found.account, device, is_known=new_token is None, now=at)
+        at = use_cases.enter(storage, found.account, device, is_known=new_token is None, now=at)
         session = use_cases.log_in(
             storage, found.account, used, session_id=new_id(), device_id=device.id, now=at
         )
@@ -86,7 +86,7 @@ def refresh(db: Database, parts: Parts, *, token: str) -> Reply:
     session_id = parts.proofs.owner(token)
     following = parts.proofs.following(token)
     with db.transaction() as tx:
-        session = use_cases.use_refresh_token(
+        refreshed = use_cases.use_refresh_token(
             Storage(tx),
             session_id,
             parts.proofs.hash(token),
@@ -94,10 +94,11 @@ def refresh(db: Database, parts: Parts, *, token: str) -> Reply:
             lifetimes=parts.lifetimes,
             now=now(),
         )
-    if session is None:
+    if refreshed is None:
         log.warning("a refresh token was used twice; its session has ended")
         raise domain.TokenInvalid
-    return _tokens(parts, session, following)
+    session, issued_at = refreshed
+    return _tokens(parts, session, following, issued_at)
 
 
 def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new: str) -> Reply:
@@ -133,13 +134,20 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
         return _answer_again(db, parts, *repeated, new=new)
 
 
-def _answer_again(db: Database, parts: Parts, account: Account, credential: Credential, *, new: str) -> Reply:
-    """Whoever knows the password that was set may have a session, as by logging in."""
+def _answer_again(db: Database, parts: Parts, before: Session, credential: Credential, *, new: str) -> Reply:
+    """Whoever knows the password that was set may have a session on the same device, as by logging in."""
     if not parts.passwords.is_right(credential.password_hash, new):
         raise domain.TokenInvalid
     with db.transaction() as tx:
         storage = Storage(tx)
-        session = use_cases.log_in(storage, account, credential, session_id=new_id(), now=now())
+        session = use_cases.log_in(
+            storage,
+            before.account,
+            credential,
+            session_id=new_id(),
+            device_id=before.device_id,
+            now=now(),
+        )
         return _session_reply(parts, storage, session)
 
 
@@ -183,15 +191,16 @@ def staff_log_in(db: Database, parts: Parts, *, user: str, password: str, addres
 def _session_reply(parts: Parts, storage: Storage, session: Session) -> Reply:
     """The tokens of a session that has just begun. A first password's session is not to last."""
     if session.must_change_password:
-        return _tokens(parts, session, None)
+        return _tokens(parts, session, None, session.started_at)
     token = parts.proofs.new(session.id)
     use_cases.start_refresh(storage, session, parts.proofs.hash(token))
-    return _tokens(parts, session, token)
+    return _tokens(parts, session, token, session.started_at)
 
 
-def _tokens(parts: Parts, session: Session, refresh_token: str | None) -> Reply:
+def _tokens(parts: Parts, session: Session, refresh_token: str | None, issued_at: datetime) -> Reply:
+    """``issued_at`` as it stands with the session: whoever ends it knows which tokens there were."""
     return {
-        "sealed_access_token": parts.sealer.seal("gateway", parts.tokens.signed(session, now())),
+        "sealed_access_token": parts.sealer.seal("gateway", parts.tokens.signed(session, issued_at)),
         "expires_in": parts.tokens.lifetime_seconds,
         "must_change_password": session.must_change_password,
         "sealed_refresh_token": refresh_token and parts.sealer.seal("gateway", refresh_token),

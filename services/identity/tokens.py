@@ -37,9 +37,9 @@ class Tokens:
         """The JWKS with which others verify our tokens."""
         return dict(self._published)
 
-    def signed(self, session: Session, now: datetime) -> str:
-        """An access token of this session."""
-        issued_at = now.timestamp()  # to the microsecond, so that it is before or after an ending of sessions
+    def signed(self, session: Session, at: datetime) -> str:
+        """An access token of this session, issued then."""
+        issued_at = at.timestamp()  # to the microsecond, so that it is before or after an ending of sessions
         claims = {
             "iss": ISSUER,
             "sub": str(session.account.id),

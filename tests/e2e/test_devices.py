@@ -60,11 +60,15 @@ def test_a_lost_device_is_shut_out_by_every_service_and_the_others_go_on(client,
     assert [device["current"] for device in client.devices()] == [True]
 
 
-def test_the_same_device_is_known_again_and_logs_out(client, citizen):
-    before = client.devices()
+def test_the_same_device_is_known_again_and_logs_out(client, citizen, new_client):
+    before, other = client.devices(), new_client()
     client.log_in(citizen.code, OWN_PASSWORD)
     assert [device["id"] for device in client.devices()] == [device["id"] for device in before]
+    other.log_in(citizen.code, OWN_PASSWORD)
     client.log_out()
+    assert [device["current"] for device in other.devices()] == [True], (
+        "the one that logged out is not listed"
+    )
     for act in (client.me, client.refresh):
         with pytest.raises(ProblemSeen) as refused:
             act()

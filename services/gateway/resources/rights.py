@@ -22,8 +22,9 @@ LONGEST_HISTORY_PAGES = 100
 @blueprint.response(200, shapes.PersonalData)
 def export() -> Any:
     """All that is held of the citizen, in one document; that it was asked for is recorded."""
+    participation = list(_participation())  # first: what identity records as handed over is complete
     held = services().call("identity", "export", sealed_token=bearer("identity"))
-    return {**held, "participation": list(_participation())}
+    return {**held, "participation": participation}
 
 
 def _participation() -> Any:

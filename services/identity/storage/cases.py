@@ -24,7 +24,7 @@ from services.identity.domain import (
     RegisterCheck,
     Supplement,
 )
-from services.identity.storage.base import LOCK, Tables
+from services.identity.storage.tables import LOCK, Tables
 
 # By name, never *: a migration that adds a column would end the prepared statements of the version before.
 CASE_COLUMNS = """id, registration_id, declaration_number, agency_code, applicant, photos, warnings,

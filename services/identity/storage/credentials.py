@@ -13,11 +13,14 @@ from services.identity.domain import (
     CredentialState,
     Session,
 )
-from services.identity.storage.base import Tables
 from services.identity.storage.people import JOINED_ACCOUNT_COLUMNS, account_of_row
+from services.identity.storage.tables import Tables
 
 CREDENTIAL_COLUMNS = "id, account_id, state, password_hash, valid_until"
 Row = Mapping[str, Any]
+ENDED = """ended_at = greatest(%(at)s, coalesce(refreshed_at, started_at) + interval '1 microsecond')"""
+"""After the last access token was issued, of which the row says when: whoever ends the session may have read
+the clock before, and waited for the one who issued it."""
 
 
 class Credentials(Tables):
@@ -116,13 +119,30 @@ class Credentials(Tables):
             row["device_id"],
         )
 
-    END_SESSIONS = """
-        UPDATE sessions SET ended_at = %(at)s WHERE account_id = %(account_id)s AND ended_at IS NULL
+    END_SESSIONS = f"""
+        UPDATE sessions SET {ENDED} WHERE account_id = %(account_id)s AND ended_at IS NULL RETURNING ended_at
     """
 
-    def end_sessions(self, account_id: UUID, at: datetime) -> None:
-        """Every session of the account that still lasts."""
-        self.tx.run(self.END_SESSIONS, {"account_id": account_id, "at": at})
+    def end_sessions(self, account_id: UUID, at: datetime) -> list[datetime]:
+        """Every session of the account that still lasts; when each ended."""
+        return self._ended(self.END_SESSIONS, {"account_id": account_id, "at": at})
+
+    END_ON_DEVICE = f"""
+        UPDATE sessions SET {ENDED} WHERE device_id = %(device_id)s AND ended_at IS NULL RETURNING ended_at
+    """
+
+    def end_sessions_on(self, device_id: UUID, at: datetime) -> list[datetime]:
+        """Those on one device."""
+        return self._ended(self.END_ON_DEVICE, {"device_id": device_id, "at": at})
+
+    END_SESSION = f"UPDATE sessions SET {ENDED} WHERE id = %(id)s AND ended_at IS NULL RETURNING ended_at"
+
+    def end_session(self, session_id: UUID, at: datetime) -> list[datetime]:
+        """One; nothing when it had ended before."""
+        return self._ended(self.END_SESSION, {"id": session_id, "at": at})
+
+    def _ended(self, statement: str, parameters: dict[str, Any]) -> list[datetime]:
+        return [row["ended_at"] for row in self.tx.all(statement, parameters)]
 
 
 def _credential(row: Row) -> Credential:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.identity.devices import Device, Refresh
-from services.identity.storage.base import Tables
+from services.identity.storage.tables import Tables
 
 COLUMNS = "id, account_id, name, token_hash, first_seen_at, last_seen_at"
 Row = Mapping[str, Any]
@@ -46,25 +46,26 @@ class Devices(Tables):
         rows = self.tx.all(self.DEVICES_OF, {"account_id": account_id, "limit": limit})
         return [Device(**row) for row in rows]
 
+    LOGGED_IN = f"""
+        SELECT {COLUMNS} FROM devices d WHERE account_id = %(account_id)s AND EXISTS (
+            SELECT FROM sessions s WHERE s.device_id = d.id AND s.ended_at IS NULL
+                AND coalesce(s.refreshed_at, s.started_at) > %(used_after)s
+                AND s.started_at > %(started_after)s)
+        ORDER BY last_seen_at DESC, id DESC LIMIT %(limit)s
+    """
+
+    def logged_in_devices(
+        self, account_id: UUID, *, used_after: datetime, started_after: datetime, limit: int
+    ) -> list[Device]:
+        """Those with a session that was neither ended nor has run out."""
+        parameters = {"account_id": account_id, "used_after": used_after, "started_after": started_after}
+        return [Device(**row) for row in self.tx.all(self.LOGGED_IN, {**parameters, "limit": limit})]
+
     FORGET_DEVICE = "DELETE FROM devices WHERE id = %(id)s"
 
     def forget_device(self, device_id: UUID) -> None:
         """It is not known any more; its sessions are ended before."""
         self.tx.run(self.FORGET_DEVICE, {"id": device_id})
-
-    END_ON_DEVICE = """
-        UPDATE sessions SET ended_at = %(at)s WHERE device_id = %(device_id)s AND ended_at IS NULL
-    """
-
-    def end_sessions_on(self, device_id: UUID, at: datetime) -> int:
-        """How many of its sessions were still going on."""
-        return self.tx.run(self.END_ON_DEVICE, {"device_id": device_id, "at": at})
-
-    END_SESSION = "UPDATE sessions SET ended_at = %(at)s WHERE id = %(id)s AND ended_at IS NULL"
-
-    def end_session(self, session_id: UUID, at: datetime) -> bool:
-        """False when it had ended before."""
-        return self.tx.run(self.END_SESSION, {"id": session_id, "at": at}) == 1
 
     SAVE_REFRESH = """
         UPDATE sessions SET refresh_hash = %(token_hash)s, former_hashes = %(former)s,

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from services.identity.domain import Account, Applicant
 from services.identity.guardianship import Child, Guardianship
-from services.identity.storage.base import Tables
 from services.identity.storage.people import JOINED_ACCOUNT_COLUMNS, account_of_row
+from services.identity.storage.tables import Tables
 
 COLUMNS = "g.account_id, g.child_person_id, g.relation, g.confirmed_by, g.confirmed_at, g.valid_until"
 Row = Mapping[str, Any]

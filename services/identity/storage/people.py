@@ -16,7 +16,7 @@ from services.identity.domain import (
     ContactChange,
     Person,
 )
-from services.identity.storage.base import LOCK, Tables
+from services.identity.storage.tables import LOCK, Tables
 
 ACCOUNT_COLUMNS = "id, person_id, code, full_name, birth_value, phone, email, language"
 JOINED_ACCOUNT_COLUMNS = ", ".join(f"a.{column}" for column in ACCOUNT_COLUMNS.split(", "))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.identity.storage.base import Tables
+from services.identity.storage.tables import Tables
 
 
 class Reconciling(Tables):

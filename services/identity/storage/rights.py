@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 
 from services.identity.domain import Case
 from services.identity.rights import PersonRequest, RequestKind, RequestState
-from services.identity.storage.base import Tables
 from services.identity.storage.cases import CASE_COLUMNS, case_of_row
+from services.identity.storage.tables import Tables
 
 COLUMNS = (
     "id, account_id, agency_code, kind, asked_at, due_at, wanted, state, answer, answered_at, answered_by"

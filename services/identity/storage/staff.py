@@ -15,7 +15,7 @@ from services.identity.domain import (
     StaffAccount,
     StaffUserTaken,
 )
-from services.identity.storage.base import Tables
+from services.identity.storage.tables import Tables
 
 
 class Staff(Tables):

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from services.identity.sealing import Loss, Seal, TrailRow
-from services.identity.storage.base import LOCK, Tables
+from services.identity.storage.tables import LOCK, Tables
 
 Row = Mapping[str, Any]
 

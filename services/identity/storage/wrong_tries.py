@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.identity.storage.base import Tables
+from services.identity.storage.tables import Tables
 
 
 class WrongTries(Tables):

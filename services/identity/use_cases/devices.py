@@ -11,7 +11,7 @@ from services.identity.devices import MOST_DEVICES, Device, Lifetimes, Refresh, 
 from services.identity.domain import Account, Claims, Session
 from services.identity.use_cases.log_in import live_session
 from services.identity.use_cases.ports import Storage
-from services.identity.use_cases.telling import tell_notice, tell_sessions_ended
+from services.identity.use_cases.telling import tell_ended, tell_notice
 
 DEVICES_SHOWN = 100
 
@@ -24,18 +24,18 @@ def known_device(storage: Storage, account: Account, device_id: UUID, token_hash
     return device
 
 
-def enter(storage: Storage, account: Account, device: Device, *, is_known: bool, now: datetime) -> None:
+def enter(storage: Storage, account: Account, device: Device, *, is_known: bool, now: datetime) -> datetime:
     """Somebody logs in on a device. On a known one the session before ends. A new one is told to the
-    holder by e-mail, unless it is the account's first."""
-    ended = 0
+    holder by e-mail, unless it is the account's first. Returns when the new session begins."""
+    ended: list[datetime] = []
     if is_known:
         ended = storage.end_sessions_on(device.id, now)
     elif others := storage.devices_of(account.id, DEVICES_SHOWN):
-        tell_notice(storage, account, "new_device", ["email"], now)
-        ended = sum(_forget(storage, forgotten, now) for forgotten in others[MOST_DEVICES - 1 :])
-    if ended:
-        tell_sessions_ended(storage, account.id, now, now)
+        tell_notice(storage, account, "new_device", now, emails=[account.email])
+        for forgotten in others[MOST_DEVICES - 1 :]:
+            ended += _forget(storage, forgotten, now)
     storage.save_device(device)
+    return tell_ended(storage, account.id, ended, now) if ended else now
 
 
 def start_refresh(storage: Storage, session: Session, token_hash: bytes) -> None:
@@ -45,27 +45,29 @@ def start_refresh(storage: Storage, session: Session, token_hash: bytes) -> None
 
 def use_refresh_token(
     storage: Storage, session_id: UUID, used: bytes, following: bytes, *, lifetimes: Lifetimes, now: datetime
-) -> Session | None:
-    """The session goes on with the following token. None when the token was used before: it is in two hands,
-    so its session has ended, and its holder is told. Raises ``TokenInvalid``."""
+) -> tuple[Session, datetime] | None:
+    """The session goes on with the following token; with when its access token is issued. None when the token
+    was used before: it is in two hands, so its session has ended, and its holder is told. Raises
+    ``TokenInvalid``."""
     refresh = storage.refresh(session_id)
     session = storage.session(session_id)
     if refresh is None or session is None or session.ended_at is not None:
         raise domain.TokenInvalid
+    account = session.account
     use = refresh.use(used, now, lifetimes)
     if use is Use.STOLEN:
-        storage.end_session(session.id, now)
-        tell_sessions_ended(storage, session.account.id, now, now)
-        tell_notice(storage, session.account, "new_device", ["sms", "email"], now)
+        tell_ended(storage, account.id, storage.end_session(session.id, now), now)
+        tell_notice(storage, account, "new_device", now, phones=[account.phone], emails=[account.email])
         return None
     if use is Use.UNKNOWN or (use is Use.REPEATED and refresh.token_hash != following):
         raise domain.TokenInvalid
     if use is Use.DUE:
-        storage.save_refresh(refresh.followed_by(following, now))
+        refresh = refresh.followed_by(following, now)
+        storage.save_refresh(refresh)
         device = session.device_id and storage.device(session.device_id)
         if device:
             storage.save_device(replace(device, last_seen_at=now))
-    return session
+    return session, refresh.refreshed_at
 
 
 def log_out(storage: Storage, claims: Claims, now: datetime) -> None:
@@ -73,14 +75,23 @@ def log_out(storage: Storage, claims: Claims, now: datetime) -> None:
     session = storage.session(claims.session_id)
     if session is None or session.account.id != claims.account_id:
         raise domain.TokenInvalid
-    if storage.end_session(session.id, now):
-        tell_sessions_ended(storage, session.account.id, now, now)
+    if ended := storage.end_session(session.id, now):
+        tell_ended(storage, session.account.id, ended, now)
 
 
-def list_devices(storage: Storage, claims: Claims) -> tuple[Session, list[Device]]:
-    """The citizen's session, and the devices, the last seen first. Raises ``TokenInvalid``."""
+def list_devices(
+    storage: Storage, claims: Claims, *, lifetimes: Lifetimes, now: datetime
+) -> tuple[Session, list[Device]]:
+    """The citizen's session, and the devices that are logged in, the last seen first. Raises
+    ``TokenInvalid``."""
     session = live_session(storage, claims)
-    return session, storage.devices_of(session.account.id, DEVICES_SHOWN)
+    devices = storage.logged_in_devices(
+        session.account.id,
+        used_after=now - lifetimes.idle,
+        started_after=now - lifetimes.longest,
+        limit=DEVICES_SHOWN,
+    )
+    return session, devices
 
 
 def end_device(storage: Storage, claims: Claims, device_id: UUID, now: datetime) -> None:
@@ -89,21 +100,26 @@ def end_device(storage: Storage, claims: Claims, device_id: UUID, now: datetime)
     device = storage.device(device_id)
     if device is None or device.account_id != session.account.id:
         raise domain.DeviceUnknown
-    _forget(storage, device, now)
-    tell_sessions_ended(storage, session.account.id, now, now)
+    if ended := _forget(storage, device, now):
+        tell_ended(storage, session.account.id, ended, now)
 
 
 def log_out_everywhere(storage: Storage, claims: Claims, now: datetime) -> None:
-    """Every session of the account ends, this one too, and every device is forgotten."""
-    session = live_session(storage, claims)
-    for device in storage.devices_of(session.account.id, DEVICES_SHOWN):
-        _forget(storage, device, now)
-    storage.end_sessions(session.account.id, now)
-    tell_sessions_ended(storage, session.account.id, now, now)
+    """Every session of the account ends, this one too, and every device is forgotten. Raises
+    ``TokenInvalid``."""
+    end_everywhere(storage, live_session(storage, claims).account.id, now)
 
 
-def _forget(storage: Storage, device: Device, now: datetime) -> int:
-    """How many sessions ended with it."""
+def end_everywhere(storage: Storage, account_id: UUID, now: datetime) -> None:
+    """The account is logged in nowhere, and knows no device."""
+    ended = storage.end_sessions(account_id, now)
+    for device in storage.devices_of(account_id, DEVICES_SHOWN):
+        storage.forget_device(device.id)
+    tell_ended(storage, account_id, ended, now)
+
+
+def _forget(storage: Storage, device: Device, now: datetime) -> list[datetime]:
+    """When the sessions on it ended."""
     ended = storage.end_sessions_on(device.id, now)
     storage.forget_device(device.id)
     return ended

@@ -16,7 +16,7 @@ from services.identity.domain import (
 )
 from services.identity.use_cases.accounts import DELIVERED
 from services.identity.use_cases.ports import Storage
-from services.identity.use_cases.telling import tell_notice, tell_sessions_ended
+from services.identity.use_cases.telling import tell_ended, tell_notice
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def live_session(storage: Storage, claims: Claims) -> Session:
     return session
 
 
-def find_repeated_change(storage: Storage, claims: Claims) -> tuple[Account, Credential] | None:
-    """The password that was set in this very session, while it is in use: a repeat of that request is
+def find_repeated_change(storage: Storage, claims: Claims) -> tuple[Session, Credential] | None:
+    """This session, and the password that was set in it, while it is in use: a repeat of that request is
     answered like the first. None when the session set none."""
     session = storage.session(claims.session_id)
     if session is None or session.account.id != claims.account_id:
@@ -72,7 +72,7 @@ def find_repeated_change(storage: Storage, claims: Claims) -> tuple[Account, Cre
     credential = storage.credential_for(session.account.id, str(session.id))
     if credential is None or credential.state is not CredentialState.ACTIVE:
         return None
-    return session.account, credential
+    return session, credential
 
 
 def change_password(
@@ -86,8 +86,8 @@ def change_password(
     if used.id not in live:
         raise domain.TokenInvalid
     storage.end_credentials(live, now)
-    storage.end_sessions(account.id, now)
+    ended = storage.end_sessions(account.id, now)
     storage.add_credential(new, str(session.id), now)
-    tell_notice(storage, account, "password_changed", ["email"], now)
-    tell_sessions_ended(storage, account.id, now, now)
-    return log_in(storage, account, new, session_id=session_id, device_id=session.device_id, now=now)
+    tell_notice(storage, account, "password_changed", now, emails=[account.email])
+    begins_at = tell_ended(storage, account.id, ended, now)
+    return log_in(storage, account, new, session_id=session_id, device_id=session.device_id, now=begins_at)

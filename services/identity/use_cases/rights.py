@@ -19,9 +19,9 @@ from services.identity.domain import (
     Person,
 )
 from services.identity.rights import AtTheDesk, Held, PersonRequest, RequestKind, RequestState
+from services.identity.use_cases.devices import end_everywhere
 from services.identity.use_cases.log_in import live_session
 from services.identity.use_cases.ports import Storage
-from services.identity.use_cases.telling import tell_sessions_ended
 from shared.events import account as account_events
 from shared.messaging import outbox
 
@@ -61,7 +61,7 @@ def ask_correction(
     Raises ``RequestInvalid``, ``RequestPending``.
     """
     storage.lock_account(account.id)
-    rights.corrected(_person_of(storage, account).applicant, wanted, now.astimezone(rights.VIETNAM).date())
+    rights.corrected(_person_of(storage, account).applicant, wanted, now.astimezone(domain.VIETNAM).date())
     pending = storage.open_correction(account.id)
     if pending is not None:
         if pending.wanted == wanted:
@@ -90,8 +90,7 @@ def withdraw_consent(
         raise domain.TokenInvalid
     cases = storage.cases_of_account(account.id)
     storage.end_credentials(live, now)
-    storage.end_sessions(account.id, now)
-    tell_sessions_ended(storage, account.id, now, now)
+    end_everywhere(storage, account.id, now)
     return _answer_at_once(storage, account, cases, RequestKind.WITHDRAWAL, request_id, now)
 
 
@@ -137,7 +136,7 @@ def answer_request(
     told = rights.GRANTED_CORRECTION[account.language] if granted else rights.answer_text(answer)
     answered = request.answered(state, told, now, officer)
     if granted:
-        _correct(storage, account, request, now)
+        _correct(storage, request, now)
     storage.answer_request(answered)
     act = "correction_made" if granted else "correction_refused"
     storage.add_audit(AuditEntry(now, officer.id, act, details={"request": str(request.id)}))
@@ -145,13 +144,15 @@ def answer_request(
     return answered
 
 
-def _correct(storage: Storage, account: Account, request: PersonRequest, now: datetime) -> None:
-    storage.lock_account(account.id)
+def _correct(storage: Storage, request: PersonRequest, now: datetime) -> None:
+    storage.lock_account(request.account_id)
+    account = storage.account(request.account_id)  # its contact may have changed until it was locked
+    assert account is not None
     storage.lock_numbers(sorted(_person_of(storage, account).numbers))
     person = _person_of(storage, account)
     try:
         applicant = rights.corrected(
-            person.applicant, request.wanted, request.asked_at.astimezone(rights.VIETNAM).date()
+            person.applicant, request.wanted, request.asked_at.astimezone(domain.VIETNAM).date()
         )
     except domain.RequestInvalid:  # the desk has seen to it meanwhile
         return

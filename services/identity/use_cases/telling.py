@@ -64,15 +64,29 @@ def tell_sessions_ended(storage: Storage, account_id: UUID, issued_before: datet
     )
 
 
+def tell_ended(storage: Storage, account_id: UUID, ended: Iterable[datetime], now: datetime) -> datetime:
+    """Sessions of the account have ended: no access token that was issued in one of them counts any more.
+    Returns the moment from which on new ones are issued."""
+    moment = max([now, *ended])
+    tell_sessions_ended(storage, account_id, moment, now)
+    return moment
+
+
 def tell_notice(
-    storage: Storage, account: Account, kind: str, channels: Iterable[str], now: datetime
+    storage: Storage,
+    account: Account,
+    kind: str,
+    now: datetime,
+    *,
+    phones: Iterable[str] = (),
+    emails: Iterable[str] = (),
 ) -> None:
-    """Something happened to an account: its holder is told on these channels, ``sms`` or ``email``."""
-    addresses = {"sms": account.phone, "email": account.email}
+    """Something happened to an account: its holder is told at each of these, once."""
     data = {
         "account_id": account.id,
         "kind": kind,
-        "channels": [{"kind": channel, "to": addresses[channel]} for channel in channels],
+        "channels": [{"kind": "sms", "to": to} for to in dict.fromkeys(phones)]
+        + [{"kind": "email", "to": to} for to in dict.fromkeys(emails)],
         "language": account.language,
     }
     outbox.add(
@@ -89,17 +103,6 @@ def tell_contact_changed(
     Sessions end because a lost or stolen phone is the commonest reason for a change: its app may still be
     logged in. The password stays; whoever knows it logs in again.
     """
-    storage.end_sessions(account.id, now)
-    tell_sessions_ended(storage, account.id, now, now)
-    phones, emails = dict.fromkeys((account.phone, phone)), dict.fromkeys((account.email, email))
-    data = {
-        "account_id": account.id,
-        "kind": "contact_changed",
-        "channels": [{"kind": "sms", "to": to} for to in phones]
-        + [{"kind": "email", "to": to} for to in emails],
-        "language": account.language,
-    }
-    outbox.add(
-        storage.tx,
-        account_events.NOTICE_DUE.event(subject=account.id, correlation_id=account.id, at=now, data=data),
-    )
+    tell_ended(storage, account.id, storage.end_sessions(account.id, now), now)
+    phones, emails = (account.phone, phone), (account.email, email)
+    tell_notice(storage, account, "contact_changed", now, phones=phones, emails=emails)

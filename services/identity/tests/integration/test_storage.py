@@ -374,11 +374,11 @@ def test_sessions_of_one_account_end_together_and_keep_when(storage: AnyStorage)
         credential = samples.issued(owner.id)
         storage.end_credentials([c.id for c in storage.live_credentials(owner.id)], NOW)
         storage.add_credential(credential, str(credential.id), NOW)
-        session = Session(uuid4(), owner, "citizen", NOW)
+        session = Session(uuid4(), owner, "citizen", NOW - timedelta(hours=1))
         assert storage.start_session(session, credential.id)
         sessions.append(session)
-    storage.end_sessions(holder.id, NOW)
-    storage.end_sessions(holder.id, NOW + timedelta(hours=1))
+    assert storage.end_sessions(holder.id, NOW) == [NOW, NOW]
+    assert storage.end_sessions(holder.id, NOW + timedelta(hours=1)) == []
     assert [s and s.ended_at for s in map(storage.session, [s.id for s in sessions])] == [NOW, NOW, None]
 
 
@@ -525,14 +525,20 @@ def test_devices_and_the_refresh_tokens_on_them(storage: AnyStorage) -> None:
     followed = refresh.followed_by(b"two", NOW + timedelta(1))
     storage.save_refresh(followed)
     assert storage.refresh(session.id) == followed
-    assert storage.end_sessions_on(devices[1].id, NOW) == 0
-    assert storage.end_sessions_on(seen.id, NOW) == 1
-    assert not storage.end_session(session.id, NOW)
+    terms = {"used_after": NOW, "started_after": NOW - timedelta(1), "limit": 10}
+    assert storage.logged_in_devices(holder.id, **terms) == [seen]
+    assert storage.logged_in_devices(holder.id, **{**terms, "used_after": NOW + timedelta(1)}) == []
+    assert storage.logged_in_devices(holder.id, **{**terms, "started_after": NOW}) == []
+    assert storage.end_sessions_on(devices[1].id, NOW) == []
+    ended = followed.refreshed_at + timedelta(microseconds=1)
+    assert storage.end_sessions_on(seen.id, NOW) == [ended], "later than the last token"
+    assert storage.end_session(session.id, NOW) == []
+    assert storage.logged_in_devices(holder.id, **terms) == []
     storage.forget_device(seen.id)
     assert storage.device(seen.id) is None
     kept = storage.session(session.id)
     assert kept is not None
-    assert kept.ended_at == NOW
+    assert kept.ended_at == ended
 
 
 def test_wrong_tries_are_counted_by_kind_and_key_within_the_window(storage: AnyStorage) -> None:

@@ -4,9 +4,9 @@ on both."""
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -59,6 +59,8 @@ class FakeStorage:
         self.audit: list[AuditEntry] = []
         self.seals: list[Seal] = []
         self.devices: dict[UUID, Device] = {}
+        self.when_locked: Callable[[], object] = lambda: None
+        """For tests: what happened while an account was waited for."""
         self.refreshes: dict[UUID, Refresh] = {}
         self.requests: dict[UUID, PersonRequest] = {}
         self.wrong_tries: list[tuple[str, bytes, datetime]] = []
@@ -251,7 +253,7 @@ class FakeStorage:
         return self.account_of(person_id) if person_id else None
 
     def lock_account(self, account_id: UUID) -> None:
-        pass
+        self.when_locked()
 
     # credentials and sessions
 
@@ -304,10 +306,27 @@ class FakeStorage:
     def session(self, session_id: UUID) -> Session | None:
         return self.sessions.get(session_id)
 
-    def end_sessions(self, account_id: UUID, at: datetime) -> None:
-        for session in list(self.sessions.values()):
-            if session.account.id == account_id and session.ended_at is None:
-                self.sessions[session.id] = replace(session, ended_at=at)
+    def end_sessions(self, account_id: UUID, at: datetime) -> list[datetime]:
+        return self._end([s for s in self.sessions.values() if s.account.id == account_id], at)
+
+    def end_sessions_on(self, device_id: UUID, at: datetime) -> list[datetime]:
+        return self._end([s for s in self.sessions.values() if s.device_id == device_id], at)
+
+    def end_session(self, session_id: UUID, at: datetime) -> list[datetime]:
+        return self._end([self.sessions[session_id]], at)
+
+    def _end(self, sessions: list[Session], at: datetime) -> list[datetime]:
+        ended = []
+        for session in sessions:
+            if session.ended_at is None:
+                moment = max(at, self._issued_at(session) + timedelta(microseconds=1))
+                self.sessions[session.id] = replace(session, ended_at=moment)
+                ended.append(moment)
+        return ended
+
+    def _issued_at(self, session: Session) -> datetime:
+        refresh = self.refreshes.get(session.id)
+        return refresh.refreshed_at if refresh else session.started_at
 
     # devices
 
@@ -321,19 +340,18 @@ class FakeStorage:
         found = [device for device in self.devices.values() if device.account_id == account_id]
         return sorted(found, key=lambda device: (device.last_seen_at, device.id), reverse=True)[:limit]
 
+    def logged_in_devices(
+        self, account_id: UUID, *, used_after: datetime, started_after: datetime, limit: int
+    ) -> list[Device]:
+        last = {
+            s.device_id
+            for s in self.sessions.values()
+            if s.ended_at is None and self._issued_at(s) > used_after and s.started_at > started_after
+        }
+        return [device for device in self.devices_of(account_id, 1000) if device.id in last][:limit]
+
     def forget_device(self, device_id: UUID) -> None:
         del self.devices[device_id]
-
-    def end_sessions_on(self, device_id: UUID, at: datetime) -> int:
-        on_it = [session for session in self.sessions.values() if session.device_id == device_id]
-        return sum(self.end_session(session.id, at) for session in on_it)
-
-    def end_session(self, session_id: UUID, at: datetime) -> bool:
-        session = self.sessions[session_id]
-        if session.ended_at is not None:
-            return False
-        self.sessions[session_id] = replace(session, ended_at=at)
-        return True
 
     def save_refresh(self, refresh: Refresh) -> None:
         self.refreshes[refresh.session_id] = refresh

@@ -23,6 +23,7 @@ from services.identity.tokens import ProofTokens
 LIFETIMES = Lifetimes(timedelta(days=30), timedelta(days=180))
 PROOFS = ProofTokens(b"a key")
 LATER = NOW + timedelta(minutes=15)
+TICK = timedelta(microseconds=1)
 
 
 @pytest.fixture
@@ -38,16 +39,24 @@ def account(storage: FakeStorage) -> Account:
 def log_in(storage: FakeStorage, account: Account, device: Device | None = None) -> tuple[Session, str]:
     """A session on a new device, or on a known one, with its refresh token."""
     on = device or Device(uuid4(), account.id, "máy", uuid4().bytes, NOW, NOW)
-    use_cases.enter(storage, account, on, is_known=device is not None, now=NOW)
+    begins_at = use_cases.enter(storage, account, on, is_known=device is not None, now=NOW)
     credential = Credential(uuid4(), account.id, CredentialState.ACTIVE, "hash")
     storage.add_credential(credential, str(uuid4()), NOW)
-    session = use_cases.log_in(storage, account, credential, session_id=uuid4(), device_id=on.id, now=NOW)
+    session = use_cases.log_in(
+        storage, account, credential, session_id=uuid4(), device_id=on.id, now=begins_at
+    )
     token = PROOFS.new(session.id)
     use_cases.start_refresh(storage, session, PROOFS.hash(token))
     return session, token
 
 
 def use(storage: FakeStorage, token: str, now: datetime = LATER) -> Session | None:
+    """The session that goes on, without when its access token is issued."""
+    refreshed = issued(storage, token, now)
+    return refreshed and refreshed[0]
+
+
+def issued(storage: FakeStorage, token: str, now: datetime) -> tuple[Session, datetime] | None:
     return use_cases.use_refresh_token(
         storage,
         PROOFS.owner(token),
@@ -60,6 +69,12 @@ def use(storage: FakeStorage, token: str, now: datetime = LATER) -> Session | No
 
 def claims_of(session: Session) -> Claims:
     return Claims(session.account.id, session.account.code, session.scope, session.id)
+
+
+def listed(storage: FakeStorage, session: Session, now: datetime = LATER) -> list[UUID]:
+    """The ids of the devices that the holder of a session sees."""
+    _, found = use_cases.list_devices(storage, claims_of(session), lifetimes=LIFETIMES, now=now)
+    return [device.id for device in found]
 
 
 def notices(storage: FakeStorage) -> list[str]:
@@ -75,12 +90,14 @@ def test_a_log_in_that_ends_a_session_tells_it(storage: FakeStorage, account: Ac
     session, _ = log_in(storage, account)
     before = told_endings(storage)
     log_in(storage, account, storage.device(session.device_id))
-    assert told_endings(storage) == [*before, NOW]
+    assert told_endings(storage) == [*before, NOW + TICK], "a token issued at NOW is one of before"
     for _ in range(MOST_DEVICES - 1):
         log_in(storage, account)
-    assert told_endings(storage) == [*before, NOW], "no session has ended"
+    assert told_endings(storage) == [*before, NOW + TICK], "no session has ended"
     log_in(storage, account)
-    assert told_endings(storage) == [*before, NOW, NOW], "the device seen least lately was forgotten"
+    *earlier, last = told_endings(storage)
+    assert earlier == [*before, NOW + TICK], "a device was forgotten, and that is told once"
+    assert last in (NOW + TICK, NOW + TICK * 2), "whichever it was"
 
 
 def test_a_refresh_token_is_good_once_and_its_answer_may_be_asked_for_again(
@@ -144,15 +161,43 @@ def test_nobody_without_the_key_knows_the_following_token() -> None:
 def test_devices_are_listed_and_ended_one_by_one(storage: FakeStorage, account: Account) -> None:
     phone, phone_token = log_in(storage, account)
     tablet, _ = log_in(storage, account)
-    _, found = use_cases.list_devices(storage, claims_of(phone))
-    assert {device.id for device in found} == {phone.device_id, tablet.device_id}
+    assert set(listed(storage, phone)) == {phone.device_id, tablet.device_id}
     assert tablet.device_id is not None
     use_cases.end_device(storage, claims_of(phone), tablet.device_id, LATER)
     with pytest.raises(domain.TokenInvalid):
-        use_cases.list_devices(storage, claims_of(tablet))
+        listed(storage, tablet)
     assert use(storage, phone_token) is not None
-    _, found = use_cases.list_devices(storage, claims_of(phone))
-    assert [device.id for device in found] == [phone.device_id]
+    assert listed(storage, phone) == [phone.device_id]
+
+
+def test_a_device_that_is_logged_out_or_was_not_used_for_long_is_not_listed(
+    storage: FakeStorage, account: Account
+) -> None:
+    phone, phone_token = log_in(storage, account)
+    tablet, _ = log_in(storage, account)
+    old, _ = log_in(storage, account)
+    use_cases.log_out(storage, claims_of(tablet), LATER)
+    assert set(listed(storage, phone)) == {phone.device_id, old.device_id}
+    assert use(storage, phone_token, NOW + timedelta(days=29))
+    assert listed(storage, phone, NOW + timedelta(days=31)) == [phone.device_id]
+
+
+def test_a_token_issued_while_a_slower_ending_was_under_way_is_ended_too(
+    storage: FakeStorage, account: Account
+) -> None:
+    """Whoever ends sessions read the clock, then waited for the one who was refreshing."""
+    session, token = log_in(storage, account)
+    refreshed = issued(storage, token, LATER)
+    assert refreshed is not None
+    use_cases.log_out_everywhere(storage, claims_of(session), LATER - timedelta(seconds=1))
+    assert told_endings(storage)[-1] > refreshed[1]
+
+
+def test_a_repeated_answer_is_issued_when_the_first_was(storage: FakeStorage, account: Account) -> None:
+    session, token = log_in(storage, account)
+    assert issued(storage, token, LATER) == issued(storage, token, LATER + timedelta(seconds=5))
+    slow = storage.refreshes[session.id].followed_by(b"next", LATER - timedelta(seconds=1))
+    assert slow.refreshed_at == LATER, "another replica's clock is behind"
 
 
 def test_nobody_ends_the_device_of_another(storage: FakeStorage, account: Account) -> None:
@@ -177,7 +222,7 @@ def test_everywhere_is_everywhere(storage: FakeStorage, account: Account) -> Non
         with pytest.raises(domain.TokenInvalid):
             use(storage, token)
         with pytest.raises(domain.TokenInvalid):
-            use_cases.list_devices(storage, claims_of(session))
+            listed(storage, session)
     assert storage.devices == {}
 
 

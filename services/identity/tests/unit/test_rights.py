@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.identity import domain, rights, use_cases
+from services.identity.devices import Device
 from services.identity.domain import Account, Claims, Credential, CredentialState, Officer, Session
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.tests.unit import samples
@@ -67,13 +69,13 @@ def told(storage: FakeStorage) -> list[tuple[str, str]]:
     ],
 )
 def test_an_answer_is_due_at_the_end_of_the_second_working_day(asked: str, due: str) -> None:
-    moment = datetime.fromisoformat(asked).replace(tzinfo=rights.VIETNAM)
-    assert rights.due_at(moment.astimezone(UTC)) == datetime.fromisoformat(due).replace(tzinfo=rights.VIETNAM)
+    moment = datetime.fromisoformat(asked).replace(tzinfo=domain.VIETNAM)
+    assert rights.due_at(moment.astimezone(UTC)) == datetime.fromisoformat(due).replace(tzinfo=domain.VIETNAM)
 
 
 @given(moments)
 def test_two_whole_working_days_lie_between_a_request_and_its_answer(asked: datetime) -> None:
-    due, day = rights.due_at(asked), asked.astimezone(rights.VIETNAM).date()
+    due, day = rights.due_at(asked), asked.astimezone(domain.VIETNAM).date()
     between = [day + timedelta(days=n) for n in range(1, (due.date() - day).days)]
     assert sum(d.weekday() < 5 for d in between) == 2
     assert between[-1].weekday() < 5
@@ -192,6 +194,24 @@ def test_a_withdrawal_leaves_no_way_in(storage: FakeStorage, account: Account) -
     (event,) = storage.tx.events("account.sessions_ended.v1")
     assert event.data["account_id"] == account.id
     assert told(storage) == [("withdrawal", "granted")]
+
+
+def test_a_correction_leaves_a_contact_that_changed_until_it_was_its_turn(
+    storage: FakeStorage, account: Account
+) -> None:
+    asked, moved = ask(storage, account), replace(account, phone="+84987654321")
+    storage.when_locked = lambda: storage.save_account(moved, LATER)  # the desk was first
+    answer(storage, asked)
+    corrected = storage.account(account.id)
+    assert corrected is not None
+    assert (corrected.phone, corrected.full_name) == (moved.phone, "Nguyễn Thị Thư")
+
+
+def test_whoever_withdraws_leaves_no_device(storage: FakeStorage, account: Account) -> None:
+    claims, (used,) = claims_of(storage, account), storage.live_credentials(account.id)
+    storage.save_device(Device(uuid4(), account.id, "máy của Thử", b"hash", NOW, NOW))
+    use_cases.withdraw_consent(storage, claims, used, request_id=uuid4(), now=LATER)
+    assert storage.devices == {}
 
 
 def test_a_withdrawal_with_a_password_that_has_ended_does_nothing(
