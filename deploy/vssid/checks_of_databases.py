@@ -15,7 +15,7 @@ from psycopg import conninfo
 from psycopg.rows import dict_row
 
 from deploy.vssid.broker import broker
-from deploy.vssid.findings import Finding, clock, note, well, wrong
+from deploy.vssid.findings import Finding, clock, not_looked_at, note, well, wrong
 from deploy.vssid.where import DatabaseSettings, DoctorSettings, load
 from shared import migrate
 from shared.messaging.topology import SERVICES
@@ -97,9 +97,13 @@ def budget(servers: dict[str, list[str]], most: dict[str, int]) -> Iterator[Find
             if depth.name.startswith("rpc-")
         }
     except (httpx.HTTPError, amqp.AMQPError, OSError):
-        return  # the broker is a finding of its own
+        because = "the broker knows how many replicas run, and does not answer"
+        yield not_looked_at("connection budget", because, "bring the broker up first")
+        return
     for server, services in servers.items():
         if server not in most:
+            because = f"PostgreSQL at {server} does not answer"
+            yield not_looked_at("connection budget", because, "bring PostgreSQL up first")
             continue
         claimed = sum(replicas.get(service, 0) * pool for service in services)
         counted = ", ".join(f"{service} × {replicas.get(service, 0)}" for service in services)
@@ -115,6 +119,7 @@ def cache() -> Iterator[Finding]:
     """Redis, where it is known."""
     url = load(DoctorSettings).redis_url
     if not url:
+        yield not_looked_at("Redis", "REDIS_URL is not told here", "REDIS_URL=redis://… or REDIS_URL_FILE")
         return
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as client:

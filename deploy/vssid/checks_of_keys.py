@@ -6,19 +6,20 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from deploy.vssid.findings import Finding, note, well, wrong
+from deploy.vssid.findings import Finding, not_looked_at, note, well, wrong
 from deploy.vssid.where import DoctorSettings, load
 
 EDWARDS = ("OKP", "Ed25519")
 
 
 def key_checks() -> Iterator[Finding]:
-    """Nothing where the keys are not known here."""
+    """The keys, where they are known here."""
     held = load(DoctorSettings)
-    if held.token_signing_key and held.token_public_keys:
-        yield from token_keys(
-            _parsed(held.token_signing_key), _parsed(held.token_public_keys).get("keys", [])
-        )
+    if not held.token_signing_key or not held.token_public_keys:
+        to_do = "TOKEN_SIGNING_KEY and TOKEN_PUBLIC_KEYS (or …_FILE), as identity has them, for this call"
+        yield not_looked_at("token keys", "they are not told here", to_do)
+        return
+    yield from token_keys(_parsed(held.token_signing_key), _parsed(held.token_public_keys).get("keys", []))
 
 
 def token_keys(signing: dict[str, Any], published: list[dict[str, Any]]) -> Iterator[Finding]:

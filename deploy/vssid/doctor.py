@@ -12,12 +12,16 @@ import psycopg
 from deploy.vssid.checks_of_broker import broker_checks
 from deploy.vssid.checks_of_databases import database_checks
 from deploy.vssid.checks_of_keys import key_checks
+from deploy.vssid.checks_of_outside import outside_checks
+from deploy.vssid.checks_of_processes import process_checks
 from deploy.vssid.findings import Finding, wrong
 from deploy.vssid.show import show
 
 CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "broker": broker_checks,
     "databases": database_checks,
+    "processes": process_checks,
+    "outside": outside_checks,
     "keys": key_checks,
 }
 
@@ -25,7 +29,10 @@ CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON lines.")
 def doctor(as_json: bool) -> None:
-    """Every dependency, permission, schema, clock, the connection budget, keys. Exit 1 when one is wrong."""
+    """Every dependency, permission, schema, clock, the connection budget, keys. Exit 1 when one is wrong.
+
+    What could not be looked at from here is told as skipped, with the reason.
+    """
     found = [finding for name in CHECKS for finding in _of(name)]
     state = "state" if as_json else ""
     rows = [

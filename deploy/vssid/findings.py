@@ -1,4 +1,4 @@
-"""What the doctor finds: well, worth knowing, or wrong, and what to do about it."""
+"""What the doctor finds: well, worth knowing, wrong, or not looked at, and what to do about it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """``state`` is ``well``, ``note`` or ``wrong``."""
+    """``state`` is ``well``, ``note``, ``wrong`` or ``skipped``."""
 
     state: str
     what: str
@@ -25,6 +25,11 @@ def note(what: str, found: str, to_do: str) -> Finding:
 
 def wrong(what: str, found: str, to_do: str) -> Finding:
     return Finding("wrong", what, found, to_do)
+
+
+def not_looked_at(what: str, because: str, to_do: str) -> Finding:
+    """Nobody knows how it is: said, so that silence is never taken for well."""
+    return Finding("skipped", what, f"not looked at, because {because}", to_do)
 
 
 def clock(what: str, ahead_seconds: float, allowed_seconds: float) -> Finding:

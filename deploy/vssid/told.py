@@ -15,7 +15,7 @@ def told(run: Path) -> dict[str, str]:
     from deploy.native.layout import HANDED_ON
 
     layout = Instance(run).layout
-    identity = layout.environment("identity")
+    identity, notification = layout.environment("identity"), layout.environment("notification")
     return {
         "AMQP_URL": layout.amqp_url("admin"),
         "AMQP_MANAGEMENT_URL": layout.amqp_management_url,
@@ -26,5 +26,8 @@ def told(run: Path) -> dict[str, str]:
         "TOKEN_SIGNING_KEY": identity["TOKEN_SIGNING_KEY"],
         "TOKEN_PUBLIC_KEYS": identity["TOKEN_PUBLIC_KEYS"],
         **{name: identity[name] for name in (*AUDIT_SETTINGS, *HANDED_ON) if name in identity},
+        **{f"{name.upper()}_OPS_URL": layout.http(f"ops_{name}") for name in (*SERVICES, "gateway")},
+        "POPULATION_REGISTER_URL": identity["POPULATION_REGISTER_URL"],
+        **{name: notification[name] for name in ("SMPP_HOST", "SMPP_PORT", "SMTP_HOST", "SMTP_PORT")},
         "AUDIT_FILE": str(run / "audit.jsonl"),
     }

@@ -18,6 +18,7 @@ from shared.messaging.topology import SERVICES, TopologySettings
 
 Wanted = TypeVar("Wanted", bound=settings.FromEnvironment)
 
+PROCESSES = (*SERVICES, "gateway")
 RELEASE = "UPDATE outbox SET due_at = now() WHERE id = ANY(%(ids)s::uuid[])"
 
 
@@ -79,6 +80,43 @@ class DoctorSettings(settings.FromEnvironment):
     database_pool_size: int = field(
         default=10, metadata={"help": "Database connections of one replica, at the most.", "least": 2}
     )
+
+
+def _ops_page(process: str) -> str:
+    help = f"Where {process} answers on its ops port, where it is known: http://host:port."
+    value: str = field(default="", metadata={"help": help})
+    return value
+
+
+@dataclass(frozen=True)
+class ProcessSettings(settings.FromEnvironment):
+    """Where each process says whether it is ready. A name with several addresses is several replicas."""
+
+    registration_ops_url: str = _ops_page("registration")
+    identity_ops_url: str = _ops_page("identity")
+    notification_ops_url: str = _ops_page("notification")
+    history_ops_url: str = _ops_page("history")
+    gateway_ops_url: str = _ops_page("gateway")
+
+    def of(self, process: str) -> str:
+        """The page of one, empty where it is not known."""
+        page: str = getattr(self, f"{process}_ops_url")
+        return page
+
+
+@dataclass(frozen=True)
+class OutsideSettings(settings.FromEnvironment):
+    """Outside parties and the object store, as the services are told, where they are known."""
+
+    smpp_host: str = field(default="", metadata={"help": "Host of the SMSC."})
+    smpp_port: int = field(default=0, metadata={"help": "SMPP port of the SMSC.", "least": 0, "most": 65535})
+    smtp_host: str = field(default="", metadata={"help": "Host of the mail server."})
+    smtp_port: int = field(default=0, metadata={"help": "SMTP port of it.", "least": 0, "most": 65535})
+    smtp_starttls: bool = field(default=False, metadata={"help": "Whether to insist on TLS."})
+    population_register_url: str = field(
+        default="", metadata={"help": "Base URL of the population register."}
+    )
+    objects_dir: str = field(default="", metadata={"help": "The object folder, where it is on this host."})
 
 
 def load(wanted: type[Wanted]) -> Wanted:
