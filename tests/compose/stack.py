@@ -21,6 +21,7 @@ from deploy.native.keys import WITH_DATABASE
 from deploy.native.layout import ROOT
 from shared.testing.processes import until
 from tests.faults.crowd import Crowd
+from tests.faults.proxy import Proxy
 
 OPS_PORT = 9100
 COMPOSE = "com.docker.compose"
@@ -30,14 +31,15 @@ REPLICAS = 3
 
 
 class Stack:
-    """Everything in containers, in the folder ``run``; its gateways have ports of their own. With ``tls`` the
-    containers talk TLS, and the gateways HTTPS."""
+    """Everything in containers, in the folder ``run``; its gateways have ports of their own, and a proxy
+    before them. With ``tls`` the containers talk TLS, and the gateways HTTPS."""
 
     def __init__(self, run: str, tls: bool = False) -> None:
         self.run = run
         self.tls = tls
-        self._base = free_ports(REPLICAS)
-        self._ports = f"{self._base}-{self._base + REPLICAS - 1}"
+        base = free_ports(REPLICAS)
+        self._gateway_ports = range(base, base + REPLICAS)
+        self._front: Proxy | None = None
         self._engine: Any = None
 
     # -- as operators do ---------------------------------------------------------------------------------
@@ -46,20 +48,18 @@ class Stack:
         """Bring everything up, images and engine included, and wait until it is ready."""
         self._script("up.sh")
         self._engine = docker.from_env()
+        self._front = Proxy("127.0.0.1", *self._gateway_ports)
 
     def down(self) -> None:
         """Remove the containers and their data."""
+        if self._front is not None:
+            self._front.close()
         self.compose("--profile", "demo", "down", "--volumes", "--timeout", "10")
 
     def scale(self, service: str, replicas: int) -> None:
         """Have so many replicas of a service, ready."""
         wanted = ("--no-recreate", "--no-deps", "--scale", f"{service}={replicas}", service)
         self.compose("up", "--detach", "--wait", *wanted)
-
-    def keep_the_gateways_port(self) -> None:
-        """Publish one gateway on one port: of a range, Docker takes another one at each start."""
-        self._ports = str(self._base)
-        self.compose("up", "--detach", "--wait", "--no-deps", "gateway")
 
     def compose(self, *arguments: str) -> None:
         """``docker compose`` with the settings of this one. Raises ``AssertionError`` with what it said."""
@@ -75,10 +75,11 @@ class Stack:
         until(lambda: is_ready(container), 60.0, lambda: f"{container.name} is not ready: {tail(container)}")
 
     def _script(self, name: str, *arguments: str) -> str:
+        ports = f"{self._gateway_ports[0]}-{self._gateway_ports[-1]}"
         done = subprocess.run(
             ["sh", f"deploy/docker/{name}", *arguments],
             cwd=ROOT,
-            env={**os.environ, "RUN": self.run, "GATEWAY_PORTS": self._ports, "TLS": str(int(self.tls))},
+            env={**os.environ, "RUN": self.run, "GATEWAY_PORTS": ports, "TLS": str(int(self.tls))},
             capture_output=True,
             text=True,
             check=False,
@@ -103,16 +104,25 @@ class Stack:
 
     @property
     def gateways(self) -> list[str]:
-        """The addresses of as many gateways as there may be."""
-        scheme = "https" if self.tls else "http"
-        return [f"{scheme}://127.0.0.1:{self._base + number}" for number in range(REPLICAS)]
+        """The addresses of as many gateways as there may be; which of them a gateway has, changes when it
+        starts again."""
+        return [self._at(port) for port in self._gateway_ports]
+
+    @property
+    def gateway(self) -> str:
+        """Where clients reach whichever gateway is there, as behind a load balancer."""
+        assert self._front is not None, "not up"
+        return self._at(self._front.port)
+
+    def _at(self, port: int) -> str:
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{port}"
 
     def endpoints(self) -> dict[str, Any]:
         """Where each thing listens, as of ``make endpoints``; databases are found anew at each use, because a
         container that starts again may have another address."""
         citizens = self._engine.volumes.get(f"{self.project}_citizens").attrs["Mountpoint"]
         return {
-            "gateway": self.gateways[0],
+            "gateway": self.gateway,
             "sms": f"http://{self.address('smsc')}:9306/messages",
             "mail": f"http://{self.address('mail_server')}:9304/messages",
             "register_citizens_file": f"{citizens}/citizens.jsonl",

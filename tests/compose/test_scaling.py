@@ -93,7 +93,6 @@ def test_a_new_migration_is_applied_while_the_old_version_serves(stack: Stack, t
 
 
 def test_the_whole_product_stopped_and_started_with_work_in_flight(stack: Stack) -> None:
-    stack.keep_the_gateways_port()
     crowd = Crowd(stack, LARGEST_CROWD, new_seed())
     with crowd.on_the_way(AT_ONCE, LEAST):
         time.sleep(2.0)

@@ -61,7 +61,7 @@ def cache(stack: Stack) -> None:
 
 
 def gateway(stack: Stack) -> None:
-    httpx.get(stack.gateways[0].replace("https:", "http:"))
+    httpx.get(stack.gateway.replace("https:", "http:"))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """A TCP proxy that behaves badly when told to: delay, cuts in the middle, half-open connections.
 
-It runs in a process of its own, ``python -m tests.faults.proxy HOST PORT``, so that a busy test does not slow
-it. It prints its port, then takes one JSON command a line on its standard input and answers each with a line;
-it ends with that input. ``Proxy`` is the test's side of it.
+It runs in a process of its own, ``python -m tests.faults.proxy HOST PORT...``, so that a busy test does not
+slow it. It prints its port, then takes one JSON command a line on its standard input and answers each with a
+line; it ends with that input. ``Proxy`` is the test's side of it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import socket
 import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -27,11 +28,12 @@ AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Proxy:
-    """A proxy in front of ``host:port``, listening on ``port`` of loopback. Usable from any thread."""
+    """A proxy in front of ``host``, listening on ``port`` of loopback. Of several ports it takes, for each
+    connection, one that listens, as a load balancer does. Usable from any thread."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, *ports: int) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.proxy", host, str(port)],
+            [sys.executable, "-m", "tests.faults.proxy", host, *map(str, ports)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -114,8 +116,8 @@ class Cut:
 class Server:
     """Listens, and carries out the commands; a method for each."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.target = (host, port)
+    def __init__(self, host: str, ports: Sequence[int]) -> None:
+        self._host, self._ports = host, ports
         self.delay_seconds = 0.0
         self.flowing = asyncio.Event()
         self.flowing.set()
@@ -140,6 +142,16 @@ class Server:
         finally:
             connection.reset()
             self.connections.discard(connection)
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to a port that listens. Raises ``OSError`` when none does."""
+        refused = OSError()
+        for port in random.sample(self._ports, len(self._ports)):
+            try:
+                return await asyncio.open_connection(self._host, port, limit=CHUNK_BYTES)
+            except OSError as error:
+                refused = error
+        raise refused
 
     async def do_flow(self) -> None:
         self.delay_seconds, self.planned = 0.0, Cut()
@@ -195,7 +207,7 @@ class Connection:
     async def serve(self, from_client: asyncio.StreamReader) -> None:
         await self._server.flowing.wait()
         try:
-            from_target, to_target = await asyncio.open_connection(*self._server.target, limit=CHUNK_BYTES)
+            from_target, to_target = await self._server.connect()
         except OSError:
             return
         self._writers.append(to_target)
@@ -251,9 +263,9 @@ class Connection:
             writer.transport.abort()
 
 
-async def main(host: str, port: int) -> None:
+async def main(host: str, ports: Sequence[int]) -> None:
     """Serve, and carry out what the standard input says, until it ends."""
-    server = Server(host, port)
+    server = Server(host, ports)
     print(json.dumps({"port": await server.listen()}), flush=True)
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
@@ -264,4 +276,4 @@ async def main(host: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], [int(port) for port in sys.argv[2:]]))
