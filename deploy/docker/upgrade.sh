@@ -1,7 +1,8 @@
 #!/bin/sh
 # Another version for an installation in containers that runs. usage: upgrade.sh [back]
-# First what only adds: migrations, queues, permissions. Then the services one by one, each waited for, those that are called
-# before those that call. `back` is the way back to the image before, in the opposite order; what was added stays.
+# First what only adds: migrations, queues, permissions. Then the services one by one, those that are called before those that
+# call, and of each one replica after the other, each waited for: two or more, and nobody notices. `back` is the way back to the
+# image before, in the opposite order; what was added stays.
 set -eu
 cd "$(dirname "$0")/../.."
 export RUN="${RUN:-.run}"
@@ -16,11 +17,12 @@ refuse() {
     exit 1
 }
 
+jobs="migrate-registration migrate-identity migrate-notification migrate-history topology permissions"
 case ${1:-} in
 "")
     sh deploy/docker/prepare.sh
     sh deploy/docker/image.sh take
-    for job in migrate-registration migrate-identity migrate-notification migrate-history permissions; do
+    for job in $jobs; do
         compose run --rm "$job" || refuse "$job failed; the services still run the version before." \
             "mend it and make compose-upgrade again, or make compose-back"
     done
@@ -31,15 +33,29 @@ back)
     order="gateway registration identity notification history"
     ;;
 *)
-    sed -n '2,4s/^# //p' "$0" >&2
+    sed -n '2,5s/^# //p' "$0" >&2
     exit 2
     ;;
 esac
 
-# Not with --no-deps: to Compose such a container is another one, which the next `up` makes anew.
+replace() { # replace SERVICE: its replicas one by one, those that are this version already left as they are
+    wanted=$(compose config --hash "$1" | cut -d " " -f 2)
+    for replica in $(compose ps --all --quiet "$1"); do
+        runs=$(docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}}' "$replica")
+        [ "$runs" != "$wanted" ] || continue
+        docker stop "$replica" >/dev/null
+        docker rm "$replica" >/dev/null
+        # Not with --no-deps: to Compose such a container is another one, which the next `up` makes anew.
+        compose up --detach --wait --no-recreate "$1" || return
+    done
+    compose up --detach --wait "$1"
+}
+
+# A service would be made anew together with a job that it waits for, all replicas at once: the jobs before.
+compose up --detach $jobs
 for service in $order; do
     echo "$service" >&2
-    compose up --detach --wait "$service" || refuse "$service did not become ready." \
+    replace "$service" || refuse "$service did not become ready." \
         "sh deploy/docker/compose.sh logs --tail 50 $service; make compose-back goes to the version before"
 done
 sh deploy/docker/start.sh

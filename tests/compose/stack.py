@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -60,6 +61,16 @@ class Stack:
         """Have so many replicas of a service, ready."""
         wanted = ("--no-recreate", "--no-deps", "--scale", f"{service}={replicas}", service)
         self.compose("up", "--detach", "--wait", *wanted)
+
+    def change_version(self, *direction: str) -> None:
+        """Upgrade to what was built last, or ``back``."""
+        self._script("upgrade.sh", *direction)
+
+    def ran_before(self, image: str) -> None:
+        """Have an earlier version to go back to: what is built, under another name."""
+        self._engine.images.get(self.built_image).tag(image)
+        with (self.folder / "images.env").open("w") as images:
+            images.write(f"VSSID_IMAGE={self.built_image}\nVSSID_IMAGE_BEFORE={image}\n")
 
     def compose(self, *arguments: str) -> None:
         """``docker compose`` with the settings of this one. Raises ``AssertionError`` with what it said."""
@@ -139,9 +150,26 @@ class Stack:
         return url.replace("@postgres:", f"@{self.address('postgres')}:")
 
     @property
+    def built_image(self) -> str:
+        """The name of the service image that was built last."""
+        images = dict(line.split("=", 1) for line in (ROOT / ".run" / "images.env").read_text().splitlines())
+        return images["VSSID_IMAGE"]
+
+    def made(self, since: float) -> list[str]:
+        """The service of each container made since a moment (Unix time)."""
+        filters = {"type": "container", "event": "create", "label": f"{COMPOSE}.project={self.project}"}
+        events = self._engine.events(since=since, until=time.time(), filters=filters, decode=True)
+        return [event["Actor"]["Attributes"][f"{COMPOSE}.service"] for event in events]
+
+    @property
+    def folder(self) -> Path:
+        """What the installation keeps about itself."""
+        return ROOT / self.run / "compose"
+
+    @property
     def secrets(self) -> Path:
         """The folder of what is handed to the containers."""
-        return ROOT / self.run / "compose" / "secrets"
+        return self.folder / "secrets"
 
     def work_of(self, container: Container) -> float:
         """How much a replica has done: events, calls, jobs, requests."""

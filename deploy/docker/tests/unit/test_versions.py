@@ -13,7 +13,7 @@ from deploy.native.layout import ROOT
 from shared.testing.pretended import few_commands, pretend
 
 SCRIPTS = ("image.sh", "start.sh", "up.sh", "upgrade.sh")
-COMMANDS = ("sh", "dirname", "grep", "mv", "printenv", "sed")
+COMMANDS = ("sh", "cut", "dirname", "grep", "mv", "printenv", "sed")
 PARTIES = {
     "POPULATION_REGISTER_URL": "https://register.example",
     "SMPP_HOST": "smsc.example",
@@ -37,12 +37,19 @@ class Site:
             shutil.copy(ROOT / "deploy" / "docker" / name, self.scripts / name)
         self._log = folder / "log"
         self.commands = few_commands(folder / "bin", COMMANDS)
-        pretend(self.commands, "docker", f'[ ! -e "{folder}/forgotten" ]')
+        pretend(
+            self.commands,
+            "docker",
+            f'case "$1 $4" in "image "*) [ ! -e "{folder}/forgotten" ] ;; "inspect current") echo new ;;'
+            f' "inspect "*) echo old ;; *) echo "docker $*" >>{self._log} ;; esac',
+        )
         pretend(self.scripts, "prepare.sh", f'echo "prepare $*" >>{self._log}')
         pretend(
             self.scripts,
             "compose.sh",
-            f'echo "$*" >>{self._log}; case "$*" in *"$(sed -n 1p {folder}/fails)"*) exit 1 ;; esac',
+            f'echo "$*" >>{self._log}; case "$*" in *"$(sed -n 1p {folder}/fails)"*) exit 1 ;;'
+            ' "config --hash "*) echo "$3 new" ;;'
+            ' "ps --all --quiet identity") echo "one current two" ;; esac',
         )
         self.fails_at("nothing")
 
@@ -109,7 +116,8 @@ def started(said: list[str]) -> list[str]:
     """The services that were made anew, each with what it depends on: started without, the next `up` would
     find that it differs, and make all of them anew at once."""
     assert not [line for line in said if "--no-deps" in line]
-    return [line.split()[-1] for line in said if line.startswith("up --detach --wait ")]
+    up = [line.split() for line in said if line.startswith("up --detach --wait ")]
+    return [words[-1] for words in up if "--no-recreate" not in words]
 
 
 def test_an_upgrade_adds_first_and_then_changes_service_by_service(site):
@@ -119,13 +127,38 @@ def test_an_upgrade_adds_first_and_then_changes_service_by_service(site):
 
     assert done.returncode == 0, done.stderr
     added = [line.split()[-1] for line in site.said if line.startswith("run --rm ")]
-    assert sorted(added) == sorted([*(f"migrate-{name}" for name in WITH_DATABASE), "permissions"])
+    assert sorted(added) == sorted(
+        [*(f"migrate-{name}" for name in WITH_DATABASE), "topology", "permissions"]
+    )
     assert sorted(started(site.said)) == sorted(PROCESSES)
     assert started(site.said)[-1] == "gateway"
     assert site.said[-1] == "--profile demo up --detach --wait --quiet-pull"
     assert max(site.said.index(f"run --rm {job}") for job in added) < min(
         at for at, line in enumerate(site.said) if line.startswith("up ")
     )
+
+
+def test_the_replicas_of_a_service_change_one_after_the_other(site):
+    site.build("vssid:two")
+
+    site.run("upgrade.sh")
+
+    jobs = next(line for line in site.said if line.startswith("up --detach migrate-"))
+    first = site.said.index("ps --all --quiet identity")
+    assert site.said.index(jobs) < first, "a job made anew later would take the services along"
+    again = "up --detach --wait --no-recreate identity"
+    each = [["docker stop " + name, "docker rm " + name, again] for name in ("one", "two")]
+    assert site.said[first + 1 : first + 8] == [*each[0], *each[1], "up --detach --wait identity"]
+
+
+def test_a_replica_that_does_not_become_ready_leaves_the_others_as_they_are(site):
+    site.build("vssid:two")
+    site.fails_at("up --detach --wait --no-recreate identity")
+
+    done = site.run("upgrade.sh")
+
+    assert done.returncode == 1
+    assert [line for line in site.said if line.startswith("docker stop")] == ["docker stop one"]
 
 
 def test_no_service_changes_when_what_comes_first_fails(site):
