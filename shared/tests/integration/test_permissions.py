@@ -9,14 +9,20 @@ from dataclasses import replace
 
 import amqp
 import httpx
+import psycopg
 import pytest
 from amqp.exceptions import AccessRefused
 
 from deploy.native.instance import Instance, Vhost
+from shared.database import Database
 from shared.events.catalogue import EVENT_TYPES
 from shared.messaging import permissions, topology
-from shared.messaging.connection import channel
+from shared.messaging.connection import Link, channel
 from shared.messaging.permissions import Grant
+from shared.messaging.publisher import Publisher
+from shared.messaging.relay import Relay
+from shared.migrate import migrate_kit
+from shared.testing.processes import until
 
 Try = Callable[[amqp.Channel], object]
 LogIn = Callable[[str], str]
@@ -186,3 +192,32 @@ def test_a_user_who_may_read_everything_is_seen(log_in: Callable[..., str]) -> N
     url = log_in("history", replace(permissions.grants()["history"], read=".*"))
     with pytest.raises(AssertionError, match=r"history may .*hear identity\.open_case"):
         nothing_else_goes(url, "history")
+
+
+LEFT = (
+    "INSERT INTO outbox (id, type, headers, body, due_at) VALUES (gen_random_uuid(), %s, '{}', '{}', now())"
+)
+
+
+def test_what_a_newer_version_left_waits_and_holds_nothing_back(servers: Instance, log_in: LogIn) -> None:
+    """After the way back to the version before, its relay may not publish what only the newer one may."""
+    name = f"left_{uuid.uuid4().hex[:8]}"
+    dsn = servers.database(name)
+    migrate_kit(dsn)
+    database, link = Database(dsn, name=name), Link(log_in("identity"), name)
+    relay = Relay(database, Publisher(link))
+    try:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            for event_type in ("identity.of_tomorrow.v1", *["identity.verified.v1"] * 20):
+                connection.execute(LEFT, [event_type])
+            database.open()
+            link.start()
+            relay.start()
+            left = "SELECT type FROM outbox"
+            until(lambda: len(connection.execute(left).fetchall()) == 1, 10, "the others are held back")
+            assert connection.execute(left).fetchall() == [("identity.of_tomorrow.v1",)]
+    finally:
+        relay.stop()
+        link.stop()
+        database.close()
+        servers.drop_database(name)
