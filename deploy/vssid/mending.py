@@ -47,7 +47,7 @@ def _ask_to_close(databases: Databases, gap: Gap, now: datetime) -> bool:
 def _take_back(databases: Databases, gap: Gap, now: datetime) -> bool:
     with databases.transaction("identity") as tx:
         case = IdentityStorage(tx).case_of(gap.key)
-    if case is None:
+    if case is None or not case.applicant.code:  # it was emptied on request of its person
         return False
     try:
         with databases.transaction("registration") as tx:

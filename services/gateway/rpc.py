@@ -26,7 +26,8 @@ CALLS: dict[str, frozenset[str]] = {
         {
             "log_in", "refresh", "log_out", "log_out_everywhere", "devices", "end_device",
             "change_password", "me", "children",
-            "export", "ask_correction", "withdraw_consent", "own_requests", "open_requests", "answer_request",
+            "export", "ask_correction", "ask_erasure", "withdraw_consent", "own_requests", "open_requests",
+            "answer_request",
             "staff_log_in", "cases", "case", "photo", "claim_case", "request_supplement", "change_contact",
             "confirm_case", "reject_case",
         }

@@ -464,10 +464,12 @@ class PersonRequest(Schema):
     """What somebody asked about the own data, with the answer once there is one."""
 
     id = fields.String(required=True, metadata={"format": "uuid"})
-    kind = fields.String(required=True, metadata={"description": "export, correction or withdrawal"})
+    kind = fields.String(required=True, metadata={"description": "export, correction, erasure or withdrawal"})
     asked_at = fields.String(required=True)
     due_at = fields.String(required=True, metadata={"description": "by when it is answered"})
-    wanted = fields.Raw(metadata={"description": "of a correction: the values by field"})
+    wanted = fields.Raw(
+        metadata={"description": "of a correction the values by field, of an erasure the applications"}
+    )
     state = fields.String(required=True, metadata={"description": "open, granted or refused"})
     answer = fields.String(allow_none=True)
     answered_at = fields.String(allow_none=True)

@@ -7,14 +7,23 @@ erased on request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
-from services.identity.domain import VIETNAM, Account, Applicant, Case, Officer, Person, RequestInvalid
+from services.identity.domain import (
+    VIETNAM,
+    Account,
+    Applicant,
+    Case,
+    CaseStatus,
+    Officer,
+    Person,
+    RequestInvalid,
+)
 from shared.refusals import FieldProblem, Refused
 
 WORKING_DAYS = 2
@@ -164,7 +173,54 @@ ANSWERS = {
     },
 }
 """What is answered at once, in the person's language."""
+ERASED = {
+    "vi": "Đã xóa: {photos} ảnh; dữ liệu cá nhân của {applications} hồ sơ không được chấp nhận hoặc đã đóng "
+    "và của {drafts} bản khai chưa nộp. Vẫn giữ: quá trình tham gia và hưởng BHXH, BHYT, danh tính đã xác "
+    "thực và tờ khai của nó (pháp luật về BHXH, BHYT); nhật ký việc cán bộ đã xem và làm, lần hỏi CSDL dân "
+    "cư, tin đã gửi, sự đồng ý và yêu cầu này (chứng minh việc xử lý dữ liệu, pháp luật về bảo vệ dữ liệu cá "
+    "nhân); hồ sơ đang xử lý, đến khi có kết quả; phiên đăng nhập, đến khi hết hạn lưu.",
+    "en": "Erased: {photos} photos; what is personal of {applications} applications that were rejected or "
+    "closed and of {drafts} that were never submitted. Kept: the insurance records, the verified identity "
+    "and its declaration (law on social and health insurance); the trail of what officers read and did, "
+    "questions to the population register, messages sent, the consent and this request (to prove how data "
+    "was handled, law on personal data); applications under way, until they end; log-ins, until their time "
+    "is over.",
+}
+"""What came of a request for erasure: what is gone, and what stays under which duty."""
 GRANTED_CORRECTION = {"vi": "Thông tin đã được sửa.", "en": "The data was corrected."}
+
+
+def births_of(person: Person, cases: Iterable[Case]) -> frozenset[str]:
+    """The birth dates under which somebody was verified, now and before a correction."""
+    verified = [case.applicant for case in cases if case.status is CaseStatus.VERIFIED]
+    return frozenset({person.applicant.birth_value, *(applicant.birth_value for applicant in verified)})
+
+
+def is_to_be_emptied(case: Case, numbers: frozenset[str], births: frozenset[str]) -> bool:
+    """Whether a case came to nothing and is about the person of these numbers and birth dates. Somebody else
+    may have declared the same number: what was about that other person is not the holder's to erase."""
+    person = case.applicant
+    came_to_nothing = case.status in (CaseStatus.REJECTED, CaseStatus.CLOSED)
+    return came_to_nothing and bool(numbers.intersection(person.numbers)) and person.birth_value in births
+
+
+def emptied(case: Case) -> Case:
+    """Without what is personal: number, times, agency and ending stay."""
+    nobody = Applicant(
+        code="",
+        personal_number=None,
+        full_name="",
+        birth_precision="year",
+        birth_value="",
+        sex=None,
+        document_kind="",
+        document_number="",
+        phone="",
+        email="",
+        address={},
+    )
+    register = replace(case.register, mismatched_fields=())
+    return replace(case, applicant=nobody, register=register, warnings=(), supplement=None, guardian=None)
 
 
 def answer_text(text: str) -> str:

@@ -251,6 +251,19 @@ class IdentityService:
             use_cases.ask_correction(storage, account, wanted, request_id=new_id(), now=now())
         )
 
+    @rpc(writes=True)
+    def ask_erasure(self, tx: Any, **request: Any) -> dict[str, Any]:
+        """The request, with the time by which it is answered: what no duty keeps is erased."""
+        storage = Storage(tx)
+        account = use_cases.citizen(storage, self.claims(schemas.load(schemas.WithToken, request)))
+        asked = use_cases.ask_erasure(storage, account, request_id=new_id(), now=now())
+        return schemas.request_view(asked)
+
+    @on_event(registration_events.ERASED)
+    def answer_erasure(self, tx: Any, event: Event) -> None:
+        """Registration has erased its part."""
+        use_cases.answer_erasure(Storage(tx), event.data, now())
+
     @rpc
     def withdraw_consent(self, **request: Any) -> dict[str, Any]:
         """The request, granted: the account is closed."""

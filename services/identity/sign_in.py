@@ -165,7 +165,9 @@ def withdraw_consent(db: Database, parts: Parts, *, claims: Claims, password: st
         parts.throttle.note_wrong("withdraw_consent", tries)
         raise domain.OldPasswordWrong
     with db.transaction() as tx:
-        return use_cases.withdraw_consent(Storage(tx), claims, used, request_id=new_id(), now=now())
+        return use_cases.withdraw_consent(
+            Storage(tx), claims, used, request_id=new_id(), erasure_id=new_id(), now=now()
+        )
 
 
 def staff_log_in(db: Database, parts: Parts, *, user: str, password: str, address: str) -> Reply:

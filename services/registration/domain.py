@@ -229,6 +229,8 @@ class Registration:
     supplement: Supplement | None = None
     guardian: Guardian | None = None
     """Of a child: who registers it, and gets its messages."""
+    erased_at: datetime | None = None
+    """When its person had erased what no duty keeps (``retention.erased``)."""
 
     # -- what is there and what is missing --
 

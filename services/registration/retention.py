@@ -1,4 +1,5 @@
-"""How long photos are kept, and why: the law gives artefacts of a registration a shorter time than records.
+"""How long photos are kept, and why: the law gives artefacts of a registration a shorter time than records;
+and what is left of a registration whose person had it erased.
 
 A photo has one reason at a time, and a moment since when it holds; the settings say how long that is.
 """
@@ -6,9 +7,10 @@ A photo has one reason at a time, and a moment since when it holds; the settings
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from services.registration.domain import Registration
 from services.registration.timeline import OPEN, SETTLED, Status
@@ -27,6 +29,7 @@ class Reason(StrEnum):
     RETAKEN = "retaken"  # before it was sent
     NEVER_ATTACHED = "never_attached"  # an upload
     ORPHAN = "orphan"  # no registration knows it
+    ERASED = "erased"  # on request
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Terms:
             Reason.CLOSED: self.closed_days,
             Reason.REPLACED: self.replaced_days,
             Reason.RETAKEN: 0,
+            Reason.ERASED: 0,
             Reason.NEVER_ATTACHED: self.orphan_days,
             Reason.ORPHAN: self.orphan_days,
         }.get(reason)
@@ -82,11 +86,14 @@ def photos_of(registration: Registration) -> Iterator[Kept]:
         if photo.ref not in seen:
             seen.add(photo.ref)
             at = supplement.answered_at if supplement and supplement.answered_at else since
-            yield Kept(photo.ref, photo.sha256, Reason.REPLACED, at)
+            replaced = Kept(photo.ref, photo.sha256, Reason.REPLACED, at)
+            yield replace(replaced, reason=reason, since=since) if reason is Reason.ERASED else replaced
 
 
 def reason_of(registration: Registration) -> tuple[Reason, datetime]:
     """Why the photos of a registration are kept, and since when."""
+    if registration.erased_at is not None:
+        return Reason.ERASED, registration.erased_at
     at = {entry.step: entry.at for entry in reversed(registration.timeline)}
     last = max(at.values(), default=LONG_AGO)
     status = registration.status
@@ -97,3 +104,52 @@ def reason_of(registration: Registration) -> tuple[Reason, datetime]:
     if status in SETTLED:
         return Reason.VERIFIED, at.get("verified", last)
     return Reason.CLOSED, at.get(status.value, last)
+
+
+# --- erased on request ---------------------------------------------------------------------------
+
+WRITTEN_BY_OFFICERS = frozenset({"rejected", "supplement_requested"})
+"""Steps whose detail is free text."""
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What came of one request: photos that are being deleted, applications that came to nothing and drafts
+    that lost what was personal."""
+
+    request_id: UUID
+    account_id: UUID
+    erased_at: datetime
+    photos: int
+    applications: int
+    drafts: int
+
+
+def erased(registration: Registration, at: datetime) -> Registration:
+    """Its photos are due at once. A draft is closed; of what came to nothing only number, times and steps
+    stay, and the version of the consent. What was verified stays as it is; what the case has ended and this
+    side does not know of yet is emptied when it hears (``emptied``)."""
+    held = registration if registration.submission is not None else registration.cancelled_by_citizen(at)
+    return emptied(replace(held, erased_at=held.erased_at or at))
+
+
+def emptied(registration: Registration) -> Registration:
+    """Without what is personal, if it was to be erased and came to nothing; otherwise itself."""
+    held, supplement, guardian = registration, registration.supplement, registration.guardian
+    if held.erased_at is None or held.status in (Status.DRAFT, *OPEN, *SETTLED):
+        return held
+    return replace(
+        held,
+        declaration=None,
+        warnings=(),
+        email=None,
+        email_verified=False,
+        email_otp=None,
+        submission=held.submission and replace(held.submission, names=None),
+        supplement=supplement and replace(supplement, note=None),
+        guardian=guardian and replace(guardian, code="", phone=""),
+        timeline=tuple(
+            replace(entry, detail=None) if entry.step in WRITTEN_BY_OFFICERS else entry
+            for entry in held.timeline
+        ),
+    )

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import uuid_utils
 
-from services.registration import email_otp, gauges, jobs, register_check, schemas, use_cases
+from services.registration import email_otp, erasure, gauges, jobs, register_check, schemas, use_cases
 from services.registration.contacts import email_address, phone_range_known
 from services.registration.declaration import Guardian, guardians_relation
 from services.registration.domain import EmailOtp, Point, Registration
@@ -22,6 +22,7 @@ from services.registration.storage import Storage
 from services.registration.taken import told_rarely
 from services.registration.use_cases import Key
 from shared.cache import CacheUnavailable
+from shared.events import account as account_events
 from shared.events import credentials as credentials_events
 from shared.events import identity as identity_events
 from shared.events import notification as notification_events
@@ -336,6 +337,11 @@ class RegistrationService:
             outcome=outcome,
             at=data["at"],
         )
+
+    @on_event(account_events.ERASURE_DUE)
+    def erase(self, tx: Any, event: Any) -> None:
+        """A person has asked for what no duty keeps to be erased."""
+        erasure.erase(Storage(tx), event.data, at=event.time)
 
     # -- what falls due --
 

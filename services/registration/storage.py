@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from services.registration.address import Address, AdministrativeUnit
+from services.registration.artefacts import Artefacts
 from services.registration.claims import Claim
 from services.registration.declaration import Birth, Declaration, Document, Guardian
 from services.registration.domain import (
@@ -30,9 +31,7 @@ from services.registration.domain import (
     Submission,
     Supplement,
 )
-from services.registration.retention import Kept, Reason, photos_of
 from services.registration.timeline import Entry, Progress, Status
-from shared.database import Transaction
 
 ADD = """
 INSERT INTO registrations (id, status, language, token_hash, timeline)
@@ -41,7 +40,7 @@ VALUES (%(id)s, %(status)s, %(language)s, %(token_hash)s, %(timeline)s)
 FIND = """
 SELECT id, status, language, token_hash, declaration, warnings, register_check, photos, agency_code, email,
        email_verified, email_otp, declaration_number, submitted_at, deadline, consent_version, consent_text,
-       declared_names, close_requested, timeline, supplement, guardian
+       declared_names, close_requested, timeline, supplement, guardian, erased_at
 FROM registrations WHERE id = %(id)s
 """
 PROGRESS = """
@@ -59,7 +58,7 @@ UPDATE registrations SET
     declaration_number = %(declaration_number)s, submitted_at = %(submitted_at)s,
     deadline = %(deadline)s, consent_version = %(consent_version)s, consent_text = %(consent_text)s,
     declared_names = %(declared_names)s, close_requested = %(close_requested)s, timeline = %(timeline)s,
-    supplement = %(supplement)s, guardian = %(guardian)s, changed_at = now()
+    supplement = %(supplement)s, guardian = %(guardian)s, erased_at = %(erased_at)s, changed_at = now()
 WHERE id = %(id)s
 """
 OPEN = """
@@ -127,51 +126,8 @@ ORDER BY code
 """
 
 
-NOTE_PHOTOS = """
-WITH retaken AS (
-    UPDATE photo_objects SET reason = 'retaken', since = now()
-    WHERE registration_id = %(id)s AND ref <> ALL(%(refs)s) AND reason <> 'retaken'
-)
-INSERT INTO photo_objects AS known (ref, registration_id, sha256, reason, since)
-SELECT ref, %(id)s, sha256, reason, since
-FROM unnest(%(refs)s::text[], %(hashes)s::text[], %(reasons)s::text[], %(sinces)s::timestamptz[])
-     AS kept (ref, sha256, reason, since)
-ON CONFLICT (ref) DO UPDATE
-SET registration_id = excluded.registration_id, sha256 = excluded.sha256, reason = excluded.reason,
-    since = excluded.since
-WHERE known.reason <> excluded.reason
-"""
-PHOTOS_DUE = """
-SELECT ref, coalesce(sha256, '') AS sha256, photo_objects.reason, since
-FROM photo_objects
-JOIN unnest(%(reasons)s::text[], %(moments)s::timestamptz[]) AS rule (reason, moment)
-  ON photo_objects.reason = rule.reason AND since <= moment
-WHERE photo_objects.reason NOT IN ('draft', 'open')
-ORDER BY since LIMIT %(limit)s
-"""
-PROVE_DELETED = """
-WITH gone AS (
-    DELETE FROM photo_objects WHERE ref = ANY(%(refs)s) RETURNING ref, registration_id, sha256, reason, since
-)
-INSERT INTO photo_deletions (ref, registration_id, sha256, reason, since, deleted_at, deleted_by)
-SELECT ref, registration_id, sha256, reason, since, %(at)s, %(by)s FROM gone
-ON CONFLICT (ref) DO NOTHING
-"""
-OBJECTS_KNOWN = "SELECT ref FROM photo_objects WHERE ref = ANY(%(refs)s)"
-NOTE_ORPHANS = """
-INSERT INTO photo_objects (ref, sha256, reason, since)
-SELECT ref, sha256, reason, since
-FROM unnest(%(refs)s::text[], %(hashes)s::text[], %(reasons)s::text[], %(sinces)s::timestamptz[])
-     AS found (ref, sha256, reason, since)
-ON CONFLICT (ref) DO NOTHING
-"""
-
-
-class Storage:
+class Storage(Artefacts):
     """``use_cases.Storage`` on the service's own database."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self.tx = tx
 
     def add(self, registration: Registration) -> None:
         self.tx.run(ADD, row_of(registration))
@@ -184,28 +140,6 @@ class Storage:
         self.tx.run(SAVE, row_of(registration))
         if registration.photos or registration.supplement:
             self.note_photos(registration)
-
-    def note_photos(self, registration: Registration) -> None:
-        """Why each photo of the registration is kept, since when; those it has no longer were retaken."""
-        kept = list(photos_of(registration))
-        self.tx.run(NOTE_PHOTOS, {"id": registration.id, **columns_of(kept)})
-
-    def photos_due(self, due: Mapping[Reason, datetime], *, limit: int) -> list[Kept]:
-        """Photos kept for each of these reasons since then or before, those that waited longest first."""
-        rules = {"reasons": list(due), "moments": list(due.values()), "limit": limit}
-        return [Kept(**{**row, "reason": Reason(row["reason"])}) for row in self.tx.all(PHOTOS_DUE, rules)]
-
-    def prove_deleted(self, refs: Sequence[str], *, at: datetime, by: str) -> None:
-        """Write down, once, that these photos were deleted, when and by whom."""
-        self.tx.run(PROVE_DELETED, {"refs": list(refs), "at": at, "by": by})
-
-    def objects_known(self, refs: Sequence[str]) -> set[str]:
-        """Which of these objects there is a row for."""
-        return {row["ref"] for row in self.tx.all(OBJECTS_KNOWN, {"refs": list(refs)})}
-
-    def note_orphans(self, found: Sequence[Kept]) -> None:
-        """Objects that no registration knows."""
-        self.tx.run(NOTE_ORPHANS, columns_of(found))
 
     def progress(self, ids: Sequence[UUID]) -> dict[UUID, Progress]:
         """What the timelines of these are made of, by one statement."""
@@ -274,15 +208,6 @@ class Storage:
     def administrative_unit(self, code: str, *, on: date) -> AdministrativeUnit | None:
         row = self.tx.one(UNIT, {"code": code, "on": on})
         return None if row is None else unit_of(row)
-
-
-def columns_of(kept: Sequence[Kept]) -> dict[str, Any]:
-    return {
-        "refs": [photo.ref for photo in kept],
-        "hashes": [photo.sha256 for photo in kept],
-        "reasons": [photo.reason.value for photo in kept],
-        "sinces": [photo.since for photo in kept],
-    }
 
 
 def plain(text: str) -> str:
@@ -360,6 +285,7 @@ def row_of(registration: Registration) -> dict[str, Any]:
         "close_requested": held.close_requested,
         "supplement": held.supplement and Jsonb(asdict(held.supplement), dumps=dumps),
         "guardian": held.guardian and Jsonb(asdict(held.guardian), dumps=dumps),
+        "erased_at": held.erased_at,
         "timeline": Jsonb([entry_json(entry) for entry in held.timeline]),
     }
 
@@ -389,6 +315,7 @@ def registration_of(row: dict[str, Any]) -> Registration:
         supplement=row["supplement"] and supplement_of(row["supplement"]),
         guardian=row["guardian"] and guardian_of(row["guardian"]),
         timeline=entries_of(row["timeline"]),
+        erased_at=row["erased_at"],
     )
 
 

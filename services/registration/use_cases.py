@@ -37,6 +37,7 @@ from services.registration.refusals import (
     RegistrationUnknown,
     StepOutOfOrder,
 )
+from services.registration.retention import emptied
 from services.registration.timeline import Progress, Status
 from shared.events import registration as events
 from shared.events.parts import document_told, photos_heard, photos_told
@@ -581,7 +582,7 @@ def note(storage: Storage, registration_id: UUID, change: Change) -> None:
     before = storage.find(registration_id, to_change=True)
     if before is None:
         return
-    after = change(before)
+    after = emptied(change(before))
     if after == before:
         return
     storage.save(after)

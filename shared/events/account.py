@@ -1,11 +1,11 @@
 """What identity publishes about an account: a reset by e-mail, a notice to its holder, sessions
-ended, requests about personal data."""
+ended, requests about personal data; what is to be erased on request."""
 
 from __future__ import annotations
 
 from shared.events import parts
 from shared.events.envelope import EventType
-from shared.events.fields import Id, Moment, Text
+from shared.events.fields import Id, Moment, Several, Text
 
 RESET_REQUESTED = EventType(
     "account.reset_requested.v1",
@@ -40,6 +40,20 @@ REQUEST_ANSWERED = EventType(
     },
 )
 """What came of something that a person asked about the own data."""
+
+ERASURE_DUE = EventType(
+    "account.erasure_due.v1",
+    {
+        "account_id": Id(),
+        "request_id": Id(),
+        "numbers": Several(Text(longest=12)),
+        "births": Several(Text(longest=10)),
+        "verified_ids": Several(Id()),
+        "closed_ids": Several(Id()),
+    },
+)
+"""Somebody has asked to have erased what no duty keeps. Applications by their ids: those that were verified,
+and those that came to nothing; drafts are found by the person's numbers and birth dates as declared."""
 
 SESSIONS_ENDED = EventType(
     "account.sessions_ended.v1",

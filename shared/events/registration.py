@@ -1,10 +1,11 @@
-"""What registration publishes: applications submitted, supplemented, asked to be closed; messages due."""
+"""What registration publishes: applications submitted, supplemented, asked to be closed; messages due;
+what was erased on request."""
 
 from __future__ import annotations
 
 from shared.events import parts
 from shared.events.envelope import EventType
-from shared.events.fields import Id, Moment, Several, Text
+from shared.events.fields import Count, Id, Moment, Several, Text
 
 SUBMITTED = EventType(
     "registration.submitted.v1",
@@ -69,3 +70,16 @@ EMAIL_OTP_REQUESTED = EventType(
         "language": parts.language(),
     },
 )
+
+ERASED = EventType(
+    "registration.erased.v1",
+    {
+        "account_id": Id(),
+        "request_id": Id(),
+        "photos": Count(),
+        "applications": Count(),
+        "drafts": Count(),
+    },
+)
+"""What account.erasure_due has come to: how many photos are being deleted, how many applications that came to
+nothing and how many drafts have lost what was personal."""

@@ -352,6 +352,11 @@ class CitizenClient(Session):
         found: list[dict[str, Any]] = self.ask("GET", "/v1/me/requests")["items"]
         return found
 
+    def ask_erasure(self) -> dict[str, Any]:
+        """Have erased what no duty keeps."""
+        found: dict[str, Any] = self.ask("POST", "/v1/me/erasures")
+        return found
+
     def withdraw_consent(self, password: str) -> dict[str, Any]:
         """Close the account for good."""
         found: dict[str, Any] = self.ask("POST", "/v1/me/consent-withdrawal", json={"password": password})

@@ -1,4 +1,4 @@
-"""A person's rights over the own data, over HTTP: to have it, to correct it, to withdraw the consent."""
+"""A person's rights over the own data, over HTTP: to have, correct and erase it, to withdraw the consent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from deploy.demo.world import add_officer
 from shared.testing.client import ProblemSeen
+from shared.testing.processes import until
 from tests.e2e.test_once_for_life import OWN_PASSWORD, verified, wait_for_password
 
 
@@ -72,3 +73,28 @@ def test_whoever_withdraws_is_shut_out_and_may_register_again(client, citizen, n
     again.wait_for("completed")
     password = wait_for_password(inbox, citizen.phone, 2)
     assert new_client().log_in(citizen.code, password)["must_change_password"] is True
+
+
+def test_what_no_duty_keeps_is_erased_and_the_answer_says_what_stays(
+    client, new_client, new_citizen, officer, inbox, product
+):
+    citizen = new_citizen(known=False)
+    turned_away = new_client()
+    accepted = turned_away.register(citizen, inbox.wait_for_otp)
+    officer.reject(officer.find(accepted.declaration_number)["id"], "Ảnh chân dung không rõ, xin chụp lại.")
+    turned_away.wait_for("rejected")
+    verified(client, citizen, officer, inbox)
+
+    asked = client.ask_erasure()
+    assert (asked["kind"], asked["state"]) == ("erasure", "open")
+    until(lambda: client.requests()[0]["state"] == "granted", 30, lambda: str(client.requests()))
+    (answered,) = client.requests()
+    assert "Erased: 6 photos; what is personal of 1 applications" in answered["answer"]
+    assert "law on social and health insurance" in answered["answer"]
+    inbox.wait_for_emails(citizen.email, "request_answered")
+
+    assert turned_away.view()["declaration"] is None
+    held = client.data()
+    assert held["person"]["full_name"] == citizen.full_name, "the verified identity stays"
+    assert citizen.full_name not in str(list(officer.cases("rejected", q=accepted.declaration_number)))
+    client.wait_for("completed")

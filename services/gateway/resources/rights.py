@@ -1,4 +1,4 @@
-"""What people may ask about their own data: to have it, to correct it, to withdraw their consent."""
+"""What people may ask about their own data: to have it, correct it, erase it, to withdraw their consent."""
 
 from __future__ import annotations
 
@@ -55,13 +55,23 @@ def ask_correction(body: dict[str, Any]) -> Any:
     return services().write("identity", "ask_correction", sealed_token=bearer("identity"), **body)
 
 
+@blueprint.route("/me/erasures", methods=["POST"])
+@blueprint.doc(**CITIZEN)
+@blueprint.response(202, shapes.PersonRequest)
+def ask_erasure() -> Any:
+    """Have erased what no duty keeps: photos, drafts, and the data of applications that were rejected or
+    closed. The answer, under ``/v1/me/requests`` and by e-mail, says what is gone and what stays, by which
+    duty."""
+    return services().write("identity", "ask_erasure", sealed_token=bearer("identity"))
+
+
 @blueprint.route("/me/consent-withdrawal", methods=["POST"])
 @blueprint.doc(**CITIZEN)
 @blueprint.arguments(shapes.Withdrawal)
 @blueprint.response(200, shapes.PersonRequest)
 def withdraw_consent(body: dict[str, Any]) -> Any:
-    """Withdraw the consent and close the account, for good until another registration. Insurance is not
-    affected."""
+    """Withdraw the consent and close the account, for good until another registration. What no duty keeps is
+    erased. Insurance is not affected."""
     return services().call(
         "identity",
         "withdraw_consent",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -31,7 +31,7 @@ class Rights(Tables):
     """
 
     def add_request(self, request: PersonRequest) -> None:
-        """A new one; an account has one open correction at the most."""
+        """A new one; an account has one open correction and one open erasure at the most."""
         row = {
             **asdict(request),
             "kind": request.kind.value,
@@ -77,21 +77,22 @@ class Rights(Tables):
 
     OPEN_OF_ACCOUNT = f"""
         SELECT {COLUMNS} FROM person_requests
-        WHERE account_id = %(account_id)s AND state = 'open' AND kind = 'correction'
+        WHERE account_id = %(account_id)s AND state = 'open' AND kind = %(kind)s
     """
 
-    def open_correction(self, account_id: UUID) -> PersonRequest | None:
-        """The one that waits for an officer."""
-        row = self.tx.one(self.OPEN_OF_ACCOUNT, {"account_id": account_id})
+    def open_request(self, account_id: UUID, kind: RequestKind) -> PersonRequest | None:
+        """The one of this kind that waits for its answer."""
+        row = self.tx.one(self.OPEN_OF_ACCOUNT, {"account_id": account_id, "kind": kind.value})
         return _request(row) if row else None
 
     OPEN_AT = f"""
         SELECT {COLUMNS} FROM person_requests
-        WHERE agency_code = %(agency_code)s AND state = 'open' ORDER BY due_at, id LIMIT %(limit)s
+        WHERE agency_code = %(agency_code)s AND state = 'open' AND kind = 'correction'
+        ORDER BY due_at, id LIMIT %(limit)s
     """
 
     def open_requests(self, agency_code: str, limit: int) -> list[PersonRequest]:
-        """Those that wait at an agency, the first due first."""
+        """Corrections that wait at an agency, the first due first."""
         return [
             _request(row) for row in self.tx.all(self.OPEN_AT, {"agency_code": agency_code, "limit": limit})
         ]
@@ -125,6 +126,31 @@ class Rights(Tables):
     def register_questions(self, registration_ids: list[UUID], limit: int) -> list[dict[str, Any]]:
         """What the population register was asked for: ``purpose, asked_at, answered``, newest first."""
         return self.tx.all(self.QUESTIONS, {"ids": registration_ids, "limit": limit})
+
+    ENDED_CASES_WITH = f"""
+        SELECT {CASE_COLUMNS} FROM cases
+        WHERE string_to_array(agency_code || ' ' || search_text, ' ') && %(numbers)s::text[]
+            AND status <> 'waiting'
+        ORDER BY opened_at, id
+    """
+
+    def ended_cases_with(self, numbers: Collection[str]) -> list[Case]:
+        """Cases of any agency that have ended and in which one of these numbers was declared, oldest first;
+        not those that were emptied."""
+        rows = self.tx.all(self.ENDED_CASES_WITH, {"numbers": sorted(numbers)})
+        return [case_of_row(row) for row in rows]
+
+    EMPTY_CASE = """
+        UPDATE cases SET applicant = %(applicant)s, warnings = '{}', mismatched = '{}', supplement = NULL,
+            guardian = NULL, search_text = %(search_text)s, erased_at = %(at)s,
+            reason = CASE WHEN status = 'rejected' THEN '' ELSE reason END
+        WHERE id = %(id)s AND status IN ('rejected', 'closed')
+    """
+
+    def save_emptied(self, case: Case, at: datetime) -> None:
+        """A case that came to nothing, without what is personal; of its reason only a word of ours stays."""
+        row = {"id": case.id, "applicant": Jsonb(asdict(case.applicant)), "search_text": case.search_text}
+        self.tx.run(self.EMPTY_CASE, {**row, "at": at})
 
     OVERDUE = """
         SELECT coalesce(max(extract(epoch FROM now() - due_at)), 0)::float8 AS seconds FROM person_requests

@@ -47,6 +47,7 @@ from services.identity.use_cases.devices import (
     start_refresh,
     use_refresh_token,
 )
+from services.identity.use_cases.erasure import answer_erasure, ask_erasure
 from services.identity.use_cases.log_in import (
     Candidate,
     change_password,
@@ -109,9 +110,11 @@ __all__ = [
     "Position",
     "Storage",
     "TrailDisagrees",
+    "answer_erasure",
     "answer_request",
     "ask_contact_change",
     "ask_correction",
+    "ask_erasure",
     "begin_epoch",
     "begin_register_check",
     "change_password",

@@ -58,7 +58,7 @@ def submission_of(case: Case) -> dict[str, Any]:
 def tell_case_again(storage: Storage, registration_id: UUID) -> None:
     """How the case stands, to those who lost it: checked, verified, rejected or closed, as of then.
 
-    Raises ``LookupError`` when a verified case has lost its person.
+    Raises ``LookupError`` when a verified case has lost its person, and for one that was emptied.
     """
     case = storage.case_of(registration_id)
     if case is None:
@@ -74,6 +74,8 @@ def tell_case_again(storage: Storage, registration_id: UUID) -> None:
         confirmed = case.guardian and storage.guardianship(case.guardian.account_id, people[0].id)
         if confirmed:
             tell_guardianship(storage, case, people[0], confirmed)
+    elif not case.applicant.phone:
+        raise LookupError("a case whose person had it erased")
     else:
         rejected = ending.status is CaseStatus.REJECTED
         event_type = identity_events.REJECTED if rejected else identity_events.CLOSED

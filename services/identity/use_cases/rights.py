@@ -20,10 +20,10 @@ from services.identity.domain import (
 )
 from services.identity.rights import AtTheDesk, Held, PersonRequest, RequestKind, RequestState
 from services.identity.use_cases.devices import end_everywhere
+from services.identity.use_cases.erasure import ask_erasure
 from services.identity.use_cases.log_in import live_session
 from services.identity.use_cases.ports import Storage
-from shared.events import account as account_events
-from shared.messaging import outbox
+from services.identity.use_cases.telling import tell_answer
 
 REQUESTS_SHOWN = 50
 LOG_INS_SHOWN = 200
@@ -62,7 +62,7 @@ def ask_correction(
     """
     storage.lock_account(account.id)
     rights.corrected(_person_of(storage, account).applicant, wanted, now.astimezone(domain.VIETNAM).date())
-    pending = storage.open_correction(account.id)
+    pending = storage.open_request(account.id, RequestKind.CORRECTION)
     if pending is not None:
         if pending.wanted == wanted:
             return pending
@@ -76,10 +76,11 @@ def ask_correction(
 
 
 def withdraw_consent(
-    storage: Storage, claims: Claims, used: Credential, *, request_id: UUID, now: datetime
+    storage: Storage, claims: Claims, used: Credential, *, request_id: UUID, erasure_id: UUID, now: datetime
 ) -> PersonRequest:
-    """The account is closed: no password and no session of it is left. ``used`` is the password that was
-    given. Whoever registers again consents anew, and gets a new password.
+    """The account is closed: no password and no session of it is left, and what no duty keeps is erased, by
+    a request of its own. ``used`` is the password that was given. Whoever registers again consents anew, and
+    gets a new password.
 
     Raises ``TokenInvalid`` when the password has ended in the meantime.
     """
@@ -91,6 +92,7 @@ def withdraw_consent(
     cases = storage.cases_of_account(account.id)
     storage.end_credentials(live, now)
     end_everywhere(storage, account.id, now)
+    ask_erasure(storage, account, request_id=erasure_id, now=now)
     return _answer_at_once(storage, account, cases, RequestKind.WITHDRAWAL, request_id, now)
 
 
@@ -124,7 +126,11 @@ def answer_request(
     """A correction is made, or refused with a reason; the person is told by SMS and e-mail. Again: the same
     answer. Raises ``PersonRequestUnknown``, ``PapersNotChecked``, ``AnswerMissing``, ``RequestAnswered``."""
     request = storage.request(request_id)
-    if request is None or request.agency_code != officer.agency_code:
+    if (
+        request is None
+        or request.kind is not RequestKind.CORRECTION
+        or request.agency_code != officer.agency_code
+    ):
         raise rights.PersonRequestUnknown
     state = RequestState.GRANTED if granted else RequestState.REFUSED
     if request.state is state:
@@ -140,7 +146,7 @@ def answer_request(
     storage.answer_request(answered)
     act = "correction_made" if granted else "correction_refused"
     storage.add_audit(AuditEntry(now, officer.id, act, details={"request": str(request.id)}))
-    _tell_answer(storage, account, answered, now)
+    tell_answer(storage, account, answered, now)
     return answered
 
 
@@ -184,22 +190,5 @@ def _answer_at_once(
     answered = asked.answered(RequestState.GRANTED, rights.ANSWERS[kind][account.language], now)
     storage.add_request(answered)
     if kind is not RequestKind.EXPORT:
-        _tell_answer(storage, account, answered, now)
+        tell_answer(storage, account, answered, now)
     return answered
-
-
-def _tell_answer(storage: Storage, account: Account, request: PersonRequest, now: datetime) -> None:
-    data = {
-        "account_id": account.id,
-        "request_kind": request.kind.value,
-        "outcome": request.state.value,
-        "answer": request.answer,
-        "channels": [{"kind": "sms", "to": account.phone}, {"kind": "email", "to": account.email}],
-        "language": account.language,
-    }
-    outbox.add(
-        storage.tx,
-        account_events.REQUEST_ANSWERED.event(
-            subject=account.id, correlation_id=account.id, at=now, data=data
-        ),
-    )

@@ -12,6 +12,7 @@ from services.identity.domain import (
     Outcome,
     Person,
 )
+from services.identity.rights import PersonRequest
 from services.identity.use_cases.ports import Storage
 from shared.events import account as account_events
 from shared.events import identity as identity_events
@@ -106,3 +107,21 @@ def tell_contact_changed(
     tell_ended(storage, account.id, storage.end_sessions(account.id, now), now)
     phones, emails = (account.phone, phone), (account.email, email)
     tell_notice(storage, account, "contact_changed", now, phones=phones, emails=emails)
+
+
+def tell_answer(storage: Storage, account: Account, request: PersonRequest, now: datetime) -> None:
+    """What came of a request about the own data, by SMS and e-mail."""
+    data = {
+        "account_id": account.id,
+        "request_kind": request.kind.value,
+        "outcome": request.state.value,
+        "answer": request.answer,
+        "channels": [{"kind": "sms", "to": account.phone}, {"kind": "email", "to": account.email}],
+        "language": account.language,
+    }
+    outbox.add(
+        storage.tx,
+        account_events.REQUEST_ANSWERED.event(
+            subject=account.id, correlation_id=account.id, at=now, data=data
+        ),
+    )

@@ -12,6 +12,7 @@ from services.registration.address import LAST_DAY_OF_DISTRICTS
 from services.registration.claims import Claim
 from services.registration.declaration import Guardian
 from services.registration.domain import ConsentGiven, Names, Status, Submission
+from services.registration.retention import Erasure, erased
 from services.registration.tests.examples import NOW, TODAY, complete, draft, otp, photo, submitted
 from services.registration.use_cases import Storage
 
@@ -40,6 +41,7 @@ class StorageSuite:
                 )
             ),
             submitted().ended(Status.REJECTED, NOW, "Giấy tờ không khớp"),
+            erased(submitted().ended(Status.REJECTED, NOW, "Giấy tờ không khớp"), LATER),
             submitted().supplement_asked("Ảnh mờ", NOW, ("portrait",)).with_photo(photo("portrait")),
             submitted()
             .supplement_asked(None, NOW, ("portrait",))
@@ -54,6 +56,7 @@ class StorageSuite:
             "to be cancelled",
             "with its names",
             "rejected",
+            "erased",
             "to be supplemented",
             "supplemented",
         ],
@@ -82,6 +85,26 @@ class StorageSuite:
         storage.add(added)
         assert storage.find(added.id) == added
         assert storage.find(uuid4()) is None
+
+    def test_what_was_never_submitted_is_found_by_number_and_birth_date(self, storage: Storage) -> None:
+        own, sent = complete(), submitted()
+        other = complete(form_changes={"birth": {"precision": "year", "value": "1990"}})
+        for registration in (own, sent, other):
+            storage.add(draft(id=registration.id))
+            storage.save(registration)
+        for number in ("0123456789", "001190123456"):
+            assert storage.unsubmitted_of([number, "9876543210"], ["1990-05-17"]) == [own.id]
+        assert storage.unsubmitted_of(["9876543210"], ["1990-05-17"]) == []
+        assert storage.photos_kept_of([own.id, sent.id]) == 2
+        storage.save(erased(own, LATER))
+        assert storage.photos_kept_of([own.id, sent.id]) == 1
+        assert storage.unsubmitted_of(["0123456789"], ["1990-05-17"]) == []
+
+    def test_what_was_erased_is_on_record(self, storage: Storage) -> None:
+        done = Erasure(uuid4(), uuid4(), NOW, 3, 2, 1)
+        storage.add_erasure(done)
+        assert storage.erasure(done.request_id) == done
+        assert storage.erasure(uuid4()) is None
 
     def test_saving_one_leaves_the_others(self, storage: Storage) -> None:
         one, other = complete(), complete()

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from services.identity import rights
 from services.identity.devices import Device, Refresh
 from services.identity.domain import (
     Account,
@@ -476,7 +477,7 @@ def test_a_request_keeps_its_one_answer(storage: AnyStorage) -> None:
         uuid4(), holder.id, AGENCY, RequestKind.CORRECTION, NOW, NOW + timedelta(days=2), {"sex": "male"}
     )
     storage.add_request(asked)
-    assert storage.open_correction(holder.id) == asked
+    assert storage.open_request(holder.id, RequestKind.CORRECTION) == asked
     assert asked in storage.open_requests(AGENCY, 1000)
     assert storage.open_requests("another", 1000) == []
     answered = asked.answered(RequestState.REFUSED, "Giấy tờ không khớp", NOW)
@@ -484,8 +485,26 @@ def test_a_request_keeps_its_one_answer(storage: AnyStorage) -> None:
     storage.answer_request(asked.answered(RequestState.GRANTED, "Thông tin đã được sửa", NOW))
     assert storage.request(asked.id) == answered
     assert storage.requests_of(holder.id, 10) == [answered]
-    assert storage.open_correction(holder.id) is None
+    assert storage.open_request(holder.id, RequestKind.CORRECTION) is None
     assert asked not in storage.open_requests(AGENCY, 1000)
+
+
+def test_a_case_that_came_to_nothing_is_found_by_number_until_it_is_emptied(storage: AnyStorage) -> None:
+    case, waiting = samples.case(), samples.case()
+    for one in (case, waiting):
+        storage.add_case(one)
+    storage.end_case(case.id, Ending(CaseStatus.REJECTED, NOW, None, "Ảnh không giống Nguyễn Thị Thử"))
+    numbers = {"0123456789", "9999999999"}
+    (found,) = (one for one in storage.ended_cases_with(numbers) if one.id == case.id)
+    storage.save_emptied(rights.emptied(found), NOW)
+    left = storage.case(case.id)
+    assert left is not None
+    assert (left, left.search_text) == (rights.emptied(found), case.declaration_number.lower())
+    assert case.id not in [one.id for one in storage.ended_cases_with(numbers)]
+    ending = storage.ending(case.id)
+    assert ending is not None
+    assert ending.reason == ""
+    assert waiting.id not in [one.id for one in storage.ended_cases_with(numbers)]
 
 
 def test_what_an_account_consists_of(storage: AnyStorage) -> None:

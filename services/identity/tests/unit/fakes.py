@@ -4,7 +4,7 @@ on both."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -81,17 +81,32 @@ class FakeStorage:
         found = [request for request in self.requests.values() if request.account_id == account_id]
         return sorted(found, key=lambda request: (request.asked_at, request.id), reverse=True)[:limit]
 
-    def open_correction(self, account_id: UUID) -> PersonRequest | None:
+    def open_request(self, account_id: UUID, kind: RequestKind) -> PersonRequest | None:
         for request in self.requests_of(account_id, 100):
-            if (request.state, request.kind) == (RequestState.OPEN, RequestKind.CORRECTION):
+            if (request.state, request.kind) == (RequestState.OPEN, kind):
                 return request
         return None
+
+    def ended_cases_with(self, numbers: Collection[str]) -> list[Case]:
+        found = [
+            case
+            for case in self.all_cases.values()
+            if case.status is not CaseStatus.WAITING and set(numbers) & set(case.search_text.split())
+        ]
+        return sorted(found, key=lambda case: (case.opened_at, case.id))
+
+    def save_emptied(self, case: Case, at: datetime) -> None:
+        self.all_cases[case.id] = case
+        ending = self.endings[case.id]
+        if case.status is CaseStatus.REJECTED:
+            self.endings[case.id] = replace(ending, reason="")
 
     def open_requests(self, agency_code: str, limit: int) -> list[PersonRequest]:
         found = [
             request
             for request in self.requests.values()
-            if (request.agency_code, request.state) == (agency_code, RequestState.OPEN)
+            if (request.agency_code, request.state, request.kind)
+            == (agency_code, RequestState.OPEN, RequestKind.CORRECTION)
         ]
         return sorted(found, key=lambda request: (request.due_at, request.id))[:limit]
 

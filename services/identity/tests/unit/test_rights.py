@@ -185,7 +185,9 @@ def test_what_is_handed_over_is_recorded_and_answered_at_once(storage: FakeStora
 def test_a_withdrawal_leaves_no_way_in(storage: FakeStorage, account: Account) -> None:
     claims, other = claims_of(storage, account), claims_of(storage, account)
     (used,) = storage.live_credentials(account.id)
-    closed = use_cases.withdraw_consent(storage, claims, used, request_id=uuid4(), now=LATER)
+    closed = use_cases.withdraw_consent(
+        storage, claims, used, request_id=uuid4(), erasure_id=uuid4(), now=LATER
+    )
     assert (closed.kind, closed.state) == (RequestKind.WITHDRAWAL, RequestState.GRANTED)
     assert storage.live_credentials(account.id) == []
     for ended in (claims, other):
@@ -210,7 +212,7 @@ def test_a_correction_leaves_a_contact_that_changed_until_it_was_its_turn(
 def test_whoever_withdraws_leaves_no_device(storage: FakeStorage, account: Account) -> None:
     claims, (used,) = claims_of(storage, account), storage.live_credentials(account.id)
     storage.save_device(Device(uuid4(), account.id, "máy của Thử", b"hash", NOW, NOW))
-    use_cases.withdraw_consent(storage, claims, used, request_id=uuid4(), now=LATER)
+    use_cases.withdraw_consent(storage, claims, used, request_id=uuid4(), erasure_id=uuid4(), now=LATER)
     assert storage.devices == {}
 
 
@@ -220,7 +222,7 @@ def test_a_withdrawal_with_a_password_that_has_ended_does_nothing(
     claims, (used,) = claims_of(storage, account), storage.live_credentials(account.id)
     storage.end_credentials([used.id], NOW)
     with pytest.raises(domain.TokenInvalid):
-        use_cases.withdraw_consent(storage, claims, used, request_id=uuid4(), now=LATER)
+        use_cases.withdraw_consent(storage, claims, used, request_id=uuid4(), erasure_id=uuid4(), now=LATER)
     assert told(storage) == []
     assert storage.requests == {}
 

@@ -15,7 +15,7 @@ import pytest
 from deploy.native.instance import Instance
 from services.registration import jobs
 from services.registration.domain import Photo, Registration, Status
-from services.registration.retention import Terms
+from services.registration.retention import Terms, erased
 from services.registration.storage import Storage
 from services.registration.tests.examples import NOW, complete, draft, submitted
 from shared.database import Database
@@ -177,6 +177,19 @@ def test_a_photo_taken_again_in_a_draft_is_proven_deleted_at_once(archive: Archi
     archive.run()
     assert archive.is_there(old, new) == [False, True]
     assert [proof["reason"] for proof in archive.proofs(old, new)] == ["retaken"]
+
+
+def test_what_was_erased_on_request_goes_at_once_with_its_proof(archive: Archive) -> None:
+    photos = archive.photo(), archive.photo(), archive.photo()
+    rejected = with_photo(applied(), photos[0]).ended(Status.REJECTED, NOW)
+    verified = with_photo(applied(), photos[1]).verified(NOW)
+    begun = with_photo(complete(), photos[2])
+    for held in (rejected, verified, begun):
+        archive.keep(held)
+        archive.keep(erased(held, NOW))
+    archive.run()
+    assert archive.is_there(*photos) == [False] * 3
+    assert {proof["reason"] for proof in archive.proofs(*photos)} == {"erased"}
 
 
 def test_killed_between_deletion_and_proof_it_is_proven_once(archive: Archive) -> None:

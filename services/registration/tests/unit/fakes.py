@@ -9,6 +9,7 @@ from uuid import UUID
 from services.registration.address import AdministrativeUnit
 from services.registration.claims import Claim
 from services.registration.domain import Agency, Registration
+from services.registration.retention import Erasure, photos_of
 from services.registration.storage import plain
 from services.registration.tests.examples import Places, units_on
 from services.registration.timeline import Progress
@@ -32,6 +33,7 @@ class FakeStorage:
         self.tx = FakeTransaction()
         self.kept: dict[UUID, Registration] = {}
         self.claims: dict[UUID, Claim] = {}
+        self.erasures: dict[UUID, Erasure] = {}
         self.declarations = 0
         self.all_agencies = [*AGENCIES, MERGED]
 
@@ -46,6 +48,26 @@ class FakeStorage:
 
     def progress(self, ids: Sequence[UUID]) -> dict[UUID, Progress]:
         return {held.id: progress_of(held, self) for i in ids if (held := self.kept.get(i))}
+
+    def unsubmitted_of(self, numbers: Sequence[str], births: Sequence[str]) -> list[UUID]:
+        return [
+            held.id
+            for held in self.kept.values()
+            if held.submission is None
+            and held.declaration is not None
+            and {held.declaration.code, held.declaration.document.number} & set(numbers)
+            and held.declaration.birth.value in births
+        ]
+
+    def photos_kept_of(self, registration_ids: Sequence[UUID]) -> int:
+        held = [self.kept[i] for i in registration_ids]
+        return sum(len(list(photos_of(one))) for one in held if one.erased_at is None)
+
+    def add_erasure(self, erasure: Erasure) -> None:
+        self.erasures[erasure.request_id] = erasure
+
+    def erasure(self, request_id: UUID) -> Erasure | None:
+        return self.erasures.get(request_id)
 
     def lock_claimed(self, values: Sequence[str]) -> None:
         pass

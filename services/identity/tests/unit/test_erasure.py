@@ -1,0 +1,136 @@
+"""Erasure on request: what identity empties, what it tells, and the one answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.identity import rights, schemas, use_cases
+from services.identity.domain import Account, Case, CaseStatus, Credential, CredentialState
+from services.identity.rights import PersonRequest, RequestKind, RequestState
+from services.identity.tests.unit import samples
+from services.identity.tests.unit.fakes import FakeStorage
+from services.identity.tests.unit.samples import NOW, OFFICER
+from services.identity.tests.unit.test_contact import verified
+from services.identity.tests.unit.test_rights import claims_of, told
+
+LATER = NOW + timedelta(minutes=1)
+REASON = "Ảnh không giống Nguyễn Thị Thử"
+
+
+@pytest.fixture
+def storage() -> FakeStorage:
+    return FakeStorage()
+
+
+@pytest.fixture
+def account(storage: FakeStorage) -> Account:
+    return verified(storage)
+
+
+def rejected(storage: FakeStorage, **changes: Any) -> Case:
+    data = samples.submitted(samples.applicant(phone="+84900000001", **changes))
+    use_cases.open_case(storage, data, case_id=uuid4(), at=NOW)
+    case = storage.case_of(data["registration_id"])
+    assert case is not None
+    use_cases.reject_case(storage, OFFICER, case.id, reason=REASON, now=NOW)
+    return storage.all_cases[case.id]
+
+
+def ask(storage: FakeStorage, account: Account) -> PersonRequest:
+    return use_cases.ask_erasure(storage, account, request_id=uuid4(), now=LATER)
+
+
+def due(storage: FakeStorage) -> list[dict[str, Any]]:
+    return [event.data for event in storage.tx.events("account.erasure_due.v1")]
+
+
+def erased(request: PersonRequest) -> dict[str, Any]:
+    ids = {"account_id": request.account_id, "request_id": request.id}
+    return {**ids, "photos": 4, "applications": 1, "drafts": 2}
+
+
+def test_what_came_to_nothing_is_emptied_at_once_and_registration_is_told(
+    storage: FakeStorage, account: Account
+) -> None:
+    (confirmed,) = storage.all_cases.values()
+    case = rejected(storage)
+    asked = ask(storage, account)
+    assert (asked.state, asked.due_at) == (RequestState.OPEN, rights.due_at(LATER))
+    left = storage.all_cases[case.id]
+    assert "Thử" not in repr(vars(left)) + repr(storage.endings[case.id])
+    assert (left.status, left.declaration_number) == (CaseStatus.REJECTED, case.declaration_number)
+    assert left.search_text == case.declaration_number.lower()
+    assert schemas.case_view(left)["status"] == "rejected"
+    assert storage.all_cases[confirmed.id] == confirmed
+    (told_due,) = due(storage)
+    assert told_due["closed_ids"] == [case.registration_id]
+    assert told_due["verified_ids"] == [confirmed.registration_id]
+    assert (told_due["numbers"], told_due["births"]) == (["001190000001", "0123456789"], ["1990-05-17"])
+
+
+def test_what_somebody_else_declared_and_what_is_under_way_stays(
+    storage: FakeStorage, account: Account
+) -> None:
+    other = rejected(storage, birth_value="1970-01-01", document_number="001170000001")
+    data = samples.submitted(samples.applicant(phone="+84900000002"))
+    use_cases.open_case(storage, data, case_id=uuid4(), at=NOW)
+    before = dict(storage.all_cases)
+    ask(storage, account)
+    assert storage.all_cases == before
+    assert other.registration_id not in due(storage)[0]["closed_ids"]
+
+
+def test_the_answer_says_what_is_gone_and_what_stays_and_is_given_once(
+    storage: FakeStorage, account: Account
+) -> None:
+    asked = ask(storage, account)
+    for _ in range(2):
+        use_cases.answer_erasure(storage, erased(asked), LATER)
+    (answered,) = storage.requests_of(account.id, 5)
+    assert (answered.state, answered.answered_at) == (RequestState.GRANTED, LATER)
+    assert answered.answer is not None
+    assert answered.answer.startswith("Đã xóa: 4 ảnh; dữ liệu cá nhân của 1 hồ sơ")
+    assert told(storage) == [("erasure", "granted")]
+    assert max(len(text) for text in rights.ERASED.values()) < 950, "the event takes 1000"
+
+
+def test_asked_again_before_the_answer_it_is_the_same_and_told_again(
+    storage: FakeStorage, account: Account
+) -> None:
+    case = rejected(storage)
+    asked = ask(storage, account)
+    assert ask(storage, account) == asked
+    assert [told_due["closed_ids"] for told_due in due(storage)] == [[case.registration_id]] * 2
+    use_cases.answer_erasure(storage, erased(asked), LATER)
+    again = ask(storage, account)
+    assert (again.id != asked.id, due(storage)[-1]["closed_ids"]) == (True, [])
+
+
+def test_no_officer_answers_an_erasure(storage: FakeStorage, account: Account) -> None:
+    asked = ask(storage, account)
+    assert use_cases.list_open_requests(storage, OFFICER, NOW) == []
+    with pytest.raises(rights.PersonRequestUnknown):
+        use_cases.answer_request(
+            storage, OFFICER, asked.id, granted=True, answer="", papers_checked=True, now=LATER
+        )
+
+
+def test_a_withdrawal_erases_as_well(storage: FakeStorage, account: Account) -> None:
+    used = Credential(uuid4(), account.id, CredentialState.ACTIVE, "hash")
+    storage.add_credential(used, str(uuid4()), NOW)
+    claims, ids = claims_of(storage, account), {"request_id": UUID(int=1), "erasure_id": UUID(int=2)}
+    use_cases.withdraw_consent(storage, claims, used, now=LATER, **ids)
+    assert [event["request_id"] for event in due(storage)] == [UUID(int=2)]
+    kinds = {request.kind: request.state for request in storage.requests.values()}
+    assert kinds == {RequestKind.WITHDRAWAL: RequestState.GRANTED, RequestKind.ERASURE: RequestState.OPEN}
+
+
+def test_an_emptied_case_is_not_told_again_after_a_restore(storage: FakeStorage, account: Account) -> None:
+    case = rejected(storage)
+    ask(storage, account)
+    with pytest.raises(LookupError):
+        use_cases.tell_case_again(storage, case.registration_id)

@@ -1,0 +1,63 @@
+"""A person has erased what no duty keeps: here at once, at registration as soon as it hears, and then the
+answer is given. Of each step there is all or nothing, and each may be told again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.identity import rights
+from services.identity.domain import Account, CaseStatus
+from services.identity.rights import PersonRequest, RequestKind, RequestState
+from services.identity.use_cases.ports import Storage
+from services.identity.use_cases.telling import tell_answer
+from shared.events import account as account_events
+from shared.messaging import outbox
+
+
+def ask_erasure(storage: Storage, account: Account, *, request_id: UUID, now: datetime) -> PersonRequest:
+    """Cases that came to nothing lose what is personal, and registration is told. It is answered with what
+    registration has done. Asked again before: the same request, and registration is told again."""
+    storage.lock_account(account.id)
+    (person,) = storage.people_with([account.code])
+    numbers = person.numbers.union(person.applicant.numbers)
+    cases = storage.ended_cases_with(numbers)
+    births = rights.births_of(person, cases)
+    asked = storage.open_request(account.id, RequestKind.ERASURE)
+    if asked is None:
+        closed = [case for case in cases if rights.is_to_be_emptied(case, numbers, births)]
+        for case in closed:
+            storage.save_emptied(rights.emptied(case), now)
+        ids = " ".join(str(case.registration_id) for case in closed)
+        due, wanted = rights.due_at(now), {"registrations": ids}
+        asked = PersonRequest(request_id, account.id, "", RequestKind.ERASURE, now, due, wanted)
+        storage.add_request(asked)
+    verified = [case for case in cases if case.status is CaseStatus.VERIFIED]
+    data = {
+        "account_id": account.id,
+        "request_id": asked.id,
+        "numbers": sorted(numbers),
+        "births": sorted(births),
+        "verified_ids": [case.registration_id for case in verified],
+        "closed_ids": [UUID(text) for text in asked.wanted["registrations"].split()],
+    }
+    outbox.add(
+        storage.tx,
+        account_events.ERASURE_DUE.event(subject=account.id, correlation_id=account.id, at=now, data=data),
+    )
+    return asked
+
+
+def answer_erasure(storage: Storage, erased: Mapping[str, Any], now: datetime) -> None:
+    """registration.erased: the one answer, with what is gone and what stays. Told again: nothing."""
+    asked = storage.request(erased["request_id"])
+    account = storage.account(erased["account_id"])
+    if asked is None or account is None or asked.state is not RequestState.OPEN:
+        return
+    counts = {name: erased[name] for name in ("photos", "applications", "drafts")}
+    answer = rights.ERASED[account.language].format(**counts)
+    answered = asked.answered(RequestState.GRANTED, answer, now)
+    storage.answer_request(answered)
+    tell_answer(storage, account, answered, now)

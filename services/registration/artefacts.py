@@ -1,0 +1,128 @@
+"""What registration keeps for a time only: photos, each with why and since when, the proofs of those that
+were deleted, and what was erased on request. A part of ``storage.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.registration.domain import Registration
+from services.registration.retention import Erasure, Kept, Reason, photos_of
+from shared.database import Transaction
+
+NOTE_PHOTOS = """
+WITH retaken AS (
+    UPDATE photo_objects SET reason = 'retaken', since = now()
+    WHERE registration_id = %(id)s AND ref <> ALL(%(refs)s) AND reason <> 'retaken'
+)
+INSERT INTO photo_objects AS known (ref, registration_id, sha256, reason, since)
+SELECT ref, %(id)s, sha256, reason, since
+FROM unnest(%(refs)s::text[], %(hashes)s::text[], %(reasons)s::text[], %(sinces)s::timestamptz[])
+     AS kept (ref, sha256, reason, since)
+ON CONFLICT (ref) DO UPDATE
+SET registration_id = excluded.registration_id, sha256 = excluded.sha256, reason = excluded.reason,
+    since = excluded.since
+WHERE known.reason <> excluded.reason
+"""
+PHOTOS_DUE = """
+SELECT ref, coalesce(sha256, '') AS sha256, photo_objects.reason, since
+FROM photo_objects
+JOIN unnest(%(reasons)s::text[], %(moments)s::timestamptz[]) AS rule (reason, moment)
+  ON photo_objects.reason = rule.reason AND since <= moment
+WHERE photo_objects.reason NOT IN ('draft', 'open')
+ORDER BY since LIMIT %(limit)s
+"""
+PROVE_DELETED = """
+WITH gone AS (
+    DELETE FROM photo_objects WHERE ref = ANY(%(refs)s) RETURNING ref, registration_id, sha256, reason, since
+)
+INSERT INTO photo_deletions (ref, registration_id, sha256, reason, since, deleted_at, deleted_by)
+SELECT ref, registration_id, sha256, reason, since, %(at)s, %(by)s FROM gone
+ON CONFLICT (ref) DO NOTHING
+"""
+OBJECTS_KNOWN = "SELECT ref FROM photo_objects WHERE ref = ANY(%(refs)s)"
+NOTE_ORPHANS = """
+INSERT INTO photo_objects (ref, sha256, reason, since)
+SELECT ref, sha256, reason, since
+FROM unnest(%(refs)s::text[], %(hashes)s::text[], %(reasons)s::text[], %(sinces)s::timestamptz[])
+     AS found (ref, sha256, reason, since)
+ON CONFLICT (ref) DO NOTHING
+"""
+UNSUBMITTED_OF = """
+SELECT id FROM registrations
+WHERE submitted_at IS NULL
+  AND (declaration->>'code' = ANY(%(numbers)s) OR declaration->'document'->>'number' = ANY(%(numbers)s))
+  AND declaration->'birth'->>'value' = ANY(%(births)s)
+"""
+PHOTOS_OF = """
+SELECT count(*) AS rows FROM photo_objects WHERE registration_id = ANY(%(ids)s) AND reason <> 'erased'
+"""
+ADD_ERASURE = """
+INSERT INTO erasures (request_id, account_id, erased_at, photos, applications, drafts)
+VALUES (%(request_id)s, %(account_id)s, %(erased_at)s, %(photos)s, %(applications)s, %(drafts)s)
+"""
+ERASURE = """
+SELECT request_id, account_id, erased_at, photos, applications, drafts FROM erasures WHERE request_id = %(id)s
+"""
+
+
+class Artefacts:
+    """Inside one transaction."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
+
+    def note_photos(self, registration: Registration) -> None:
+        """Why each photo of the registration is kept, since when; those it has no longer were retaken."""
+        kept = list(photos_of(registration))
+        self.tx.run(NOTE_PHOTOS, {"id": registration.id, **columns_of(kept)})
+
+    def photos_due(self, due: Mapping[Reason, datetime], *, limit: int) -> list[Kept]:
+        """Photos kept for each of these reasons since then or before, those that waited longest first."""
+        rules = {"reasons": list(due), "moments": list(due.values()), "limit": limit}
+        return [Kept(**{**row, "reason": Reason(row["reason"])}) for row in self.tx.all(PHOTOS_DUE, rules)]
+
+    def prove_deleted(self, refs: Sequence[str], *, at: datetime, by: str) -> None:
+        """Write down, once, that these photos were deleted, when and by whom."""
+        self.tx.run(PROVE_DELETED, {"refs": list(refs), "at": at, "by": by})
+
+    def objects_known(self, refs: Sequence[str]) -> set[str]:
+        """Which of these objects there is a row for."""
+        return {row["ref"] for row in self.tx.all(OBJECTS_KNOWN, {"refs": list(refs)})}
+
+    def note_orphans(self, found: Sequence[Kept]) -> None:
+        """Objects that no registration knows."""
+        self.tx.run(NOTE_ORPHANS, columns_of(found))
+
+    def unsubmitted_of(self, numbers: Sequence[str], births: Sequence[str]) -> list[UUID]:
+        """What was begun for somebody with one of these numbers and one of these birth dates, and never
+        submitted."""
+        values = {"numbers": list(numbers), "births": list(births)}
+        return [row["id"] for row in self.tx.all(UNSUBMITTED_OF, values)]
+
+    def photos_kept_of(self, registration_ids: Sequence[UUID]) -> int:
+        """How many photos of these are not being erased yet."""
+        row = self.tx.one(PHOTOS_OF, {"ids": list(registration_ids)})
+        return int(row["rows"]) if row else 0
+
+    def add_erasure(self, erasure: Erasure) -> None:
+        """What was erased on a request."""
+        self.tx.run(ADD_ERASURE, asdict(erasure))
+
+    def erasure(self, request_id: UUID) -> Erasure | None:
+        """What was erased on this request, if it was."""
+        row = self.tx.one(ERASURE, {"id": request_id})
+        return Erasure(**row) if row else None
+
+
+def columns_of(kept: Sequence[Kept]) -> dict[str, Any]:
+    return {
+        "refs": [photo.ref for photo in kept],
+        "hashes": [photo.sha256 for photo in kept],
+        "reasons": [photo.reason.value for photo in kept],
+        "sinces": [photo.since for photo in kept],
+    }

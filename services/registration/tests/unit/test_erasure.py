@@ -1,0 +1,124 @@
+"""What a person has erased: photos, drafts, and what is personal of applications that came to nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.registration import erasure, schemas, use_cases
+from services.registration.declaration import Guardian
+from services.registration.domain import Registration, Status
+from services.registration.retention import Reason, photos_of, reason_of
+from services.registration.tests.examples import NOW, complete, draft, photo, submitted
+from services.registration.tests.unit.fakes import FakeStorage
+
+LATER = NOW + timedelta(days=1)
+REASON = "Ảnh không giống Nguyễn Thị Thử Lan"
+PERSONAL = ("Nguyễn", "0123456789", "001190123456", "+84912345678", "lan@example.org", "Giả Định")
+
+
+@pytest.fixture
+def storage() -> FakeStorage:
+    return FakeStorage()
+
+
+def keep(storage: FakeStorage, held: Registration) -> Registration:
+    storage.add(held)
+    return held
+
+
+def asked(*, closed: tuple[UUID, ...] = (), verified: tuple[UUID, ...] = ()) -> dict[str, Any]:
+    return {
+        "account_id": UUID(int=1),
+        "request_id": UUID(int=2),
+        "numbers": ["0123456789", "001190123456"],
+        "births": ["1990-05-17"],
+        "verified_ids": list(verified),
+        "closed_ids": list(closed),
+    }
+
+
+def told(storage: FakeStorage) -> list[tuple[int, int, int]]:
+    """Photos, applications, drafts."""
+    events = storage.tx.events("registration.erased.v1")
+    return [(event.data["photos"], event.data["applications"], event.data["drafts"]) for event in events]
+
+
+def rejected() -> Registration:
+    held = submitted("photos_needed").supplement_asked(f"Hỏi {PERSONAL[0]}", NOW, ("portrait",))
+    return held.ended(Status.REJECTED, NOW, REASON)
+
+
+def test_of_what_came_to_nothing_only_number_times_and_steps_stay(storage: FakeStorage) -> None:
+    held = keep(storage, rejected())
+    erasure.erase(storage, asked(closed=(held.id,)), at=LATER)
+    left = storage.kept[held.id]
+    assert not [text for text in PERSONAL if text in repr(vars(left))]
+    assert left.submission is not None
+    assert held.submission is not None
+    assert left.submission.declaration_number == held.submission.declaration_number
+    assert left.submission.consent_version == held.submission.consent_version
+    assert [entry.step for entry in left.timeline] == [entry.step for entry in held.timeline]
+    assert {kept.reason for kept in photos_of(left)} == {Reason.ERASED}
+    assert schemas.view(left, None)["status"] == "rejected"
+    assert told(storage) == [(3, 1, 0)]
+
+
+def test_what_was_verified_keeps_its_declaration_and_loses_its_photos(storage: FakeStorage) -> None:
+    held = keep(storage, submitted().verified(NOW))
+    erasure.erase(storage, asked(verified=(held.id,)), at=LATER)
+    assert storage.kept[held.id] == replace(held, erased_at=LATER)
+    assert reason_of(storage.kept[held.id]) == (Reason.ERASED, LATER)
+    assert told(storage) == [(1, 0, 0)]
+
+
+def test_drafts_of_the_person_are_closed_and_emptied_and_others_stay(storage: FakeStorage) -> None:
+    own, cancelled = keep(storage, complete()), keep(storage, complete().cancelled_by_citizen(NOW))
+    others = [
+        keep(storage, complete(form_changes={"birth": {"precision": "year", "value": "1990"}})),
+        keep(storage, complete(form_changes={"code": "9876543210", "document__number": "001190000009"})),
+        keep(storage, draft()),
+        keep(storage, submitted()),
+    ]
+    erasure.erase(storage, asked(), at=LATER)
+    for held in (own, cancelled):
+        left = storage.kept[held.id]
+        assert (left.status, left.declaration, left.email) == (Status.CANCELLED, None, None)
+    assert [storage.kept[held.id] for held in others] == others
+    assert told(storage) == [(2, 0, 2)]
+
+
+def test_an_ending_that_comes_late_empties_what_was_to_be_erased(storage: FakeStorage) -> None:
+    held = keep(storage, submitted())
+    erasure.erase(storage, asked(closed=(held.id,)), at=LATER)
+    assert storage.kept[held.id].declaration is not None, "its case has ended, but that was not told yet"
+    use_cases.note_rejected(storage, held.id, reason=REASON, at=LATER)
+    left = storage.kept[held.id]
+    assert (left.status, left.declaration) == (Status.REJECTED, None)
+    assert not [text for text in PERSONAL if text in repr(vars(left))]
+
+
+def test_told_twice_it_is_done_once_and_answered_the_same(storage: FakeStorage) -> None:
+    held = keep(storage, rejected())
+    for at in (LATER, LATER + timedelta(days=1)):
+        erasure.erase(storage, asked(closed=(held.id,)), at=at)
+    assert storage.kept[held.id].erased_at == LATER
+    assert told(storage) == [(3, 1, 0)] * 2
+
+
+def test_of_a_child_it_stays_that_somebody_registered_it_but_not_who(storage: FakeStorage) -> None:
+    guardian = Guardian(uuid4(), "7900000001", "parent", "+84912345678")
+    held = keep(storage, replace(rejected(), guardian=guardian))
+    erasure.erase(storage, asked(closed=(held.id,)), at=LATER)
+    assert storage.kept[held.id].guardian == replace(guardian, code="", phone="")
+
+
+def test_photos_that_a_supplement_replaced_are_due_as_well() -> None:
+    asked_for = submitted().supplement_asked(None, NOW, ("portrait",))
+    held = asked_for.with_photo(photo("portrait")).supplemented("", NOW)
+    kept = list(photos_of(replace(held, erased_at=LATER)))
+    assert [(one.reason, one.since) for one in kept] == [(Reason.ERASED, LATER)] * 2
