@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from deploy.demo.hotline import hotline
 from deploy.demo.journey import WrongAnswer, registered
 from deploy.demo.world import World
 from shared.testing.citizens import Citizen
@@ -96,6 +97,7 @@ def expiry(scene: Scene) -> None:
 SCENES: dict[str, tuple[str, Callable[[Scene], None]]] = {
     "mismatch": ("CSDLQG không khớp · register disagrees", mismatch),
     "rejection": ("Bị từ chối · rejected at the desk", rejection),
+    "hotline": ("Quên mật khẩu, gọi tổng đài · called the hotline", hotline),
     "expiry": ("Quá hạn · never came", expiry),
 }
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from deploy.native.layout import ROOT
 from shared.testing.citizens import Citizen, generate
 from shared.testing.client import OfficerClient, Session
+from shared.testing.voice_platform import VoicePlatform
 
 PASSWORD_BYTES = 18
 
@@ -40,6 +41,7 @@ class World:
     strangers: frozenset[str]
     agencies: Mapping[str, str]
     officers: Mapping[str, OfficerClient]
+    voice_platform: VoicePlatform
 
     def agency_of(self, citizen: Citizen) -> str:
         """The agency in the citizen's own province."""
@@ -64,7 +66,8 @@ def prepare(installation: Installation, count: int, seed: int, scenes: Sequence[
         code: add_officer(installation, gateway, f"demo-{seed}-{code.lower()}", code)
         for code in agencies.values()
     }
-    return World(seed, citizens, cast, strangers, agencies, officers)
+    voice_platform = register_platform(installation, gateway, f"demo-{seed}")
+    return World(seed, citizens, cast, strangers, agencies, officers, voice_platform)
 
 
 def write_register(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -114,6 +117,18 @@ def add_officer(installation: Installation, gateway: str, user: str, agency_code
     officer = OfficerClient(gateway)
     officer.log_in(user, password)
     return officer
+
+
+def register_platform(installation: Installation, gateway: str, client: str) -> VoicePlatform:
+    """A voice platform with a key of its own, registered as an operator does it."""
+    platform = VoicePlatform(gateway)
+    with tempfile.NamedTemporaryFile("wb", prefix="vssid-demo-") as file:
+        file.write(platform.public_key)
+        file.flush()
+        options = ["--client", client, "--key-file", file.name]
+        said = run_tool(installation, "identity", "services.identity.hotline_clients", *options)
+    platform.key_id = said.strip()
+    return platform
 
 
 def run_tool(installation: Installation, service: str, module: str, *options: str) -> str:

@@ -12,6 +12,7 @@ import psycopg
 from deploy.vssid.backup import after_restore, backup, restore
 from deploy.vssid.borrowed import borrowed
 from deploy.vssid.doctor import doctor
+from deploy.vssid.hotline_clients import hotline_clients
 from deploy.vssid.keys import keys
 from deploy.vssid.letters import letters
 from deploy.vssid.queues import outbox, queues
@@ -65,6 +66,7 @@ for command in (
     letters,
     jobs,
     staff,
+    hotline_clients,
     keys,
     reconcile,
     doctor,

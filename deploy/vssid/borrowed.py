@@ -27,7 +27,7 @@ def borrowed(
         os.environ.pop("DATABASE_URL_FILE", None)
         os.environ["DATABASE_URL"] = load(DatabaseSettings).of(service)
         check(options)
-        about = {name: options[name] for name in ("user", "agency", "kind") if name in options}
+        about = {name: options[name] for name in ("user", "agency", "client", "kind") if name in options}
         with audit.act(action, **about):
             callback(**options)
 

@@ -96,6 +96,12 @@ KINDS: dict[str, Kind] = {
     "PersonRequestUnknown": Kind(404, "Không tìm thấy yêu cầu", "Request not found"),
     "AnswerMissing": Kind(422, "Thiếu câu trả lời", "The answer is missing"),
     "StaffUserTaken": Kind(409, "Tên đăng nhập đã có", "The user name is taken"),
+    "HotlineMismatch": Kind(422, "Không cấp lại được mật khẩu", "No password is issued"),
+    "HotlineTooMany": Kind(429, "Gọi quá nhiều lần", "Too many calls"),
+    "HotlineUnavailable": Kind(503, "Tạm thời chưa cấp lại được", "No password can be issued right now"),
+    "SignatureMissing": Kind(401, "Thiếu chữ ký", "The signature is missing"),
+    "SignatureInvalid": Kind(401, "Chữ ký không hợp lệ", "The signature is not valid"),
+    "SignatureReplayed": Kind(409, "Yêu cầu đã được dùng", "The request was used before"),
     # history
     "PasswordChangeRequired": Kind(403, "Cần đổi mật khẩu trước", "The password must be changed first"),
     "CursorInvalid": Kind(422, "Con trỏ trang không hợp lệ", "The cursor is not valid"),
@@ -131,6 +137,10 @@ DETAILS: dict[str, tuple[str, str]] = {
     "TokenMissing": (
         "Hãy đăng nhập và gửi tiêu đề Authorization: Bearer.",
         "Log in and send the header Authorization: Bearer.",
+    ),
+    "SignatureMissing": (
+        "Hãy gửi các tiêu đề Signature-Input, Signature (RFC 9421) và Content-Digest (RFC 9530).",
+        "Send the headers Signature-Input, Signature (RFC 9421) and Content-Digest (RFC 9530).",
     ),
     "ResumeTokenMissing": (
         "Hãy gửi tiêu đề Registration-Token đã nhận khi bắt đầu hồ sơ.",
@@ -200,7 +210,7 @@ def answer(
         seconds = (details or {}).get("retry_after_seconds", 60)
         response.headers["Retry-After"] = str(seconds)
     elif kind.status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
+        response.headers["WWW-Authenticate"] = "Signature" if name.startswith("Signature") else "Bearer"
     return response
 
 

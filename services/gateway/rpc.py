@@ -24,6 +24,7 @@ CALLS: dict[str, frozenset[str]] = {
     ),
     "identity": frozenset(
         {
+            "confirm_log_in", "reissue_by_hotline",
             "log_in", "refresh", "log_out", "log_out_everywhere", "devices", "end_device",
             "change_password", "me", "children",
             "export", "ask_correction", "ask_erasure", "withdraw_consent", "own_requests", "open_requests",

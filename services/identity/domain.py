@@ -403,6 +403,9 @@ class Credential:
     state: CredentialState
     password_hash: str = field(repr=False)
     valid_until: datetime | None = None  # of an issued one
+    reason: str | None = None
+    channel: str | None = None
+    """Why it was issued and how it travelled; None for one of a registration, by SMS, and for one's own."""
 
 
 def registration_of(cause: str) -> UUID:

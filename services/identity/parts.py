@@ -40,6 +40,7 @@ class Parts:
     proofs: ProofTokens
     lifetimes: Lifetimes
     sealer: Sealer
+    limiter: Limiter
     throttle: Throttle
     anchors: Anchors | None
     photos: SealedObjects
@@ -77,6 +78,7 @@ def parts_of(settings: Settings, database: Database) -> Parts:
         circuit,
         timeout_seconds=settings.register_timeout_seconds,
     )
+    limiter = Limiter(settings.redis_url)
     return Parts(
         settings=settings,
         register=register,
@@ -91,7 +93,8 @@ def parts_of(settings: Settings, database: Database) -> Parts:
             timedelta(days=settings.session_idle_days), timedelta(days=settings.session_longest_days)
         ),
         sealer=Sealer.from_settings(settings),
-        throttle=Throttle(Limiter(settings.redis_url), WrongTries(database), settings.log_in_tries),
+        limiter=limiter,
+        throttle=Throttle(limiter, WrongTries(database), settings.log_in_tries),
         anchors=Anchors(settings.audit_anchors_dir, settings.audit_public_keys, settings.audit_signing_key)
         if settings.audit_anchors_dir
         else None,

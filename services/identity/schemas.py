@@ -11,6 +11,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from services.identity.devices import Device
 from services.identity.domain import Account, Applicant, Case, CaseStatus, RequestInvalid, Session
 from services.identity.guardianship import Child
+from services.identity.hotline import SIGNED_HEADERS
 from services.identity.rights import AtTheDesk, Held, PersonRequest
 from shared.refusals import FieldProblem
 
@@ -76,6 +77,28 @@ class StaffLogIn(Request):
 class LogIn(StaffLogIn):
     sealed_device_token = text(LONGEST_SEALED, required=False)
     device_name = text(200, required=False)
+
+
+class ConfirmLogIn(Request):
+    sealed_log_in_token = sealed()
+    sealed_otp = sealed()
+    device_name = text(200, required=False)
+
+
+class Hotline(Request):
+    """A request as the voice platform signed it: the headers of the signature, and the body as it was."""
+
+    headers = fields.Dict(
+        required=True,
+        keys=fields.String(validate=validate.OneOf(SIGNED_HEADERS)),
+        values=fields.String(validate=validate.Length(max=2048)),
+    )
+    sealed_body = sealed()
+
+
+class HotlineCall(Request):
+    caller = text(40)
+    code = text(40)
 
 
 class Refresh(Request):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.identity import gauges, jobs, schemas, sign_in, trail, use_cases
+from services.identity import gauges, jobs, reissue, schemas, sign_in, trail, use_cases
 from services.identity.domain import AuditEntry, Claims, Officer, Question, RegisterCheck
 from services.identity.parts import new_id, now, parts_of
 from services.identity.storage import Storage
@@ -18,6 +18,7 @@ from shared.messaging.dependencies import Database, Gauges, Parts
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import Client, rpc
+from shared.refusals import Refused
 from shared.sealed_objects import to_text
 
 DELIVERY_STATES = {
@@ -342,7 +343,7 @@ class IdentityService:
     def log_in(self, **request: Any) -> dict[str, Any]:
         """``{sealed_access_token, expires_in, must_change_password, sealed_refresh_token,
         sealed_device_token}``: no refresh token before the first password is changed, a device token for a
-        new device."""
+        new device. Or ``{next_step: otp, sealed_log_in_token, valid_until, tries_left}``."""
         asked = schemas.load(schemas.LogIn, request)
         device_token = asked["sealed_device_token"]
         return sign_in.log_in(
@@ -354,6 +355,25 @@ class IdentityService:
             device_token=device_token and self.parts.opened(device_token),
             device_name=asked["device_name"],
         )
+
+    @rpc(writes=True)
+    def confirm_log_in(self, tx: Any, **request: Any) -> dict[str, Any] | Refused:
+        """As ``log_in``, for the code that it asked for. A failed try is a result too: it is kept."""
+        asked = schemas.load(schemas.ConfirmLogIn, request)
+        return sign_in.confirm_log_in(
+            Storage(tx),
+            self.parts,
+            token=self.parts.opened(asked["sealed_log_in_token"]),
+            code=self.parts.opened(asked["sealed_otp"]),
+            device_name=asked["device_name"],
+        )
+
+    @rpc
+    def reissue_by_hotline(self, **request: Any) -> dict[str, Any]:
+        """``{sealed_script, valid_until}``: what the voice platform reads to a caller."""
+        asked = schemas.load(schemas.Hotline, request)
+        body = self.parts.opened(asked["sealed_body"])
+        return reissue.reissue_by_hotline(self.db, self.parts, headers=asked["headers"], body=body)
 
     @rpc
     def refresh(self, **request: Any) -> dict[str, Any]:

@@ -67,6 +67,46 @@ class Settings(ServiceSettings):
         default=3,
         metadata={"help": "How often a first password whose SMS did not arrive is replaced.", "least": 0},
     )
+    hotline_password_hours: int = field(
+        default=24,
+        metadata={
+            "help": "How long a password of the hotline may wait for its first use.",
+            "least": 1,
+            "most": 24,
+        },
+    )
+    hotline_clock_seconds: int = field(
+        default=300,
+        metadata={
+            "help": "By how much the voice platform's clock, and its request's way, may differ from ours.",
+            "least": 10,
+            "most": 3600,
+        },
+    )
+    hotline_per_caller: str = field(
+        default="5/day", metadata={"help": "Calls to the hotline of one number, e.g. 5/day."}
+    )
+    hotline_per_code: str = field(
+        default="5/day", metadata={"help": "Calls to the hotline about one code, whoever calls."}
+    )
+    hotline_per_day: str = field(
+        default="5000/day", metadata={"help": "Calls to the hotline that are answered, all together."}
+    )
+    voice_log_in_otp: bool = field(
+        default=True,
+        metadata={
+            "help": "Whether a log-in with a password of the hotline needs a code by SMS on a new device."
+        },
+    )
+    log_in_otps_per_account: str = field(
+        default="3/hour", metadata={"help": "Codes by SMS for log-ins of one account in a short time."}
+    )
+    log_in_otps_per_day: str = field(
+        default="10/day", metadata={"help": "Codes by SMS for log-ins of one account in a day."}
+    )
+    log_in_otps_per_address: str = field(
+        default="30/hour", metadata={"help": "Codes by SMS for log-ins from one address."}
+    )
     hashes_at_once: int = field(
         default=2, metadata={"help": "Password hashes computed at once; not more than cores.", "least": 1}
     )
@@ -116,6 +156,13 @@ class Settings(ServiceSettings):
 @dataclass(frozen=True, kw_only=True)
 class AddStaffSettings(FromEnvironment):
     """What adding a member of staff needs."""
+
+    database_url: str = field(metadata={"help": "Identity's own PostgreSQL database."})
+
+
+@dataclass(frozen=True, kw_only=True)
+class HotlineClientsSettings(FromEnvironment):
+    """What registering a voice platform needs."""
 
     database_url: str = field(metadata={"help": "Identity's own PostgreSQL database."})
 

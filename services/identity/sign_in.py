@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.identity import domain, use_cases
+from services.identity import domain, second_step, use_cases
 from services.identity.devices import Device, device_name
 from services.identity.domain import Account, Claims, Credential, CredentialState, Session
 from services.identity.parts import Parts, new_id, now
@@ -16,6 +16,7 @@ from services.identity.storage import Storage
 from services.identity.tokens import new_staff_token, staff_token_hash
 from shared import logs
 from shared.database import Database
+from shared.refusals import Refused
 
 log = logs.get(__name__)
 Reply = dict[str, Any]
@@ -32,9 +33,10 @@ def log_in(
     device_name: str | None = None,
 ) -> Reply:
     """A session for the right password, on a device that is known by its token, or new. Unknown user and
-    wrong password cost and look the same.
+    wrong password cost and look the same. For a password that was read aloud, on a new device, the answer
+    names a second step instead (``second_step.ask``).
 
-    Raises ``LogInFailed``, ``TooManyTries``, ``FirstPasswordExpired``.
+    Raises ``LogInFailed``, ``TooManyTries``, ``FirstPasswordExpired``, ``OtpTooMany``, ``OtpUnavailable``.
     """
     tries = f"{user} {address}"
     parts.throttle.check("log_in", tries)
@@ -44,18 +46,46 @@ def log_in(
     if found is None or used is None:
         parts.throttle.note_wrong("log_in", tries)
         raise domain.LogInFailed
-    at = now()
+    if second_step.is_due(parts, used) and not _is_known(db, parts, found.account, device_token):
+        return second_step.ask(db, parts, found.account, used, address=address)
     with db.transaction() as tx:
-        storage = Storage(tx)
-        device, new_token = _device(storage, parts, found.account, device_token, device_name, at)
-        at = use_cases.enter(storage, found.account, device, is_known=new_token is None, now=at)
-        session = use_cases.log_in(
-            storage, found.account, used, session_id=new_id(), device_id=device.id, now=at
-        )
-        return {
-            **_session_reply(parts, storage, session),
-            "sealed_device_token": new_token and parts.sealer.seal("gateway", new_token),
-        }
+        return _enter(Storage(tx), parts, found.account, used, device_token, device_name)
+
+
+def confirm_log_in(
+    storage: Storage, parts: Parts, *, token: str, code: str, device_name: str | None
+) -> Reply | Refused:
+    """The log-in that waited for the code goes on, on a new device. A refusal is returned, so that the wrong
+    try is kept. Raises ``FirstPasswordExpired``."""
+    tried = second_step.tried(storage, parts, token=token, code=code)
+    if isinstance(tried, Refused):
+        return tried
+    account, used = tried
+    return _enter(storage, parts, account, used, None, device_name)
+
+
+def _is_known(db: Database, parts: Parts, account: Account, token: str | None) -> bool:
+    with db.transaction() as tx:
+        return _known_device(Storage(tx), parts, account, token) is not None
+
+
+def _enter(
+    storage: Storage,
+    parts: Parts,
+    account: Account,
+    used: Credential,
+    token: str | None,
+    name: str | None,
+) -> Reply:
+    """A session, on a known device or a new one."""
+    at = now()
+    device, new_token = _device(storage, parts, account, token, name, at)
+    at = use_cases.enter(storage, account, device, is_known=new_token is None, now=at)
+    session = use_cases.log_in(storage, account, used, session_id=new_id(), device_id=device.id, now=at)
+    return {
+        **_session_reply(parts, storage, session),
+        "sealed_device_token": new_token and parts.sealer.seal("gateway", new_token),
+    }
 
 
 def _device(
@@ -67,17 +97,21 @@ def _device(
     at: datetime,
 ) -> tuple[Device, str | None]:
     """The device as it is now, and its token if it is a new one."""
-    if token is not None:
-        try:
-            device_id = parts.proofs.owner(token)
-        except domain.TokenInvalid:
-            device_id = new_id()
-        known = use_cases.known_device(storage, account, device_id, parts.proofs.hash(token))
-        if known is not None:
-            return replace(known, name=device_name(name) or known.name, last_seen_at=at), None
+    known = _known_device(storage, parts, account, token)
+    if known is not None:
+        return replace(known, name=device_name(name) or known.name, last_seen_at=at), None
     device_id = new_id()
     made = parts.proofs.new(device_id)
     return Device(device_id, account.id, device_name(name), parts.proofs.hash(made), at, at), made
+
+
+def _known_device(storage: Storage, parts: Parts, account: Account, token: str | None) -> Device | None:
+    """The account's device that the token proves."""
+    try:
+        device_id = parts.proofs.owner(token or "")
+    except domain.TokenInvalid:
+        return None
+    return use_cases.known_device(storage, account, device_id, parts.proofs.hash(token or ""))
 
 
 def refresh(db: Database, parts: Parts, *, token: str) -> Reply:

@@ -24,6 +24,7 @@ class Purpose(StrEnum):
 
     EMAIL_OTP = "email_otp"
     RESET_OTP = "reset_otp"
+    LOG_IN_OTP = "log_in_otp"  # by SMS only
     CREDENTIALS = "credentials"  # the password: by SMS only
     INSTRUCTIONS = "instructions"  # how to use it: by e-mail, without the password
     REJECTED = "rejected"

@@ -29,6 +29,11 @@ class NotificationService:
         """An OTP by e-mail."""
         use_cases.send_otp(MessageStorage(tx), event)
 
+    @on_event(account.LOG_IN_OTP_REQUESTED)
+    def send_log_in_otp(self, tx: Transaction, event: Event) -> None:
+        """An OTP by SMS, for a log-in."""
+        use_cases.send_log_in_otp(MessageStorage(tx), event)
+
     @on_event(credentials.ISSUED)
     def deliver_credentials(self, tx: Transaction, event: Event) -> None:
         """The password by SMS, instructions by e-mail."""

@@ -77,6 +77,18 @@ def send_otp(storage: Storage, event: Event) -> None:
     )
 
 
+def send_log_in_otp(storage: Storage, event: Event) -> None:
+    """An OTP by SMS: a log-in with a password that was read aloud waits for it."""
+    _write(
+        storage,
+        event,
+        [(Channel.SMS, event.data["phone"], Purpose.LOG_IN_OTP)],
+        facts={"valid_until": event.data["valid_until"].isoformat()},
+        sealed_secret=event.data["sealed_otp"],
+        valid_until=event.data["valid_until"],
+    )
+
+
 def deliver_credentials(storage: Storage, event: Event) -> None:
     """The password by SMS; by e-mail how to use it. The e-mail never holds the password."""
     facts = {"code": event.data["code"], "valid_until": event.data["valid_until"].isoformat()}

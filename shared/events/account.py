@@ -18,6 +18,18 @@ RESET_REQUESTED = EventType(
     },
 )
 
+LOG_IN_OTP_REQUESTED = EventType(
+    "account.log_in_otp_requested.v1",
+    {
+        "account_id": Id(),
+        "phone": Text(longest=20),
+        "sealed_otp": Text(),
+        "valid_until": Moment(),
+        "language": parts.language(),
+    },
+)
+"""A log-in with a password that was read aloud waits for a code by SMS."""
+
 NOTICE_DUE = EventType(
     "account.notice_due.v1",
     {

@@ -398,19 +398,33 @@ def once(
     Raises ``IdempotencyKeyReused`` when the request differs. Sealed fields do not count, a sealed box being
     different each time it is made; nor does ``client``, from where the request came.
     """
-    plain = {
-        name: value for name, value in kwargs.items() if name != "client" and not name.startswith("sealed_")
-    }
-    request_hash = hashlib.sha256(json.dumps(plain, sort_keys=True, default=_plain).encode()).digest()
-    if tx.run(CLAIM_KEY, {"method": method, "key": key, "hash": request_hash}):
+    if tx.run(CLAIM_KEY, {"method": method, "key": key, "hash": _hash_of(kwargs)}):
         reply = execute()
         tx.run(STORE_REPLY, {"method": method, "key": key, "reply": json.dumps(reply, default=_plain)})
         return reply
+    before = replied(tx, method, key, kwargs)
+    if before is None:
+        raise IdempotencyKeyReused
+    return before
+
+
+def replied(tx: Transaction, method: str, key: str, kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The reply that was left under the key, None when there is none yet: for what is to be done before
+    ``once``, and not for a repeat. Raises ``IdempotencyKeyReused``."""
     stored = tx.one(STORED_REPLY, {"method": method, "key": key})
-    if stored is None or bytes(stored["request_hash"]) != request_hash:
+    if stored is None:
+        return None
+    if bytes(stored["request_hash"]) != _hash_of(kwargs):
         raise IdempotencyKeyReused
     reply: dict[str, Any] = stored["reply"]
     return reply
+
+
+def _hash_of(kwargs: Mapping[str, Any]) -> bytes:
+    plain = {
+        name: value for name, value in kwargs.items() if name != "client" and not name.startswith("sealed_")
+    }
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=_plain).encode()).digest()
 
 
 def payload_of(result: Any) -> dict[str, Any]:

@@ -123,6 +123,7 @@ class CitizenClient(Session):
     draft: Draft | None = None
     refresh_token: str | None = None
     device_token: str | None = None
+    log_in_token: str | None = None
 
     # --- registering, step by step ---------------------------------------------------------------
 
@@ -280,11 +281,21 @@ class CitizenClient(Session):
     # --- with an account -------------------------------------------------------------------------
 
     def log_in(self, user: str, password: str) -> dict[str, Any]:
-        """Log in, as the same device each time; the tokens are used from then on."""
+        """Log in, as the same device each time; the tokens are used from then on. Where the answer names a
+        ``next_step``, ``confirm_log_in`` follows."""
         body = {"user": user, "password": password}
         if self.device_token:
             body["device_token"] = self.device_token
-        return self._take_token(self.ask("POST", "/v1/sessions", json=body))
+        answer: dict[str, Any] = self.ask("POST", "/v1/sessions", json=body)
+        if "next_step" in answer:
+            self.log_in_token = answer["log_in_token"]
+            return answer
+        return self._take_token(answer)
+
+    def confirm_log_in(self, otp: str) -> dict[str, Any]:
+        """The log-in goes on with the code that came by SMS."""
+        body = {"log_in_token": self.log_in_token, "otp": otp}
+        return self._take_token(self.ask("POST", "/v1/sessions/otp", json=body))
 
     def refresh(self) -> dict[str, Any]:
         """The next access token."""

@@ -31,13 +31,14 @@ SELECT id::text, status, declaration_number FROM registrations WHERE id = ANY(%(
 CASES = "SELECT registration_id::text, status FROM cases WHERE registration_id = ANY(%(ids)s::uuid[])"
 ACCOUNTS = "SELECT id::text, code, phone FROM accounts WHERE code = ANY(%(codes)s) OR phone = ANY(%(phones)s)"
 CREDENTIALS = """
-SELECT account_id::text, cause, state, valid_until IS NOT NULL AS issued, delivery
+SELECT account_id::text, cause, state, valid_until IS NOT NULL AS issued, delivery, channel
   FROM credentials WHERE account_id = ANY(%(accounts)s::uuid[])
 """
 MESSAGES = """
 SELECT recipient, channel, purpose, state, cause_event_id::text
   FROM message WHERE recipient = ANY(%(recipients)s)
 """
+VOICE = "voice"
 SETTLE_SECONDS = 1.0
 FINAL = {"verified": "completed", "rejected": "rejected", "expired": "expired", None: "awaiting_visit"}
 CASE = {"verified": "verified", "rejected": "rejected", "expired": "closed", None: "waiting"}
@@ -57,6 +58,8 @@ class Promise:
     otp_requests: int = 1
     decision: str | None = None
     passwords_changed: int = 0
+    reissued: int = 0
+    log_in_codes: int = 0
 
 
 @dataclass
@@ -126,6 +129,16 @@ class Ledger:
         """The citizen was told that the password is changed."""
         with self._lock:
             self._promises[registration_id].passwords_changed += 1
+
+    def reissued(self, registration_id: str) -> None:
+        """A voice platform was given a password to read to the citizen."""
+        with self._lock:
+            self._promises[registration_id].reissued += 1
+
+    def logged_in_with_code(self, registration_id: str) -> None:
+        """A code by SMS let the citizen in on a new device, not the first."""
+        with self._lock:
+            self._promises[registration_id].log_in_codes += 1
 
     def declaration_number(self, registration_id: str) -> str:
         """The number that was told."""
@@ -248,8 +261,12 @@ def _check_account(promise: Promise, found: Found, report: Report) -> None:
     if not accounts:
         report.lost.append(f"{who}: no account")
         return
+    _check_spoken(promise, found, report)
     live = [
-        c for account in accounts for c in found.credentials.get(account["id"], []) if c["state"] != "ended"
+        c
+        for account in accounts
+        for c in found.credentials.get(account["id"], [])
+        if c["state"] != "ended" and c.get("channel") != VOICE
     ]
     if not live:
         report.lost.append(f"{who}: no credential")
@@ -261,6 +278,21 @@ def _check_account(promise: Promise, found: Found, report: Report) -> None:
     arrived = [credential for credential in issued if credential["delivery"] != "failed"]
     if len(arrived) > 1:
         report.duplicates.append(f"{who}: {len(arrived)} passwords, none of which was lost on its way")
+
+
+def _check_spoken(promise: Promise, found: Found, report: Report) -> None:
+    """Passwords that were read aloud: as many as were told. One of them may still wait beside the own one."""
+    spoken = [
+        credential
+        for account in found.accounts_of(promise)
+        for credential in found.credentials.get(account["id"], [])
+        if credential.get("channel") == VOICE
+    ]
+    who = f"{promise.registration_id}: {len(spoken)} passwords by the hotline, {promise.reissued} were told"
+    if len(spoken) < promise.reissued:
+        report.lost.append(who)
+    elif len(spoken) > promise.reissued:
+        (report.duplicates if promise.reissued else report.unasked).append(who)
 
 
 def _check_received(promises: list[Promise], found: Found, report: Report) -> None:
@@ -300,7 +332,11 @@ def _due(promise: Promise, issued: int) -> Iterator[tuple[tuple[str, str], int, 
     verified, ended = promise.decision == "verified", promise.decision in ENDING_TOLD
     changed = promise.passwords_changed
     yield (promise.email, "email_otp"), 1, max(1, promise.otp_requests)
-    yield (promise.phone, "sms"), int(verified or ended), (issued if verified else int(ended))
+    spoken, codes = promise.reissued, promise.log_in_codes
+    extra = spoken + codes
+    yield (promise.phone, "sms"), int(verified or ended) + extra, (issued if verified else int(ended)) + extra
+    yield (promise.email, "reissued"), spoken, spoken
+    yield (promise.email, "new_device"), codes, codes
     yield (promise.email, "instructions"), int(verified), issued if verified else 0
     for decision, purpose in ENDING_TOLD.items():
         told = int(promise.decision == decision)

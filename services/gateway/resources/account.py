@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from flask import jsonify, url_for
 from flask_smorest import Blueprint
 
 from services.gateway import shapes
+from services.gateway.hotline_shapes import LogInOtp, LogInStep
 from services.gateway.rpc import bearer, services
 
 blueprint = Blueprint("account", __name__, url_prefix="/v1", description="Logging in and looking up")
@@ -24,8 +26,10 @@ def _session(reply: dict[str, Any]) -> dict[str, Any]:
 @blueprint.route("/sessions", methods=["POST"])
 @blueprint.arguments(shapes.LogIn)
 @blueprint.response(200, shapes.Session)
+@blueprint.alt_response(202, schema=LogInStep, description="A code was sent by SMS")
 def log_in(body: dict[str, Any]) -> Any:
-    """Log in with the BHXH code or personal number and the password."""
+    """Log in with the BHXH code or personal number and the password. A password that the hotline read aloud
+    needs, on a new device, a code by SMS besides: then the answer is 202 and names the next step."""
     device_token = body.get("device_token")
     reply = services().call(
         "identity",
@@ -33,6 +37,32 @@ def log_in(body: dict[str, Any]) -> Any:
         user=body["user"],
         sealed_password=services().seal("identity", body["password"]),
         sealed_device_token=device_token and services().seal("identity", device_token),
+        device_name=body.get("device_name"),
+        client=services().caller(),
+    )
+    if reply.get("next_step"):
+        return _next_step(reply)
+    return _session(reply)
+
+
+def _next_step(reply: dict[str, Any]) -> Any:
+    step = {**reply, "log_in_token": services().open(reply["sealed_log_in_token"])}
+    response = jsonify(LogInStep().dump(step))
+    response.status_code = 202
+    response.headers["Location"] = url_for("account.confirm_log_in")
+    return response
+
+
+@blueprint.route("/sessions/otp", methods=["POST"])
+@blueprint.arguments(LogInOtp)
+@blueprint.response(200, shapes.Session)
+def confirm_log_in(body: dict[str, Any]) -> Any:
+    """The second step of a log-in: the code that was sent by SMS, five tries, ten minutes, good once."""
+    reply = services().write(
+        "identity",
+        "confirm_log_in",
+        sealed_log_in_token=services().seal("identity", body["log_in_token"]),
+        sealed_otp=services().seal("identity", body["otp"]),
         device_name=body.get("device_name"),
         client=services().caller(),
     )

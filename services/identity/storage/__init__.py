@@ -6,6 +6,7 @@ from services.identity.storage.cases import Cases
 from services.identity.storage.credentials import Credentials
 from services.identity.storage.devices import Devices
 from services.identity.storage.guardianships import Guardianships
+from services.identity.storage.hotline import Hotline
 from services.identity.storage.people import People
 from services.identity.storage.reconciling import Reconciling
 from services.identity.storage.rights import Rights
@@ -15,6 +16,6 @@ from services.identity.storage.wrong_tries import WrongTries
 
 
 class Storage(
-    Cases, People, Guardianships, Credentials, Devices, Rights, Staff, Trail, Reconciling, WrongTries
+    Cases, People, Guardianships, Credentials, Devices, Rights, Staff, Trail, Reconciling, WrongTries, Hotline
 ):
     """Everything identity keeps, inside one transaction."""

@@ -16,7 +16,7 @@ from services.identity.domain import (
 from services.identity.storage.people import JOINED_ACCOUNT_COLUMNS, account_of_row
 from services.identity.storage.tables import Tables
 
-CREDENTIAL_COLUMNS = "id, account_id, state, password_hash, valid_until"
+CREDENTIAL_COLUMNS = "id, account_id, state, password_hash, valid_until, reason, channel"
 Row = Mapping[str, Any]
 ENDED = """ended_at = greatest(%(at)s, coalesce(refreshed_at, started_at) + interval '1 microsecond')"""
 """After the last access token was issued, of which the row says when: whoever ends the session may have read
@@ -52,14 +52,27 @@ class Credentials(Tables):
         row = self.tx.one(self.CAUSE_OF, {"id": credential_id})
         return (row["account_id"], row["cause"]) if row else None
 
+    LAST_CAUSE = """
+        SELECT cause FROM credentials
+        WHERE account_id = %(account_id)s AND valid_until IS NOT NULL AND channel IS DISTINCT FROM 'voice'
+        ORDER BY made_at DESC, id DESC LIMIT 1
+    """
+
+    def last_cause_by_sms(self, account_id: UUID) -> str | None:
+        """What the last password that went out by SMS was made for."""
+        row = self.tx.one(self.LAST_CAUSE, {"account_id": account_id})
+        return row["cause"] if row else None
+
     ADD_CREDENTIAL = """
-        INSERT INTO credentials (id, account_id, cause, state, password_hash, made_at, valid_until)
-        VALUES (%(id)s, %(account_id)s, %(cause)s, %(state)s, %(password_hash)s, %(at)s, %(valid_until)s)
+        INSERT INTO credentials (id, account_id, cause, state, password_hash, made_at, valid_until, reason,
+                                 channel)
+        VALUES (%(id)s, %(account_id)s, %(cause)s, %(state)s, %(password_hash)s, %(at)s, %(valid_until)s,
+                %(reason)s, %(channel)s)
     """
 
     def add_credential(self, credential: Credential, cause: str, at: datetime) -> None:
-        """A new one. ``cause``: the registration it is for (``domain.cause_of_replacement``), or the session
-        in which it was set."""
+        """A new one. ``cause``: the registration it is for (``domain.cause_of_replacement``), the session in
+        which it was set, or an id of its own."""
         row = {**asdict(credential), "state": credential.state.value, "cause": cause, "at": at}
         self.tx.run(self.ADD_CREDENTIAL, row)
 
@@ -146,6 +159,4 @@ class Credentials(Tables):
 
 
 def _credential(row: Row) -> Credential:
-    return Credential(
-        row["id"], row["account_id"], CredentialState(row["state"]), row["password_hash"], row["valid_until"]
-    )
+    return Credential(**{**row, "state": CredentialState(row["state"])})

@@ -48,6 +48,14 @@ from services.identity.use_cases.devices import (
     use_refresh_token,
 )
 from services.identity.use_cases.erasure import answer_erasure, ask_erasure
+from services.identity.use_cases.hotline import (
+    VoicePassword,
+    begin_log_in_otp,
+    is_spoken,
+    reissue,
+    try_log_in_otp,
+    use_request,
+)
 from services.identity.use_cases.log_in import (
     Candidate,
     change_password,
@@ -110,12 +118,14 @@ __all__ = [
     "Position",
     "Storage",
     "TrailDisagrees",
+    "VoicePassword",
     "answer_erasure",
     "answer_request",
     "ask_contact_change",
     "ask_correction",
     "ask_erasure",
     "begin_epoch",
+    "begin_log_in_otp",
     "begin_register_check",
     "change_password",
     "check_head",
@@ -134,6 +144,7 @@ __all__ = [
     "finish_contact_change",
     "finish_register_check",
     "head_of",
+    "is_spoken",
     "issue_anew",
     "issue_credential",
     "known_device",
@@ -156,6 +167,7 @@ __all__ = [
     "read_guardian",
     "read_photo",
     "record_register_answer",
+    "reissue",
     "reject_case",
     "replace_password",
     "replace_unheard",
@@ -169,6 +181,8 @@ __all__ = [
     "submission_of",
     "tell_case_again",
     "tell_sessions_ended_again",
+    "try_log_in_otp",
     "use_refresh_token",
+    "use_request",
     "withdraw_consent",
 ]

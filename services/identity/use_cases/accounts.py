@@ -14,6 +14,7 @@ from services.identity.domain import (
     Credential,
     CredentialState,
 )
+from services.identity.hotline import CHANNEL
 from services.identity.use_cases.ports import Storage
 from shared.events import credentials as credentials_events
 from shared.messaging import outbox
@@ -144,8 +145,20 @@ def note_delivery(
 def replace_unused(storage: Storage, account_id: UUID, now: datetime) -> None:
     """First passwords that wait at a contact that was given up end; others go to the new one."""
     for credential in storage.live_credentials(account_id):
-        if credential.state is CredentialState.ISSUED:
+        if credential.state is CredentialState.ISSUED and credential.channel == CHANNEL:
+            _replace_spoken(storage, credential, now)
+        elif credential.state is CredentialState.ISSUED:
             replace_password(storage, credential.id, MANY, now)
+
+
+def _replace_spoken(storage: Storage, spoken: Credential, now: datetime) -> None:
+    """Another voice password is a call away, from the new phone; but whoever has no other password yet gets
+    the next one by SMS."""
+    storage.end_credentials([spoken.id], now)
+    cause = storage.last_cause_by_sms(spoken.account_id)
+    again = domain.cause_of_replacement(cause, MANY) if cause else None
+    if again is not None and not storage.live_credentials(spoken.account_id):
+        _issue_soon(storage, spoken.account_id, again, now)
 
 
 def replace_password(storage: Storage, credential_id: UUID, at_most: int, now: datetime) -> None:

@@ -13,6 +13,7 @@ from services.identity.domain import (
     CaseStatus,
     CredentialState,
 )
+from services.identity.hotline import CHANNEL
 from services.identity.use_cases.accounts import replace_password
 from services.identity.use_cases.children import tell_guardianship
 from services.identity.use_cases.ports import Storage
@@ -100,7 +101,11 @@ def replace_unheard(storage: Storage, credential_id: UUID, *, replacements: int,
 def issue_anew(storage: Storage, account_id: UUID, *, replacements: int, now: datetime) -> bool:
     """The citizen's own password was lost, and the first one opens the account again: another first password
     takes its place and goes out. False when there is none to replace."""
-    issued = [c.id for c in storage.live_credentials(account_id) if c.state is CredentialState.ISSUED]
+    issued = [
+        c.id
+        for c in storage.live_credentials(account_id)
+        if c.state is CredentialState.ISSUED and c.channel != CHANNEL
+    ]
     return bool(issued) and replace_unheard(storage, issued[0], replacements=replacements, now=now)
 
 

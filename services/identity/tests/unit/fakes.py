@@ -29,6 +29,8 @@ from services.identity.domain import (
     StaffUserTaken,
 )
 from services.identity.guardianship import Child, Guardianship
+from services.identity.hotline import HotlineKey, HotlineKeyTaken
+from services.identity.log_in_otp import LogInOtp
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.sealing import Seal, TrailRow
 from services.identity.use_cases import Position
@@ -64,6 +66,9 @@ class FakeStorage:
         self.refreshes: dict[UUID, Refresh] = {}
         self.requests: dict[UUID, PersonRequest] = {}
         self.wrong_tries: list[tuple[str, bytes, datetime]] = []
+        self.keys: dict[str, HotlineKey] = {}
+        self.nonces: dict[tuple[str, str], datetime] = {}
+        self.otps: dict[UUID, LogInOtp] = {}
 
     # what people ask about their own data
 
@@ -342,6 +347,52 @@ class FakeStorage:
     def _issued_at(self, session: Session) -> datetime:
         refresh = self.refreshes.get(session.id)
         return refresh.refreshed_at if refresh else session.started_at
+
+    def last_cause_by_sms(self, account_id: UUID) -> str | None:
+        causes = [
+            cause
+            for (owner, cause), credential_id in self.causes.items()
+            if owner == account_id
+            and self.credentials[credential_id].valid_until is not None
+            and self.credentials[credential_id].channel != "voice"
+        ]
+        return causes[-1] if causes else None
+
+    # the hotline
+
+    def add_hotline_key(self, key: HotlineKey) -> None:
+        if key.id in self.keys:
+            raise HotlineKeyTaken
+        self.keys[key.id] = key
+
+    def hotline_key(self, key_id: str) -> HotlineKey | None:
+        key = self.keys.get(key_id)
+        return key if key and key.disabled_at is None else None
+
+    def hotline_keys(self) -> list[HotlineKey]:
+        return sorted(self.keys.values(), key=lambda key: (key.client, key.added_at, key.id))
+
+    def disable_hotline_key(self, key_id: str, at: datetime) -> bool:
+        key = self.keys.get(key_id)
+        if key is not None:
+            self.keys[key_id] = replace(key, disabled_at=key.disabled_at or at)
+        return key is not None
+
+    def use_nonce(self, key_id: str, nonce: str, *, kept_until: datetime, now: datetime) -> bool:
+        is_new = (key_id, nonce) not in self.nonces
+        self.nonces.setdefault((key_id, nonce), kept_until)
+        self.nonces = {used: until for used, until in self.nonces.items() if until >= now}
+        return is_new
+
+    def add_log_in_otp(self, otp: LogInOtp, now: datetime) -> None:
+        self.otps = {known.id: known for known in self.otps.values() if known.valid_until >= now}
+        self.otps[otp.id] = otp
+
+    def log_in_otp(self, otp_id: UUID) -> LogInOtp | None:
+        return self.otps.get(otp_id)
+
+    def save_log_in_otp(self, otp: LogInOtp) -> None:
+        self.otps[otp.id] = otp
 
     # devices
 

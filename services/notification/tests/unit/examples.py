@@ -44,6 +44,18 @@ def reset_requested() -> Event:
     )
 
 
+def log_in_otp_requested(language: str = "vi") -> Event:
+    return event(
+        account.LOG_IN_OTP_REQUESTED,
+        ACCOUNT,
+        account_id=ACCOUNT,
+        phone=PHONE,
+        sealed_otp="sealed(246810)",
+        valid_until=NOW + timedelta(minutes=10),
+        language=language,
+    )
+
+
 def issued(**changes: Any) -> Event:
     data = {
         "credential_id": uuid4(),

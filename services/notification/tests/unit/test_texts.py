@@ -25,6 +25,7 @@ def written(event: Event) -> list:
     tell = {
         "registration.email_otp_requested.v1": use_cases.send_otp,
         "account.reset_requested.v1": use_cases.send_otp,
+        "account.log_in_otp_requested.v1": use_cases.send_log_in_otp,
         "credentials.issued.v1": use_cases.deliver_credentials,
         "identity.rejected.v1": use_cases.tell_rejected,
         "identity.closed.v1": use_cases.tell_closed,
@@ -44,6 +45,7 @@ def every_message() -> list:
         events += [
             examples.otp_requested(language=language),
             examples.issued(language=language),
+            examples.log_in_otp_requested(language),
             examples.rejected(language),
             examples.supplement_requested(language),
             examples.reminder_due(language),
@@ -78,7 +80,7 @@ def test_every_message_has_its_words(message) -> None:
 
 
 def test_every_purpose_has_a_template_in_both_languages() -> None:
-    never = {("email", Purpose.CREDENTIALS)} | {
+    never = {("email", Purpose.CREDENTIALS), ("email", Purpose.LOG_IN_OTP)} | {
         ("sms", purpose) for purpose in (Purpose.EMAIL_OTP, Purpose.RESET_OTP, Purpose.INSTRUCTIONS)
     }
     expected = {
@@ -103,6 +105,15 @@ def test_the_password_sms_is_one_part_without_diacritics(code: str, language: st
     assert "W" * 16 + " " in text  # nothing sticks to the password
     if language == "vi":
         assert f"Tai khoan: {code} / Mat khau: {'W' * 16} " in text
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_the_code_for_a_log_in_is_one_part_without_diacritics(language: str) -> None:
+    (sms,) = written(examples.log_in_otp_requested(language))
+    text = WORDS.sms(sms, "246810")
+    parts = split(text)
+    assert (parts.data_coding, len(parts.bodies)) == (GSM_CODING, 1)
+    assert ": 246810 /" in text
 
 
 @pytest.mark.proves("G12")

@@ -156,3 +156,26 @@ def test_a_case_for_a_draft_that_was_not_accepted_is_unasked(promise, found):
     found.cases["draft"] = "waiting"
 
     assert problems(promise, found, frozenset({"draft"})) == ["unasked"]
+
+
+SPOKEN = {"account_id": "a", "cause": "call", "issued": True, "delivery": None, "channel": "voice"}
+
+
+def test_a_password_of_the_hotline_is_known_and_may_wait_beside_the_own_one(promise, found):
+    promise.reissued, promise.log_in_codes = 1, 1
+    found.credentials["a"].append({**SPOKEN, "state": "issued"})
+    found.sms += [{"to": PHONE, "text": text} for text in ("duoc cap lai", "Ma xac nhan")]
+    found.emails += [
+        {"to": EMAIL, "purpose": purpose, "message_id": f"<{purpose}>"}
+        for purpose in ("reissued", "new_device")
+    ]
+    assert problems(promise, found) == []
+    found.credentials["a"].append({**SPOKEN, "state": "ended"})
+    assert problems(promise, found) == ["duplicates"]
+    found.credentials["a"] = [c for c in found.credentials["a"] if c.get("channel") != "voice"]
+    assert problems(promise, found) == ["lost"]
+
+
+def test_a_password_of_the_hotline_that_nobody_asked_for_is_unasked(promise, found):
+    found.credentials["a"].append({**SPOKEN, "state": "issued"})
+    assert problems(promise, found) == ["unasked"]

@@ -1,0 +1,63 @@
+"""Register a key of a voice platform: ``vssid hotline-clients add --client voice --key-file public.pem``.
+
+Reads ``DATABASE_URL``. The file is an Ed25519 public key in PEM, as ``openssl pkey -pubout`` writes it. The
+keyid of the platform's signatures is printed. A platform has two keys while it changes from one to the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import click
+import psycopg
+
+from services.identity.hotline import HotlineKey, HotlineKeyTaken
+from services.identity.parts import now
+from services.identity.settings import HotlineClientsSettings
+from services.identity.signatures import public_key
+from services.identity.storage import Storage
+from shared.database import Database
+from shared.settings import SettingsInvalid, load
+
+CLIENT = re.compile(r"[a-z0-9][a-z0-9-]{1,38}[a-z0-9]")
+
+
+@click.command(help=__doc__)
+@click.option("--client", required=True, help="name of the platform: 3 to 40 of a-z, 0-9, dash")
+@click.option(
+    "--key-file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="file with its public key, Ed25519 in PEM",
+)
+def main(client: str, key_file: Path) -> None:
+    if not CLIENT.fullmatch(client):
+        raise click.BadParameter("3 to 40 of a-z, 0-9, dash", param_hint="--client")
+    try:
+        pem = public_key(key_file.read_bytes())
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong), param_hint="--key-file") from None
+    try:
+        url = load(HotlineClientsSettings).database_url
+    except SettingsInvalid as wrong:
+        raise click.UsageError(str(wrong)) from None
+    key = HotlineKey(f"{client}-{hashlib.sha256(pem.encode()).hexdigest()[:12]}", client, pem, now())
+    database = Database(url, name="identity-hotline-clients", max_size=1)
+    database.open()
+    try:
+        with database.transaction() as tx:
+            Storage(tx).add_hotline_key(key)
+    except HotlineKeyTaken:
+        raise click.ClickException(f"the key is registered already, as {key.id}") from None
+    except psycopg.OperationalError:
+        problem = "the database cannot be reached; is it up, and DATABASE_URL right?"
+        raise click.ClickException(problem) from None
+    finally:
+        database.close()
+    click.echo(key.id)
+
+
+if __name__ == "__main__":
+    main()

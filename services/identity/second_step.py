@@ -1,0 +1,97 @@
+"""The second step of a log-in with a password that was read aloud: a code by SMS to the registered phone."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from services.identity import domain, use_cases
+from services.identity.domain import Account, Credential
+from services.identity.log_in_otp import (
+    TRIES,
+    VALID_MINUTES,
+    LogInOtp,
+    OtpExpired,
+    OtpTooMany,
+    OtpUnavailable,
+)
+from services.identity.parts import Parts, new_id, now
+from services.identity.storage import Storage
+from shared.cache import CacheUnavailable
+from shared.database import Database
+from shared.refusals import Refused
+
+DIGITS = 6
+NEXT_STEP = "otp"
+Reply = dict[str, Any]
+
+
+def is_due(parts: Parts, used: Credential) -> bool:
+    """Whether a log-in with this password from an unknown device needs a code besides."""
+    return parts.settings.voice_log_in_otp and use_cases.is_spoken(used)
+
+
+def ask(db: Database, parts: Parts, account: Account, used: Credential, *, address: str) -> Reply:
+    """Send a code; the log-in goes on with it and the token that is answered.
+
+    Raises ``FirstPasswordExpired``, ``OtpTooMany``, ``OtpUnavailable``.
+    """
+    at = now()
+    domain.scope_of(used, at)
+    _count(parts, str(account.id), address)
+    otp_id = new_id()
+    token, code = parts.proofs.new(otp_id), f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+    otp = LogInOtp(
+        otp_id,
+        account.id,
+        used.id,
+        parts.proofs.hash(token),
+        _keyed_hash(parts, otp_id, code),
+        at + timedelta(minutes=VALID_MINUTES),
+    )
+    sealed = parts.sealer.seal("notification", code)
+    with db.transaction() as tx:
+        use_cases.begin_log_in_otp(Storage(tx), account, otp, sealed_otp=sealed, now=at)
+    return {
+        "next_step": NEXT_STEP,
+        "sealed_log_in_token": parts.sealer.seal("gateway", token),
+        "valid_until": otp.valid_until.isoformat(),
+        "tries_left": TRIES,
+    }
+
+
+def tried(storage: Storage, parts: Parts, *, token: str, code: str) -> tuple[Account, Credential] | Refused:
+    """Whose log-in goes on. A refusal is returned, so that the try is kept."""
+    try:
+        otp_id = parts.proofs.owner(token)
+    except domain.TokenInvalid:
+        return OtpExpired()
+    keyed_hash = _keyed_hash(parts, otp_id, code.strip())
+    return use_cases.try_log_in_otp(storage, otp_id, parts.proofs.hash(token), keyed_hash, now())
+
+
+def _count(parts: Parts, account_id: str, address: str) -> None:
+    """Each is an SMS. Raises ``OtpTooMany``, and ``OtpUnavailable`` while Redis is away."""
+    settings = parts.settings
+    limits = (
+        ("log_in_otp_address", address, settings.log_in_otps_per_address),
+        ("log_in_otp", account_id, settings.log_in_otps_per_account),
+        ("log_in_otp_day", account_id, settings.log_in_otps_per_day),
+    )
+    try:
+        for name, key, limit in limits:
+            if not parts.limiter.hit(name, key, limit):
+                raise OtpTooMany(retry_after_seconds=parts.limiter.wait_seconds(name, key, limit))
+    except CacheUnavailable:
+        raise OtpUnavailable from None
+
+
+def _keyed_hash(parts: Parts, otp_id: UUID, code: str) -> str:
+    """What is stored of a code, bound to its log-in. Six digits are few: without the service's own secret the
+    database alone does not give the code away."""
+    key = hashlib.blake2b(parts.settings.seal_private.encode(), person=b"vssid log-in otp").digest()
+    return hmac.new(key, f"{otp_id}\n{code}".encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,243 @@
+"""Log-ins and calls to the hotline around the database and Redis, on fakes: when a code is asked for, and
+what is refused while nothing can be counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.identity import domain, reissue, second_step, sign_in
+from services.identity.devices import Device, Lifetimes
+from services.identity.domain import Account, CredentialState
+from services.identity.hotline import HotlineKey, HotlineTooMany, HotlineUnavailable, SignatureReplayed
+from services.identity.log_in_otp import OtpTooMany, OtpUnavailable
+from services.identity.tests.unit import samples
+from services.identity.tests.unit.fakes import FakeStorage
+from services.identity.tokens import ProofTokens
+from shared.cache import CacheUnavailable
+from shared.testing.voice_platform import VoicePlatform, heard
+
+PLATFORM = VoicePlatform(key_id="voice-1")
+SPOKEN, OWN = "4821059733", "mật khẩu của riêng tôi"
+
+
+class FakeDatabase:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        yield None
+
+
+@dataclass
+class FakeLimiter:
+    """Redis, or its absence."""
+
+    full: str = ""
+    away: bool = False
+    counted: list[tuple[str, str]] = field(default_factory=list)
+
+    def hit(self, name: str, key: str, _limit: str) -> bool:
+        if self.away:
+            raise CacheUnavailable
+        self.counted.append((name, key))
+        return name != self.full
+
+    def wait_seconds(self, *_about: str) -> int:
+        return 60
+
+
+class PlainPasswords:
+    """A "hash" is the password with a mark before it."""
+
+    def hashed(self, password: str) -> str:
+        return f"hash of {password}"
+
+    def find(self, credentials: Any, password: str) -> Any:
+        return next((c for c in credentials if c.password_hash == self.hashed(password)), None)
+
+
+class OpenSealer:
+    def seal(self, service: str, text: str) -> str:
+        return f"{service}: {text}"
+
+
+@dataclass
+class Stage:
+    """Somebody with an own password and one that was read aloud; the platform's key is registered."""
+
+    storage: FakeStorage
+    account: Account
+    limiter: FakeLimiter
+    parts: Any
+    db: Any = field(default_factory=FakeDatabase)
+
+    def log_in(self, password: str = SPOKEN, **device: str) -> dict[str, Any]:
+        return sign_in.log_in(
+            self.db, self.parts, user=self.account.code, password=password, address="an address", **device
+        )
+
+    def call(self, request: Any = None, **options: Any) -> dict[str, Any]:
+        request = request or PLATFORM.signed("0912345678", self.account.code, **options)
+        headers = {name: request.headers[name] for name in ("signature-input", "signature", "content-digest")}
+        return reissue.reissue_by_hotline(self.db, self.parts, headers=headers, body=request.content.decode())
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    storage = FakeStorage()
+    for module in (sign_in, second_step, reissue):
+        monkeypatch.setattr(module, "Storage", lambda _tx: storage)
+    person = domain.Person(uuid4(), samples.applicant(), samples.NOW)
+    storage.save_person(person)
+    account = storage.save_account(samples.account(person.id), samples.NOW)
+    now, passwords = datetime.now(UTC), PlainPasswords()
+    own = samples.active(account.id, password_hash=passwords.hashed(OWN))
+    spoken = samples.issued(
+        account.id,
+        password_hash=passwords.hashed(SPOKEN),
+        valid_until=now + timedelta(hours=24),
+        reason="hotline",
+        channel="voice",
+    )
+    for credential in (own, spoken):
+        storage.add_credential(credential, str(uuid4()), now)
+    storage.add_hotline_key(HotlineKey("voice-1", "voice", PLATFORM.public_key.decode(), now))
+    limiter = FakeLimiter()
+    parts = SimpleNamespace(
+        settings=SimpleNamespace(
+            voice_log_in_otp=True,
+            log_in_otps_per_address="30/hour",
+            log_in_otps_per_account="3/hour",
+            log_in_otps_per_day="10/day",
+            hotline_clock_seconds=300,
+            hotline_per_caller="5/day",
+            hotline_per_code="5/day",
+            hotline_per_day="5000/day",
+            hotline_password_hours=24,
+            seal_private="a secret",
+        ),
+        limiter=limiter,
+        throttle=SimpleNamespace(check=lambda *_: None, note_wrong=lambda *_: None),
+        passwords=passwords,
+        proofs=ProofTokens(b"a key"),
+        sealer=OpenSealer(),
+        tokens=SimpleNamespace(signed=lambda *_: "a token", lifetime_seconds=900),
+        lifetimes=Lifetimes(timedelta(days=30), timedelta(days=180)),
+    )
+    return Stage(storage, account, limiter, parts)
+
+
+@pytest.mark.proves("G2")
+def test_a_password_that_was_read_aloud_needs_a_code_on_an_unknown_device(stage: Stage) -> None:
+    reply = stage.log_in()
+    assert reply.get("next_step") == "otp", "a forged caller ID is enough to get in"
+    assert not [name for name in reply if name.endswith(("access_token", "device_token"))]
+    assert stage.storage.sessions == {}
+    (told,) = stage.storage.tx.events("account.log_in_otp_requested.v1")
+    code = told.data["sealed_otp"].removeprefix("notification: ")
+    assert len(code) == 6
+    assert code.isdigit()
+    assert all(code not in otp.keyed_hash for otp in stage.storage.otps.values())
+
+    token = reply["sealed_log_in_token"].removeprefix("gateway: ")
+    entered = sign_in.confirm_log_in(stage.storage, stage.parts, token=token, code=code, device_name="Máy")
+    assert isinstance(entered, dict)
+    assert entered["must_change_password"] is True
+    device_token = entered["sealed_device_token"].removeprefix("gateway: ")
+    assert "sealed_access_token" in stage.log_in(device_token=device_token), "by now it is known"
+
+
+@pytest.mark.planted("G2")
+def test_a_log_in_without_the_code_would_be_seen(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_step, "is_due", lambda _parts, _used: False)
+    with pytest.raises(AssertionError, match="forged caller ID"):
+        test_a_password_that_was_read_aloud_needs_a_code_on_an_unknown_device(stage)
+
+
+def test_no_code_is_needed_for_the_own_password_nor_where_the_setting_is_off(stage: Stage) -> None:
+    assert "sealed_access_token" in stage.log_in(OWN)
+    stage.parts.settings.voice_log_in_otp = False
+    assert "sealed_access_token" in stage.log_in()
+
+
+def test_somebody_else_s_device_is_unknown(stage: Stage) -> None:
+    device_id, at = uuid4(), datetime.now(UTC)
+    token = stage.parts.proofs.new(device_id)
+    stage.storage.save_device(Device(device_id, uuid4(), "", stage.parts.proofs.hash(token), at, at))
+    for stranger in (token, "no token", ""):
+        assert stage.log_in(device_token=stranger)["next_step"] == "otp"
+
+
+def test_an_expired_one_says_so_and_sends_nothing(stage: Stage) -> None:
+    for credential in stage.storage.live_credentials(stage.account.id):
+        if credential.state is CredentialState.ISSUED:
+            past = datetime.now(UTC) - timedelta(seconds=1)
+            expired = samples.issued(
+                stage.account.id,
+                id=credential.id,
+                password_hash=credential.password_hash,
+                valid_until=past,
+                channel="voice",
+            )
+            stage.storage.credentials[credential.id] = expired
+    with pytest.raises(domain.FirstPasswordExpired):
+        stage.log_in()
+    assert stage.limiter.counted == []
+
+
+@pytest.mark.proves("F16")
+@pytest.mark.parametrize("full", ["log_in_otp_address", "log_in_otp", "log_in_otp_day"])
+def test_no_code_is_sent_beyond_a_quota(stage: Stage, full: str) -> None:
+    stage.limiter.full = full
+    with pytest.raises(OtpTooMany):
+        stage.log_in()
+    assert stage.storage.tx.events("account.log_in_otp_requested.v1") == []
+
+
+@pytest.mark.proves("F7")
+def test_while_redis_is_away_codes_and_the_hotline_refuse_politely_and_log_in_goes_on(stage: Stage) -> None:
+    stage.limiter.away = True
+    with pytest.raises(OtpUnavailable):
+        stage.log_in()
+    with pytest.raises(HotlineUnavailable):
+        stage.call()
+    assert stage.storage.tx.additions == []
+    assert "sealed_access_token" in stage.log_in(OWN)
+
+
+@pytest.mark.proves("G2")
+@pytest.mark.parametrize("full", ["hotline_caller", "hotline_code", "hotline_day"])
+def test_no_password_is_made_beyond_a_limit(stage: Stage, full: str) -> None:
+    before = dict(stage.storage.credentials)
+    stage.limiter.full = full
+    with pytest.raises(HotlineTooMany):
+        stage.call()
+    assert stage.storage.credentials == before
+
+
+@pytest.mark.proves("G2")
+def test_what_is_heard_is_what_is_stored_as_a_hash(stage: Stage) -> None:
+    reply = stage.call()
+    script = json.loads(reply["sealed_script"].removeprefix("gateway: "))
+    spoken = heard(script["text"])
+    assert len(spoken) == 10
+    newest = stage.storage.live_credentials(stage.account.id)[0]
+    assert newest.password_hash == stage.parts.passwords.hashed(spoken)
+    assert stage.log_in(spoken)["next_step"] == "otp"
+
+
+@pytest.mark.proves("G2")
+def test_a_replayed_request_counts_for_nothing(stage: Stage) -> None:
+    request = PLATFORM.signed("0912345678", stage.account.code)
+    stage.call(request)
+    counted = list(stage.limiter.counted)
+    with pytest.raises(SignatureReplayed):
+        stage.call(request)
+    assert stage.limiter.counted == counted
