@@ -45,9 +45,9 @@ class Stack:
 
     # -- as operators do ---------------------------------------------------------------------------------
 
-    def up(self) -> None:
+    def up(self, *how: str) -> None:
         """Bring everything up, images and engine included, and wait until it is ready."""
-        self._script("up.sh")
+        self.script("up.sh", *how)
         self._engine = docker.from_env()
         self._front = Proxy("127.0.0.1", *self._gateway_ports)
 
@@ -64,7 +64,7 @@ class Stack:
 
     def change_version(self, *direction: str) -> None:
         """Upgrade to what was built last, or ``back``."""
-        self._script("upgrade.sh", *direction)
+        self.script("upgrade.sh", *direction)
 
     def ran_before(self, image: str) -> None:
         """Have an earlier version to go back to: what is built, under another name."""
@@ -74,7 +74,7 @@ class Stack:
 
     def compose(self, *arguments: str) -> None:
         """``docker compose`` with the settings of this one. Raises ``AssertionError`` with what it said."""
-        self._script("compose.sh", *arguments)
+        self.script("compose.sh", *arguments)
 
     def restart(self, container: Container) -> None:
         """Stop one replica as a deployment does, start it again and wait until it is ready."""
@@ -85,7 +85,9 @@ class Stack:
         """Wait until it says that it is ready for work."""
         until(lambda: is_ready(container), 60.0, lambda: f"{container.name} is not ready: {tail(container)}")
 
-    def _script(self, name: str, *arguments: str) -> str:
+    def script(self, name: str, *arguments: str) -> str:
+        """What a script of ``deploy/docker`` says, with the settings of this installation. Raises
+        ``AssertionError`` with that when it fails."""
         ports = f"{self._gateway_ports[0]}-{self._gateway_ports[-1]}"
         done = subprocess.run(
             ["sh", f"deploy/docker/{name}", *arguments],
@@ -111,7 +113,7 @@ class Stack:
     @cached_property
     def project(self) -> str:
         """The name by which Compose tells this installation from others."""
-        return str(yaml.safe_load(self._script("compose.sh", "config"))["name"])
+        return str(yaml.safe_load(self.script("compose.sh", "config"))["name"])
 
     @property
     def gateways(self) -> list[str]:
@@ -137,12 +139,17 @@ class Stack:
             "sms": f"http://{self.address('smsc')}:9306/messages",
             "mail": f"http://{self.address('mail_server')}:9304/messages",
             "register_citizens_file": f"{citizens}/citizens.jsonl",
-            "databases": Databases(self),
+            "databases": self.databases,
         }
+
+    @property
+    def databases(self) -> Mapping[str, str]:
+        """Service → address of its database."""
+        return Databases(self)
 
     def environment(self, service: str) -> dict[str, str]:
         """What the commands of a service have to be told."""
-        return {"DATABASE_URL": self.endpoints()["databases"][service]}
+        return {"DATABASE_URL": self.databases[service]}
 
     def database_url(self, service: str) -> str:
         """The service's database, by the address that its server has now."""
