@@ -1,7 +1,7 @@
-"""The object folder: where photos lie, under names that say nothing about anybody.
+"""Where photos lie, under names that say nothing about anybody: what every store offers, and the folder.
 
-A folder serves one host. What is written is complete or absent: it is written aside, flushed to the disk and
-moved into place.
+A folder serves one host, a bucket (``s3_objects.py``) several; ``object_settings.py`` chooses. What is
+written is complete or absent: in the folder it is written aside, flushed to the disk and moved into place.
 """
 
 from __future__ import annotations
@@ -16,14 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import IO, BinaryIO, Protocol
 from uuid import UUID
 
 import uuid_utils
 
 from shared.off_hub import off_hub
-
-Answer = TypeVar("Answer")
 
 REF = re.compile(r"([a-z][a-z0-9-]{0,31})/([0-9a-f]{32})", re.ASCII)
 PREFIX = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
@@ -43,6 +41,15 @@ class ObjectUnknown(Exception):
     """There is no such object: a wrong reference, or deleted."""
 
 
+class ObjectsAway(Exception):
+    """The store does not answer, or does not let us in: nothing is known about the object, try again later.
+    ``reason`` may be logged."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class StoredObject:
     """``ref`` finds it again; ``sha256`` in hexadecimal."""
@@ -58,6 +65,25 @@ class Listed:
 
     ref: str
     changed_at: datetime
+
+
+class Reading(Protocol):
+    """What is read of a stored object."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class Objects(Protocol):
+    """A store: the folder, or a bucket. Where it does not answer, each method raises ``ObjectsAway``."""
+
+    def put(
+        self, content: BinaryIO | bytes, *, prefix: str, max_bytes: int, name: str = ""
+    ) -> StoredObject: ...
+    def open(self, ref: str) -> Reading: ...
+    def read(self, ref: str) -> bytes: ...
+    def delete(self, ref: str) -> None: ...
+    def listed(self, prefix: str, *, after: str, limit: int) -> list[Listed]: ...
 
 
 class FolderObjects:
@@ -76,12 +102,9 @@ class FolderObjects:
 
         Raises ``ObjectTooLarge`` after reading at most one chunk more than ``max_bytes``.
         """
-        if not PREFIX.fullmatch(prefix):
-            raise ValueError("a prefix is lower-case letters, digits and dashes")
-        if name and not REF.fullmatch(f"{prefix}/{name}"):
-            raise ValueError("a name is 32 hexadecimal digits")
+        ref = ref_of(prefix, name)
         stream = io.BytesIO(content) if isinstance(content, bytes) else content
-        return off_hub(lambda: self._put(stream, prefix, max_bytes, name))
+        return off_hub(lambda: self._put(stream, ref, max_bytes))
 
     def open(self, ref: str) -> BinaryIO:
         """The object's bytes as a stream, to be closed. Raises ``ObjectUnknown``."""
@@ -123,27 +146,22 @@ class FolderObjects:
                 found.append(Listed(ref, datetime.fromtimestamp(self._path(ref).stat().st_mtime, UTC)))
         return found
 
-    def _put(self, stream: BinaryIO, prefix: str, max_bytes: int, name: str) -> StoredObject:
-        draft = UUID(bytes=uuid_utils.uuid7().bytes).hex
-        aside, name = self._incoming / draft, name or draft
-        folder = self.root / prefix
-        if not folder.exists():
-            folder.mkdir(mode=0o700, exist_ok=True)
+    def _put(self, stream: BinaryIO, ref: str, max_bytes: int) -> StoredObject:
+        aside, path = self._incoming / _new_name(), self._path(ref)
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             _flush_folder(self.root)
         try:
             size_bytes, sha256 = _write(stream, aside, max_bytes)
-            aside.rename(folder / name)
+            aside.rename(path)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
-        _flush_folder(folder)
-        return StoredObject(f"{prefix}/{name}", size_bytes, sha256)
+        _flush_folder(path.parent)
+        return StoredObject(ref, size_bytes, sha256)
 
     def _path(self, ref: str) -> Path:
-        match = REF.fullmatch(ref) if isinstance(ref, str) else None
-        if match is None:
-            raise ObjectUnknown
-        return self.root / match[1] / match[2]
+        return self.root / checked(ref)
 
     def _forget_abandoned(self) -> None:
         """Uploads that a kill cut short."""
@@ -151,22 +169,52 @@ class FolderObjects:
             try:
                 if aside.stat().st_mtime < time.time() - ABANDONED_AFTER_SECONDS:
                     aside.unlink()
-            except FileNotFoundError:  # another process finished it, or was quicker
+            except OSError:  # another process finished it, or was quicker; an operator may only look
                 continue
 
 
-def _write(stream: BinaryIO, path: Path, max_bytes: int) -> tuple[int, str]:
+def ref_of(prefix: str, name: str = "") -> str:
+    """The reference of what is to be put, under a new name where none is given. Raises ``ValueError``."""
+    if not PREFIX.fullmatch(prefix):
+        raise ValueError("a prefix is lower-case letters, digits and dashes")
+    ref = f"{prefix}/{name or _new_name()}"
+    if not REF.fullmatch(ref):
+        raise ValueError("a name is 32 hexadecimal digits")
+    return ref
+
+
+def checked(ref: str) -> str:
+    """A reference from outside. Raises ``ObjectUnknown`` for what is none."""
+    if not isinstance(ref, str) or not REF.fullmatch(ref):
+        raise ObjectUnknown
+    return ref
+
+
+def copied(stream: BinaryIO, file: IO[bytes], max_bytes: int) -> tuple[int, str]:
+    """Copy all of ``stream`` into ``file``, chunk by chunk: its size in bytes, its SHA-256 in hexadecimal.
+
+    Raises ``ObjectTooLarge`` after reading at most one chunk more than ``max_bytes``.
+    """
     size_bytes, digest = 0, hashlib.sha256()
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        while chunk := stream.read(CHUNK_SIZE_BYTES):
-            size_bytes += len(chunk)
-            if size_bytes > max_bytes:
-                raise ObjectTooLarge(max_bytes)
-            digest.update(chunk)
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
+    while chunk := stream.read(CHUNK_SIZE_BYTES):
+        size_bytes += len(chunk)
+        if size_bytes > max_bytes:
+            raise ObjectTooLarge(max_bytes)
+        digest.update(chunk)
+        file.write(chunk)
+    file.flush()
     return size_bytes, digest.hexdigest()
+
+
+def _new_name() -> str:
+    return UUID(bytes=uuid_utils.uuid7().bytes).hex
+
+
+def _write(stream: BinaryIO, path: Path, max_bytes: int) -> tuple[int, str]:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        written = copied(stream, file, max_bytes)
+        os.fsync(file.fileno())
+    return written
 
 
 def _flush_folder(folder: Path) -> None:

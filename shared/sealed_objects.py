@@ -16,7 +16,7 @@ import hashlib
 import io
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 from uuid import UUID
 
 import uuid_utils
@@ -24,7 +24,7 @@ from nacl import bindings
 from nacl.exceptions import CryptoError
 from nacl.public import SealedBox
 
-from shared.objects import CHUNK_SIZE_BYTES, ObjectTooLarge, StoredObject
+from shared.objects import CHUNK_SIZE_BYTES, Objects, ObjectTooLarge, Reading, StoredObject
 from shared.off_hub import off_hub
 from shared.sealed import SealKeyInvalid, private_key, public_key
 
@@ -42,30 +42,16 @@ class ObjectBroken(Exception):
     """An object that cannot be opened: cut, changed, another's bytes, not encrypted, or for another key."""
 
 
-class Reading(Protocol):
-    """What is read of a stored object."""
-
-    def read(self, size: int = -1, /) -> bytes: ...
-    def close(self) -> None: ...
-
-
-class Store(Protocol):
-    """Where the encrypted bytes lie (``shared/objects.py``)."""
-
-    def put(self, content: BinaryIO, *, prefix: str, max_bytes: int, name: str = "") -> StoredObject: ...
-    def open(self, ref: str) -> Reading: ...
-    def delete(self, ref: str) -> None: ...
-
-
 class SealedObjects:
-    """A store in which each prefix has a pair of keys: its public key puts in, its private keys open.
+    """A store in which each prefix has a pair of keys: its public key puts in, its private keys open. While
+    the store does not answer, each method raises ``ObjectsAway``.
 
     >>> gateway = SealedObjects(FolderObjects("/objects"), public={"quarantine": "…"})
     """
 
     def __init__(
         self,
-        store: Store,
+        store: Objects,
         *,
         public: Mapping[str, str] | None = None,
         private: Mapping[str, str] | None = None,

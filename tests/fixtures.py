@@ -18,6 +18,7 @@ import pytest
 from hypothesis import settings
 
 from deploy.native.instance import Instance, Vhost
+from shared.testing.s3_server import S3Server
 
 RUN = os.environ.get("VSSID_TEST_RUN", ".run/test")
 
@@ -57,6 +58,15 @@ def product(instance: Instance) -> Instance:
     """Everything is up: servers, stand-ins, services, gateway."""
     instance.up("all")
     return instance
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server of this run's own."""
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    server.start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture

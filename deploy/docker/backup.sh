@@ -44,4 +44,7 @@ compose run --rm -T --no-deps --entrypoint tar vssid -cf - -C /var/lib/vssid/obj
 tar -cf "$made/installation.tar" -C "$RUN" compose
 (cd "$made" && sha256sum ./*.dump ./*.tar >"sha256sums.$$" && sync ./* && mv "sha256sums.$$" sha256sums && sync .)
 echo "$made"
+if grep -qs "^OBJECTS_S3_" "$RUN/compose/settings.env"; then
+    echo "Not in it: the photos in the bucket; its server has to copy them" >&2
+fi
 echo "Next: keep installation.tar apart from the rest: it holds every key, and who has both can read all" >&2

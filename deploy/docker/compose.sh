@@ -2,7 +2,8 @@
 # Docker Compose with the images, the secrets and the name of this installation. usage: compose.sh ARGUMENTS…
 # RUN=.run/other is a second one, beside the first. What the site sets once and for all, a line NAME=value each, stands in
 # RUN/compose/settings.env: GATEWAY_PORTS=8081, IDENTITY_REPLICAS=3, SMPP_HOST=…; the environment overrides it for one call.
-# An installation that was started with TLS=1 has docker-compose.tls.yml laid over the other file.
+# An installation that was started with TLS=1 has docker-compose.tls.yml laid over the other file, one whose settings name a bucket
+# (OBJECTS_S3_…) docker-compose.s3.yml.
 set -eu
 cd "$(dirname "$0")/../.."
 export RUN="${RUN:-.run}"
@@ -17,7 +18,12 @@ export COMPOSE_PROJECT_NAME
 if [ -d "$RUN/compose" ] && [ ! -e "$kept" ]; then
     echo "$COMPOSE_PROJECT_NAME" >"$kept.$$" && mv "$kept.$$" "$kept"
 fi
-[ ! -e "$RUN/compose/tls" ] || export COMPOSE_FILE=docker-compose.yml:docker-compose.tls.yml
+COMPOSE_FILE=docker-compose.yml
+if [ -n "${OBJECTS_S3_ENDPOINT:-}" ] || grep -qs "^OBJECTS_S3_" "$RUN/compose/settings.env"; then
+    COMPOSE_FILE=$COMPOSE_FILE:docker-compose.s3.yml
+fi
+[ ! -e "$RUN/compose/tls" ] || COMPOSE_FILE=$COMPOSE_FILE:docker-compose.tls.yml
+export COMPOSE_FILE
 export VSSID_OPERATOR="${VSSID_OPERATOR:-${SUDO_USER:-$(id -un)}}"
 for variables in "$RUN/compose/settings.env" "$RUN/compose/images.env" .run/images.env; do
     [ ! -e "$variables" ] || set -- --env-file "$variables" "$@"

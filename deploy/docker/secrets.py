@@ -24,7 +24,14 @@ from deploy.native.layout import VHOST
 
 READABLE = 0o444
 """In a folder that is closed to others: the processes in the containers are neither root nor the owner."""
-HANDED_OUT = {"population_register_token", "smpp_password", "smtp_password", "dkim_private_key"}
+HANDED_OUT = {
+    "population_register_token",
+    "smpp_password",
+    "smtp_password",
+    "dkim_private_key",
+    "objects_s3_access_key_id",
+    "objects_s3_secret_access_key",
+}
 """Made for the stand-ins, or empty where these want none. Real parties hand out others, which the site writes
 in their place."""
 
@@ -73,6 +80,8 @@ def secrets(keys: Keys, tls: bool = False) -> Iterator[tuple[str, str]]:
     yield "smpp_password", keys["smpp"]
     yield "smtp_password", ""
     yield "dkim_private_key", ""
+    yield "objects_s3_access_key_id", ""
+    yield "objects_s3_secret_access_key", ""
     yield "grafana_admin", keys["grafana_admin"]
     yield "token_signing_key", keys["token_signing"]
     yield "token_public_keys", keys.token_public_keys()

@@ -14,6 +14,14 @@ VHOST = "vssid"
 SMPP_SYSTEM_ID = "vssid"
 HANDED_ON = ("OTEL_EXPORTER_OTLP_ENDPOINT", "DATABASE_POOL_SIZE")
 """Settings that every process gets as `make up` has them."""
+OF_OBJECTS = (
+    "OBJECTS_S3_ENDPOINT",
+    "OBJECTS_S3_BUCKET",
+    "OBJECTS_S3_REGION",
+    "OBJECTS_S3_ACCESS_KEY_ID",
+    "OBJECTS_S3_SECRET_ACCESS_KEY",
+)
+"""The same, for who reads or writes photos."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,12 @@ class Layout:
     @property
     def objects_dir(self) -> Path:
         return self.run / "objects"
+
+    @property
+    def objects_environment(self) -> dict[str, str]:
+        """Where photos lie: in the folder, or in a bucket."""
+        bucket = {name: os.environ[name] for name in OF_OBJECTS if name in os.environ}
+        return {"OBJECTS_DIR": str(self.objects_dir), **bucket}
 
     @property
     def audit_anchors_dir(self) -> Path:
@@ -83,7 +97,7 @@ class Layout:
     def _registration_environment(self) -> dict[str, str]:
         return {
             "REDIS_URL": self.redis_url,
-            "OBJECTS_DIR": str(self.objects_dir),
+            **self.objects_environment,
             "QUARANTINE_PRIVATE": self.keys.objects_private("quarantine"),
             "PHOTOS_PUBLIC": self.keys.seal_public("photos"),
             "CHECK_ADDRESS_LIMIT": "100000/hour",  # everybody comes from this machine
@@ -93,7 +107,7 @@ class Layout:
     def _identity_environment(self) -> dict[str, str]:
         return {
             "REDIS_URL": self.redis_url,
-            "OBJECTS_DIR": str(self.objects_dir),
+            **self.objects_environment,
             "PHOTOS_PRIVATE": self.keys.objects_private("photos"),
             "POPULATION_REGISTER_URL": self.http("register"),
             "POPULATION_REGISTER_TOKEN": self.keys["register_token"],
@@ -121,7 +135,7 @@ class Layout:
 
     def _gateway_environment(self) -> dict[str, str]:
         return {
-            "OBJECTS_DIR": str(self.objects_dir),
+            **self.objects_environment,
             "QUARANTINE_PUBLIC": self.keys.seal_public("quarantine"),
             "HTTP_HOST": "127.0.0.1",
             "HTTP_PORT": str(self.ports["gateway"]),

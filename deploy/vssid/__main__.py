@@ -15,6 +15,7 @@ from deploy.vssid.doctor import doctor
 from deploy.vssid.hotline_clients import hotline_clients
 from deploy.vssid.keys import keys
 from deploy.vssid.letters import letters
+from deploy.vssid.photos import photos
 from deploy.vssid.queues import outbox, queues
 from deploy.vssid.reconcile import reconcile
 from deploy.vssid.staff import staff
@@ -73,6 +74,7 @@ for command in (
     backup,
     restore,
     after_restore,
+    photos,
     trail,
 ):
     vssid.add_command(command)

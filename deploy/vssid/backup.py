@@ -23,7 +23,7 @@ import psycopg
 from psycopg import conninfo, sql
 
 from deploy.vssid import audit
-from deploy.vssid.where import DatabaseSettings, load, native_folder
+from deploy.vssid.where import DatabaseSettings, ObjectSettings, load, native_folder
 from services.identity.storage import Storage as IdentityStorage
 from services.notification import use_cases as notification
 from services.notification.storage import MessageStorage
@@ -55,31 +55,27 @@ class RestoreSettings(settings.FromEnvironment):
     objects_dir: str = field(default="", metadata={"help": "The object folder, where it is on this host."})
 
 
-@dataclass(frozen=True)
-class ObjectSettings(settings.FromEnvironment):
-    """What a backup copies besides the databases."""
-
-    objects_dir: str = field(default="", metadata={"help": "The object folder, where it is on this host."})
-
-
 @click.command()
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True, help="Folder for backups.")
 def backup(folder: Path) -> None:
-    """All four databases at once, then the photos, into a new folder below FOLDER. Services may run."""
+    """All four databases at once, then the photos of a folder, into a new folder below FOLDER. Services may
+    run."""
     began = datetime.now(UTC)
     made = folder / began.strftime("%Y%m%dT%H%M%SZ")
     made.mkdir(mode=0o700, parents=True)
     addresses = load(DatabaseSettings)
     with ThreadPoolExecutor(len(SERVICES)) as together:
         list(together.map(lambda service: _dump(addresses.of(service), made / f"{service}.dump"), SERVICES))
-    objects = load(ObjectSettings).objects_dir
-    if objects:
-        _pack(Path(objects), made / OBJECTS)
+    known = load(ObjectSettings)
+    if known.bucket is None and known.objects_dir:
+        _pack(Path(known.objects_dir), made / OBJECTS)
     files = {file.name: _sha256(file) for file in sorted(made.iterdir())}
     about = {"began_at": began.isoformat(), "ended_at": datetime.now(UTC).isoformat(), "sha256": files}
     (made / MANIFEST).write_text(json.dumps(about, indent=1) + "\n")
     size = sum(file.stat().st_size for file in made.iterdir())
     click.echo(f"{made}: {', '.join(files)}; {size / 1e6:.1f} MB")
+    if known.bucket is not None:
+        click.echo(f"Not in it: the photos, in the bucket {known.bucket.name}; its server has to copy them")
 
 
 @click.command()

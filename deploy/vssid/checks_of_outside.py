@@ -14,6 +14,8 @@ import httpx
 
 from deploy.vssid.findings import Finding, not_looked_at, note, well, wrong
 from deploy.vssid.where import OutsideSettings, load
+from shared.objects import ObjectsAway
+from shared.s3_objects import S3Objects
 
 SECONDS = 5.0
 LITTLE_ROOM = 0.1
@@ -28,7 +30,10 @@ def outside_checks() -> Iterator[Finding]:
     yield sms_centre(known)
     yield register(known)
     yield mail_server(known)
-    yield object_store(known.objects_dir)
+    if known.bucket is None:
+        yield object_folder(known.objects_dir)
+    else:
+        yield from bucket(S3Objects(known.bucket))
 
 
 def sms_centre(known: OutsideSettings) -> Finding:
@@ -73,7 +78,7 @@ def mail_server(known: OutsideSettings) -> Finding:
     return well(what, "answers")
 
 
-def object_store(folder: str) -> Finding:
+def object_folder(folder: str) -> Finding:
     """Whether the photos' folder is there, may be read, and has room."""
     what = "object store"
     if not folder:
@@ -88,6 +93,31 @@ def object_store(folder: str) -> Finding:
     if free < LITTLE_ROOM:
         return note(what, found, "make room before it is full")
     return well(what, found)
+
+
+def bucket(store: S3Objects) -> Iterator[Finding]:
+    """Whether the photos' bucket lets us in, and whether what is deleted there is gone."""
+    what = "object store"
+    try:
+        store.listed("photos", after="", limit=1)
+    except ObjectsAway as away:
+        to_do = "is it up, are OBJECTS_S3_… right, may the key list? No photo is taken in meanwhile"
+        yield wrong(what, f"the bucket does not answer: {away.reason}", to_do)
+        return
+    yield well(what, "the bucket answers")
+    what = "deleted photos"
+    try:
+        keeps = store.keeps_former_versions()
+    except ObjectsAway as away:
+        yield not_looked_at(
+            what, f"the key may not ask: {away.reason}", "let it read whether versions are kept"
+        )
+        return
+    if keeps:
+        to_do = "have the bucket expire former versions: docs/operations.md, In a bucket"
+        yield note(what, "the bucket keeps them as former versions", to_do)
+    else:
+        yield well(what, "the bucket keeps no former versions")
 
 
 def _unknown(what: str, *variables: str) -> Finding:

@@ -22,7 +22,7 @@ def told(run: Path) -> dict[str, str]:
         **{f"{service.upper()}_DATABASE_URL": layout.database_url(service) for service in SERVICES},
         "POSTGRES_ADMIN_URL": layout.admin_database_url(),
         "REDIS_URL": layout.redis_url,
-        "OBJECTS_DIR": str(layout.objects_dir),
+        **layout.objects_environment,
         "TOKEN_SIGNING_KEY": identity["TOKEN_SIGNING_KEY"],
         "TOKEN_PUBLIC_KEYS": identity["TOKEN_PUBLIC_KEYS"],
         **{name: identity[name] for name in (*AUDIT_SETTINGS, *HANDED_ON) if name in identity},

@@ -15,6 +15,7 @@ from deploy.vssid.told import told
 from shared import settings
 from shared.database import Committed, Database, Transaction
 from shared.messaging.topology import SERVICES, TopologySettings
+from shared.object_settings import S3Settings
 
 Wanted = TypeVar("Wanted", bound=settings.FromEnvironment)
 
@@ -105,7 +106,14 @@ class ProcessSettings(settings.FromEnvironment):
 
 
 @dataclass(frozen=True)
-class OutsideSettings(settings.FromEnvironment):
+class ObjectSettings(S3Settings):
+    """Where photos lie."""
+
+    objects_dir: str = field(default="", metadata={"help": "The object folder, where it is on this host."})
+
+
+@dataclass(frozen=True)
+class OutsideSettings(ObjectSettings):
     """Outside parties and the object store, as the services are told, where they are known."""
 
     smpp_host: str = field(default="", metadata={"help": "Host of the SMSC."})
@@ -116,7 +124,6 @@ class OutsideSettings(settings.FromEnvironment):
     population_register_url: str = field(
         default="", metadata={"help": "Base URL of the population register."}
     )
-    objects_dir: str = field(default="", metadata={"help": "The object folder, where it is on this host."})
 
 
 def load(wanted: type[Wanted]) -> Wanted:

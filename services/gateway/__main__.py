@@ -21,7 +21,7 @@ from services.gateway.rpc import Services
 from services.gateway.settings import Settings
 from shared import health, logs, metrics, spans
 from shared.messaging.calls import RpcClient
-from shared.objects import FolderObjects
+from shared.object_settings import objects_of
 from shared.sealed import Sealer
 from shared.sealed_objects import SealedObjects
 from shared.settings import SettingsInvalid, load
@@ -68,7 +68,7 @@ def start(settings: Settings) -> Any:
         address_key=settings.seal_private.encode(),
     )
     objects = SealedObjects(
-        FolderObjects(settings.objects_dir), public={"quarantine": settings.quarantine_public}
+        objects_of(settings, settings.objects_dir), public={"quarantine": settings.quarantine_public}
     )
     return create(services, objects, photo_max_bytes=settings.photo_max_bytes)
 

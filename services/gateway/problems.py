@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from shared import logs, tracing
 from shared.messaging.calls import DATABASE_AWAY, CallFailed, CallRefused
+from shared.objects import ObjectsAway
 from shared.refusals import FieldProblem
 
 log = logs.get(__name__)
@@ -250,6 +251,11 @@ def _of_absence(error: CallFailed) -> Response:
     return answer("ServiceAway", vi=vi, en=en)
 
 
+def _of_objects_away(_error: ObjectsAway) -> Response:
+    vi, en = DETAILS["ServiceAway"]
+    return answer("ServiceAway", vi=vi, en=en)
+
+
 def _of_surprise(error: Exception) -> Response:
     error_id = uuid.uuid4().hex
     log.error("unexpected error", error_id=error_id, exc_info=error)
@@ -262,5 +268,6 @@ def register(app: Flask) -> None:
     app.register_error_handler(Problem, _of_problem)
     app.register_error_handler(CallRefused, _of_refusal)
     app.register_error_handler(CallFailed, _of_absence)  # and its kinds: too late, unknown
+    app.register_error_handler(ObjectsAway, _of_objects_away)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _of_surprise)

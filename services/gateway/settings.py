@@ -5,14 +5,17 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass, field
 
+from shared.object_settings import S3Settings
 from shared.settings import CommonSettings, SettingProblem, SettingsInvalid
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(CommonSettings):
+class Settings(S3Settings, CommonSettings):
     """Settings of the gateway, from the environment."""
 
-    objects_dir: str = field(metadata={"help": "folder (or mount) where uploaded photos are put"})
+    objects_dir: str = field(
+        metadata={"help": "folder (or mount) where uploaded photos are put; on their way to a bucket, too"}
+    )
     quarantine_public: str = field(
         metadata={"help": "public key to which uploads are sealed, base64 (X25519); the gateway opens none"}
     )

@@ -18,7 +18,8 @@ def receive_photo(objects: Any, max_bytes: int) -> Any:
     """Stream the request's body into quarantine; returns the stored object (ref, sha256, size_bytes).
 
     Raises ``Problem`` PhotoTooLarge as soon as ``max_bytes`` are passed, UnsupportedMediaType when the
-    body does not even claim to be a photo. Whether it is one is registration's to find out.
+    body does not even claim to be a photo. Whether it is one is registration's to find out. ``ObjectsAway``
+    while the store does not answer.
     """
     if request.mimetype not in IMAGE_TYPES:
         raise Problem("UnsupportedMediaType")

@@ -21,7 +21,8 @@ from services.identity.wrong_tries import WrongTries
 from shared import logs
 from shared.cache import Limiter
 from shared.database import Database
-from shared.objects import FolderObjects, ObjectUnknown
+from shared.object_settings import objects_of
+from shared.objects import ObjectUnknown
 from shared.off_hub import off_hub
 from shared.sealed import SealBroken, Sealer
 from shared.sealed_objects import ObjectBroken, SealedObjects
@@ -54,7 +55,8 @@ class Parts:
         raise RequestInvalid
 
     def photo_key(self, ref: str) -> bytes:
-        """The key of this one photo. Raises ``PhotoUnknown`` where none lies that can be opened."""
+        """The key of this one photo. Raises ``PhotoUnknown`` where none lies that can be opened,
+        ``ObjectsAway``."""
         try:
             return self.photos.key_of(ref)
         except ObjectUnknown:
@@ -99,7 +101,7 @@ def parts_of(settings: Settings, database: Database) -> Parts:
         if settings.audit_anchors_dir
         else None,
         photos=SealedObjects(
-            FolderObjects(settings.objects_dir), private={"photos": settings.photos_private}
+            objects_of(settings, settings.objects_dir), private={"photos": settings.photos_private}
         ),
     )
 

@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.object_settings import S3Settings
 from shared.settings import FromEnvironment, ServiceSettings, SettingProblem, SettingsInvalid
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(ServiceSettings):
+class Settings(S3Settings, ServiceSettings):
     """Settings of identity, from the environment."""
 
     redis_url: str = field(metadata={"help": "Redis that counts log-in tries; it may be away."})

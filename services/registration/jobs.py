@@ -14,7 +14,7 @@ from services.registration.storage import Storage
 from shared import logs
 from shared.database import Database, Transaction
 from shared.messaging import outbox
-from shared.objects import Listed, ObjectUnknown
+from shared.objects import Listed, ObjectsAway, ObjectUnknown
 from shared.off_hub import off_hub
 
 log = logs.get(__name__)
@@ -48,6 +48,8 @@ def delete_photos(db: Database, store: Store, terms: Terms, now: Callable[[], da
     for photo in due:
         try:
             store.delete(photo.ref)
+        except ObjectsAway:  # as it is for the others, whose time to wait would add up
+            break
         except Exception as error:  # the others' time has come as well
             log.error("a photo could not be deleted", ref=photo.ref, error=type(error).__name__)
         else:
@@ -81,6 +83,8 @@ def find_orphans(db: Database, store: Store, due: Any, now: Callable[[], datetim
             found.append(Kept(ref, off_hub(hash_of_stored, store, ref), reason, since))
         except ObjectUnknown:
             continue
+        except ObjectsAway:  # the next round finds them
+            break
     is_end = len(listed) < AT_ONCE
 
     def record(tx: Transaction) -> None:

@@ -11,7 +11,8 @@ from services.registration.retention import Terms
 from services.registration.settings import Settings
 from shared.cache import Limiter
 from shared.database import Database
-from shared.objects import FolderObjects
+from shared.object_settings import objects_of
+from shared.objects import Objects
 from shared.sealed import SealBroken, Sealer
 from shared.sealed_objects import SealedObjects
 
@@ -24,7 +25,7 @@ class Parts:
     sealer: Sealer
     limiter: Limiter
     inspection: Inspection
-    store: FolderObjects
+    store: Objects
     terms: Terms
     consents: Texts
     printer: Printer
@@ -40,7 +41,7 @@ class Parts:
 def parts_of(settings: Settings, _database: Database) -> Parts:
     """The parts of a process. Raises ``SealKeyInvalid`` for keys that are none, and
     ``FileNotFoundError`` where the consent in force has no text."""
-    store = FolderObjects(settings.objects_dir)
+    store = objects_of(settings, settings.objects_dir)
     return Parts(
         settings=settings,
         sealer=Sealer.from_settings(settings),

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -23,7 +24,7 @@ from services.registration.refusals import (
     PhotoUnknown,
     PhotoWrongShape,
 )
-from shared.objects import ObjectUnknown, StoredObject
+from shared.objects import ObjectsAway, ObjectUnknown, StoredObject
 from shared.refusals import FieldProblem, Refused
 from shared.sealed_objects import ObjectBroken
 
@@ -81,7 +82,7 @@ class Inspection:
 
         Raises ``PhotoTooLarge``, ``PhotoNotAnImage``, ``PhotoWrongShape``, ``PhotoBlurred``;
         ``PhotoUnknown`` for a reference that is not one of quarantine, for what the gateway did not seal
-        there, or whose bytes are not those of ``sha256``.
+        there, or whose bytes are not those of ``sha256``; ``ObjectsAway``.
         """
         if not ref.startswith(QUARANTINE):
             raise PhotoUnknown()
@@ -119,11 +120,9 @@ class Inspection:
         return clean
 
     def forget(self, ref: str) -> None:
-        """Delete an object, if it is there."""
-        try:
+        """Delete an object, if it is there. While the store is away it stays, for the jobs to find."""
+        with suppress(ObjectUnknown, ObjectsAway):
             self.objects.delete(ref)
-        except ObjectUnknown:
-            return
 
     def refusal(self, name: str, shape: str) -> Refused:
         if name == "PhotoTooLarge":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from shared.object_settings import S3Settings
 from shared.settings import FromEnvironment, ServiceSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(ServiceSettings):
+class Settings(S3Settings, ServiceSettings):
     """Registration seals to the gateway and to notification, and opens what the gateway sealed to it."""
 
     seal_private: str = field(
@@ -19,7 +20,11 @@ class Settings(ServiceSettings):
     redis_url: str = field(
         metadata={"help": "Counters of how many codes were asked for: redis:// or rediss://…"}
     )
-    objects_dir: str = field(metadata={"help": "The object folder shared with the gateway and identity."})
+    objects_dir: str = field(
+        metadata={
+            "help": "The object folder shared with the gateway and identity; of a bucket, what is on its way."
+        }
+    )
     quarantine_private: str = field(
         metadata={"help": "Private keys (X25519, base64) that open uploads: today's, former ones, by commas."}
     )

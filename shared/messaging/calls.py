@@ -20,7 +20,8 @@ from shared.messaging.connection import Link, LinkDown, message, publish_frames
 from shared.refusals import FieldProblem
 
 DATABASE_AWAY = "DatabaseAway"
-"""The ``reason`` of a call that failed because the callee's database is away: to be tried again later."""
+"""The ``reason`` of a call that failed because the callee's database or the object store is away: to be tried
+again later."""
 CONNECT_PATIENCE_SECONDS = 1.0
 """How long a call waits for a connection that is not up, at the most."""
 

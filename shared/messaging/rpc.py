@@ -36,6 +36,7 @@ from shared.messaging.calls import (
 )
 from shared.messaging.connection import UNREADABLE, LinkDown, message, publish_frames
 from shared.messaging.runtime import Runtime
+from shared.objects import ObjectsAway
 from shared.refusals import Refused
 
 __all__ = [
@@ -450,9 +451,13 @@ def _refusal(refused: Refused | CallRefused) -> dict[str, Any]:
 def _failure(method: str, error: Exception) -> dict[str, Any]:
     """What the caller hears of an unexpected error: an id, by which the log knows the cause."""
     error_id = uuid.uuid4().hex
-    if is_away(error) or (isinstance(error, CallFailed) and not error.error_id):
+    if (
+        is_away(error)
+        or isinstance(error, ObjectsAway)
+        or (isinstance(error, CallFailed) and not error.error_id)
+    ):
         log.warning(
-            "a call failed: database, or a service asked on the way, is away",
+            "a call failed: database, object store, or a service asked on the way, is away",
             method=method,
             error=type(error).__name__,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from services.gateway import shapes
 from services.gateway.rpc import resume_token, services
 from services.gateway.uploads import receive_photo
 from shared.messaging.calls import CallRefused, ServiceUnknown
+from shared.objects import ObjectsAway
 
 blueprint = Blueprint("registrations", __name__, url_prefix="/v1/registrations", description="Registering")
 blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
@@ -90,7 +92,8 @@ def attach_photo(registration_id: UUID, kind: str) -> Any:
             size_bytes=stored.size_bytes,
         )
     except (CallRefused, ServiceUnknown):
-        objects.delete(stored.ref)  # certainly not attached; after a time-out it might be
+        with suppress(ObjectsAway):  # then registration finds it
+            objects.delete(stored.ref)  # certainly not attached; after a time-out it might be
         raise
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from shared.messaging.calls import DATABASE_AWAY, CallFailed, CallRefused, CallTimeout, ServiceUnknown
 from shared.messaging.rpc import Rpc
+from shared.objects import ObjectsAway
 
 
 def outcome(error: Exception) -> tuple[str, dict[str, Any]]:
@@ -32,6 +33,11 @@ def test_its_refusal_is_told_as_it_is() -> None:
 )
 def test_that_it_is_away_is_no_fault_of_the_first(error: Exception) -> None:
     told, payload = outcome(error)
+    assert (told, payload["error"]["exc_type"]) == ("failed", DATABASE_AWAY)
+
+
+def test_that_the_object_store_is_away_is_no_fault_either() -> None:
+    told, payload = outcome(ObjectsAway("503 SlowDown"))
     assert (told, payload["error"]["exc_type"]) == ("failed", DATABASE_AWAY)
 
 

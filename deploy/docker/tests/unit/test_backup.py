@@ -14,7 +14,8 @@ from deploy.native.layout import ROOT
 from shared.testing.pretended import few_commands, pretend
 
 COMMANDS = (
-    "basename", "cat", "cp", "date", "dirname", "mkdir", "mv", "sed", "sh", "sha256sum", "sync", "tar",
+    "basename", "cat", "cp", "date", "dirname", "grep", "mkdir", "mv", "sed", "sh", "sha256sum", "sync",
+    "tar",
 )  # fmt: skip
 
 
@@ -91,6 +92,14 @@ def test_a_backup_holds_databases_photos_and_the_keys_without_which_nothing_seal
     before = site.root / ".run" / "compose"
     for name in ("keys/keys.json", "secrets/smpp_password"):
         assert (tmp_path / "elsewhere" / "compose" / name).read_text() == (before / name).read_text()
+
+
+def test_that_photos_of_a_bucket_are_not_in_it_is_said(site):
+    assert "bucket" not in site.run("backup.sh", site.backups).stderr
+    (site.root / ".run" / "compose" / "settings.env").write_text("OBJECTS_S3_BUCKET=photos\n")
+
+    shutil.rmtree(site.backups)
+    assert "Not in it: the photos in the bucket" in site.run("backup.sh", site.backups).stderr
 
 
 def test_nobody_else_may_read_a_backup(site):

@@ -12,6 +12,7 @@ from shared.settings import describe
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 MAKEFILE = (ROOT / "Makefile").read_text()
 CONTAINERS = COMPOSE["services"]
+S3 = yaml.safe_load((ROOT / "docker-compose.s3.yml").read_text())
 TLS = yaml.safe_load((ROOT / "docker-compose.tls.yml").read_text())["services"]
 JOBS = ("topology", "permissions", *(f"migrate-{name}" for name in WITH_DATABASE))
 PLAYED_BY_HAND = ("demo", "vssid")
@@ -104,6 +105,15 @@ def test_tls_changes_nothing_of_how_containers_are_confined():
     assert changed <= {"environment", "secrets", "volumes", "command", "entrypoint", "healthcheck"}
 
 
+def test_who_reads_or_writes_photos_reaches_the_bucket_and_nobody_else_is_handed_its_key():
+    assert set(S3["services"]) == {"registration", "identity", "gateway", "vssid"}
+    for container in S3["services"].values():
+        assert set(container) == {"networks", "environment", "secrets"}, "confined as before"
+        assert container["networks"] == ["outside"]
+        named = {file for value in container["environment"].values() for file in secret_files(value)}
+        assert named == set(container["secrets"]) == set(S3["secrets"])
+
+
 @pytest.mark.parametrize("name", ["postgres", "redis"])
 def test_tls_adds_to_how_a_server_is_started(name):
     command = CONTAINERS[name]["command"]
@@ -115,6 +125,7 @@ def test_tls_adds_to_how_a_server_is_started(name):
 def test_every_setting_reaches_its_container(name):
     settings = importlib.import_module(f"services.{name}.settings").Settings
     given = {*CONTAINERS[name]["environment"], *TLS[name]["environment"]}
+    given |= set(S3["services"].get(name, {"environment": {}})["environment"])
     handed = given | {variable.removesuffix("_FILE") for variable in given}
 
     assert {row.variable for row in describe(settings)} - handed == set()

@@ -11,14 +11,14 @@ import pytest
 from deploy.native.layout import ROOT
 from shared.testing.pretended import few_commands, pretend
 
-NEEDED = ("sh", "dirname", "cat", "cksum", "cut", "id", "mv")
+NEEDED = ("sh", "dirname", "cat", "cksum", "cut", "grep", "id", "mv")
 
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Path:
     """A folder with few commands, and a Docker that prints what it is told."""
     folder = few_commands(tmp_path / "bin", NEEDED)
-    pretend(folder, "docker", 'echo "$COMPOSE_PROJECT_NAME $VSSID_OPERATOR $*"')
+    pretend(folder, "docker", 'echo "$COMPOSE_PROJECT_NAME $VSSID_OPERATOR $COMPOSE_FILE $*"')
     return folder
 
 
@@ -37,6 +37,25 @@ def test_what_the_site_sets_is_handed_over_at_each_call(commands, tmp_path):
     (tmp_path / "compose" / "settings.env").write_text("IDENTITY_REPLICAS=3\n")
 
     assert f"--env-file {tmp_path}/compose/settings.env ps" in told(commands, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_tls", "files"),
+    [
+        ("", False, "docker-compose.yml"),
+        ("# OBJECTS_S3_BUCKET=photos", True, "docker-compose.yml:docker-compose.tls.yml"),
+        ("OBJECTS_S3_BUCKET=photos", False, "docker-compose.yml:docker-compose.s3.yml"),
+        ("OBJECTS_S3_ENDPOINT=https://s3.example", True,
+         "docker-compose.yml:docker-compose.s3.yml:docker-compose.tls.yml"),
+    ],
+)  # fmt: skip
+def test_what_is_laid_over_follows_from_the_installation(commands, tmp_path, line, is_tls, files):
+    (tmp_path / "compose").mkdir()
+    (tmp_path / "compose" / "settings.env").write_text(f"{line}\n")
+    if is_tls:
+        (tmp_path / "compose" / "tls").touch()
+
+    assert f" {files} " in told(commands, tmp_path)
 
 
 def test_a_folder_is_one_installation_however_it_is_written(commands, tmp_path):

@@ -8,6 +8,7 @@ from deploy.docker import secrets
 from deploy.native.layout import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+S3 = yaml.safe_load((ROOT / "docker-compose.s3.yml").read_text())
 TLS = yaml.safe_load((ROOT / "docker-compose.tls.yml").read_text())
 SCHEMES = {"amqp": "amqps", "http": "https", "redis": "rediss"}
 
@@ -23,7 +24,7 @@ def wanted(*compose):
 def test_every_secret_of_the_compose_file_is_made(tmp_path):
     secrets.write(tmp_path)
 
-    assert set(files(tmp_path)) == wanted(COMPOSE)
+    assert set(files(tmp_path)) == wanted(COMPOSE, S3)
 
 
 def test_with_tls_certificates_are_made_too_and_stay(tmp_path):
@@ -33,7 +34,7 @@ def test_with_tls_certificates_are_made_too_and_stay(tmp_path):
     secrets.write(tmp_path)
 
     assert files(tmp_path) == first
-    assert set(first) == wanted(COMPOSE, TLS)
+    assert set(first) == wanted(COMPOSE, S3, TLS)
 
 
 def test_with_tls_every_address_is_an_encrypted_one_and_without_it_none(tmp_path):
@@ -67,7 +68,14 @@ def test_a_second_call_leaves_every_file_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["population_register_token", "smpp_password", "smtp_password", "dkim_private_key"]
+    "name",
+    [
+        "population_register_token",
+        "smpp_password",
+        "smtp_password",
+        "dkim_private_key",
+        "objects_s3_secret_access_key",
+    ],
 )
 def test_what_an_outside_party_handed_out_outlives_a_rotation(tmp_path, name):
     secrets.write(tmp_path)

@@ -178,5 +178,5 @@ def test_the_room_of_the_object_store_is_told(
 ) -> None:
     disk = SimpleNamespace(total=100, used=100 - free, free=free)
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: disk)
-    assert checks_of_outside.object_store(str(tmp_path)).state == state
-    assert checks_of_outside.object_store(str(tmp_path / "absent")).state == "wrong"
+    assert checks_of_outside.object_folder(str(tmp_path)).state == state
+    assert checks_of_outside.object_folder(str(tmp_path / "absent")).state == "wrong"

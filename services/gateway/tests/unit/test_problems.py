@@ -11,7 +11,9 @@ import pytest
 
 from services.gateway.problems import DETAILS, KINDS, slug
 from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, ServiceUnknown
+from shared.objects import ObjectsAway
 from shared.refusals import FieldProblem
+from shared.sealed_objects import to_text
 
 ROOT = Path(__file__).parents[4]
 ID = "0192f6a0-0000-7000-8000-000000000001"
@@ -211,6 +213,38 @@ def test_a_photo_that_does_not_claim_to_be_one_is_415(http):
     response = http.put(f"{PATH}/photos/portrait", data=b"<svg/>", content_type="image/svg+xml", headers=HELD)
 
     assert read(response)["status"] == 415
+
+
+@pytest.mark.parametrize("method", ["put", "chunks"])
+def test_while_the_object_store_is_away_it_is_503_with_retry_after(
+    http, rpc, keys, objects, monkeypatch, method
+):
+    def away(*_args, **_kwargs):
+        raise ObjectsAway("503 SlowDown")
+
+    monkeypatch.setattr(objects, method, away)
+    key = keys.sealer("identity").seal("gateway", to_text(bytes(32)))
+    rpc.answers["identity.photo"] = {"ref": "photos/x", "content_type": "image/jpeg", "sealed_key": key}
+
+    if method == "put":
+        response = http.put(f"{PATH}/photos/portrait", data=b"x", content_type="image/jpeg", headers=HELD)
+    else:
+        response = http.get(f"/v1/staff/cases/{ID}/photos/portrait", headers={"Authorization": "Bearer x"})
+
+    assert (response.status_code, read(response)["type"].rsplit("/", 1)[1]) == (503, "service-away")
+    assert int(response.headers["Retry-After"]) > 0
+
+
+def test_a_refused_photo_that_cannot_be_deleted_now_is_refused_all_the_same(http, rpc, objects, monkeypatch):
+    def away(_ref):
+        raise ObjectsAway("ConnectError")
+
+    monkeypatch.setattr(objects, "delete", away)
+    rpc.answers["registration.attach_photo"] = refusal("StepOutOfOrder")
+
+    response = http.put(f"{PATH}/photos/portrait", data=b"x", content_type="image/jpeg", headers=HELD)
+
+    assert read(response)["status"] == 409
 
 
 def test_a_refused_photo_is_not_kept(http, rpc, objects):

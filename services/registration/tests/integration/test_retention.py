@@ -19,7 +19,7 @@ from services.registration.retention import Terms, erased
 from services.registration.storage import Storage
 from services.registration.tests.examples import NOW, complete, draft, submitted
 from shared.database import Database
-from shared.objects import FolderObjects
+from shared.objects import FolderObjects, ObjectsAway
 from tests.fixtures import migrate
 
 DAY = timedelta(days=1)
@@ -242,6 +242,48 @@ def test_one_that_cannot_be_deleted_waits_and_harms_no_other(
     assert len(archive.proofs(stuck, other)) == 1
     archive.run()
     assert len(archive.proofs(stuck, other)) == 2
+
+
+def test_while_the_store_is_away_photos_wait_for_the_next_run(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, tries = [archive.photo() for _ in range(3)], []
+    for photo in photos:
+        archive.keep(with_photo(applied(), photo).ended(Status.REJECTED, NOW))
+    archive.now = NOW + 30 * DAY
+
+    def away(ref: str) -> None:
+        tries.append(ref)
+        raise ObjectsAway("ConnectError")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archive.store, "delete", away)
+        archive.run()
+    assert len(tries) == 1, "what waits for one would wait for each"
+    assert (archive.is_there(*photos), archive.proofs(*photos)) == ([True] * 3, [])
+    archive.run()
+    assert (archive.is_there(*photos), len(archive.proofs(*photos))) == ([False] * 3, 3)
+
+
+def test_orphans_that_cannot_be_read_now_are_found_in_the_next_round(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphans = [archive.photo(place="quarantine") for _ in range(2)]
+    for orphan in orphans:
+        archive.age(orphan, 2 * DAY)
+
+    def away(*_args: object, **_kwargs: object) -> None:
+        raise ObjectsAway("ConnectError")
+
+    for method in ("open", "listed"):
+        with monkeypatch.context() as patched:
+            patched.setattr(archive.store, method, away)
+            archive.look_for_orphans("quarantine")
+        archive.run()
+        assert archive.is_there(*orphans) == [True, True]
+    archive.look_for_orphans("quarantine")
+    archive.run()
+    assert archive.is_there(*orphans) == [False, False]
 
 
 def test_uploads_that_were_never_attached_go_after_a_day(

@@ -23,7 +23,7 @@ from services.registration.refusals import (
     PhotoUnknown,
     PhotoWrongShape,
 )
-from shared.objects import FolderObjects
+from shared.objects import FolderObjects, ObjectsAway
 from shared.refusals import Refused
 from shared.testing import photos as drawn
 
@@ -270,6 +270,25 @@ def test_other_bytes_than_were_announced_are_refused(inspection: Inspection, obj
     ref, _ = upload(objects, drawn.portrait("lan"))
     with pytest.raises(PhotoUnknown):
         inspection.take_in("portrait", ref, "0" * 64)
+
+
+def test_that_the_store_is_away_is_told_and_what_could_not_be_deleted_is_left_to_the_jobs(
+    inspection: Inspection, objects: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref, sha256 = upload(objects, drawn.portrait("lan"))
+
+    def away(*_args: object, **_kwargs: object) -> bytes:
+        raise ObjectsAway("ConnectError")
+
+    for method in ("put", "read"):
+        with monkeypatch.context() as patched:
+            patched.setattr(objects, method, away)
+            with pytest.raises(ObjectsAway):
+                inspection.take_in("portrait", ref, sha256)
+    with monkeypatch.context() as patched:
+        patched.setattr(objects, "delete", away)
+        inspection.forget(ref)
+    assert inspection.take_in("portrait", ref, sha256)
 
 
 def test_the_hub_goes_on_while_photos_are_looked_at() -> None:
