@@ -56,8 +56,12 @@ for service in "$@"; do
     compose run --rm -T vssid after-restore "$service" </dev/null
     echo "$service: restored; what was there is kept as the database $kept" >&2
 done
-compose run --rm -T --no-deps --entrypoint tar registration -xf - --skip-old-files -C /var/lib/vssid/objects \
-    <"$backup/objects.tar"
-echo "photos: those that were missing are back" >&2
+if grep -qs "^OBJECTS_S3_" "$RUN/compose/settings.env"; then
+    echo "photos: they lie in the bucket; what is missing there has to come back from its own copy" >&2
+else
+    compose run --rm -T --no-deps --entrypoint tar registration -xf - --skip-old-files -C /var/lib/vssid/objects \
+        <"$backup/objects.tar"
+    echo "photos: those that were missing are back" >&2
+fi
 sh deploy/docker/start.sh
 echo "Next: sh deploy/docker/compose.sh run --rm vssid reconcile" >&2

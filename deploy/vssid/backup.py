@@ -28,7 +28,7 @@ from services.identity.storage import Storage as IdentityStorage
 from services.notification import use_cases as notification
 from services.notification.storage import MessageStorage
 from services.registration.storage import Storage as RegistrationStorage
-from shared import migrate, settings
+from shared import migrate
 from shared.database import Database
 from shared.messaging.topology import SERVICES
 
@@ -45,14 +45,13 @@ STILL_RUNNING = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND applica
 TERMINATE = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
 
 
-@dataclass(frozen=True)
-class RestoreSettings(settings.FromEnvironment):
+@dataclass(frozen=True, kw_only=True)
+class RestoreSettings(ObjectSettings):
     """What replacing a database needs."""
 
     postgres_admin_url: str = field(
         metadata={"help": "PostgreSQL, as a role that may make databases: postgresql://…", "secret": True}
     )
-    objects_dir: str = field(default="", metadata={"help": "The object folder, where it is on this host."})
 
 
 @click.command()
@@ -102,7 +101,9 @@ def restore(folder: Path, services: tuple[str, ...], yes: bool) -> None:
                 service, addresses.of(service), wanted.postgres_admin_url, folder / f"{service}.dump"
             )
             click.echo(f"{service}: restored; what was there is kept as the database {kept}")
-        if wanted.objects_dir and (folder / OBJECTS).exists():
+        if wanted.bucket is not None:
+            click.echo("photos: they lie in the bucket; what is missing there comes back from its own copy")
+        elif wanted.objects_dir and (folder / OBJECTS).exists():
             click.echo(
                 f"photos: {_unpack(folder / OBJECTS, Path(wanted.objects_dir))} were missing and are back"
             )

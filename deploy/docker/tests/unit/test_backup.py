@@ -99,7 +99,12 @@ def test_that_photos_of_a_bucket_are_not_in_it_is_said(site):
     (site.root / ".run" / "compose" / "settings.env").write_text("OBJECTS_S3_BUCKET=photos\n")
 
     shutil.rmtree(site.backups)
-    assert "Not in it: the photos in the bucket" in site.run("backup.sh", site.backups).stderr
+    done = site.run("backup.sh", site.backups)
+    assert "Not in it: the photos in the bucket" in done.stderr
+    (site.photos / "01.jpg").unlink()
+    restored = site.run("restore.sh", done.stdout.strip(), answer="y\n")
+    assert (restored.returncode, "lie in the bucket" in restored.stderr) == (0, True)
+    assert not (site.photos / "01.jpg").exists()
 
 
 def test_nobody_else_may_read_a_backup(site):

@@ -104,6 +104,15 @@ def test_a_certificate_that_cannot_be_shown_is_told_at_the_start(tmp_path):
     assert "HTTP_CERTIFICATE_FILE, HTTP_KEY_FILE" in (tmp_path / "log").read_text()
 
 
+def test_a_part_of_a_bucket_is_refused_at_the_start_by_the_names_of_what_is_missing(tmp_path):
+    running = Process(tmp_path, OBJECTS_S3_ENDPOINT="https://s3.example", OBJECTS_S3_BUCKET="photos")
+
+    assert running.process.wait(START_SECONDS) == 2
+    said = (tmp_path / "log").read_text()
+    for name in ("OBJECTS_S3_ACCESS_KEY_ID", "OBJECTS_S3_SECRET_ACCESS_KEY"):
+        assert f"{name} (or {name}_FILE): missing" in said
+
+
 def test_without_a_broker_it_lives_is_not_ready_and_answers_503_by_its_deadline(gateway):
     assert httpx.get(gateway.ops + "/healthz").status_code == 200
     assert httpx.get(gateway.ops + "/readyz").status_code == 503
