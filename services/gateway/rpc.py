@@ -30,7 +30,7 @@ CALLS: dict[str, frozenset[str]] = {
             "export", "ask_correction", "ask_erasure", "withdraw_consent", "own_requests", "open_requests",
             "answer_request",
             "staff_log_in", "cases", "case", "photo", "claim_case", "request_supplement", "change_contact",
-            "confirm_case", "reject_case",
+            "confirm_case", "reject_case", "open_applications", "supersede",
         }
     ),
     "history": frozenset({"participation"}),

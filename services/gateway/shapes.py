@@ -246,6 +246,24 @@ class RequestAnswer(Shape):
     )
 
 
+class OpenApplicationQuery(Query):
+    number = text("the BHXH code or personal number of whom the papers are", required=True)
+
+
+class OpenApplication(Schema):
+    declaration_number = fields.String(required=True)
+    opened_at = fields.String(required=True)
+
+
+class OpenApplications(Schema):
+    items = fields.List(fields.Nested(OpenApplication), required=True)
+
+
+class Superseding(PapersChecked):
+    number = text("the BHXH code or personal number of whom the papers are", required=True)
+    reason = text("why, for the record", required=True)
+
+
 class Rejection(Shape):
     reason = text("told to the citizen", required=True)
 

@@ -175,6 +175,16 @@ class ContactChange(Staff):
     reason = fields.String(load_default="", allow_none=True, validate=validate.Length(max=5000))
 
 
+class OpenApplications(Staff):
+    number = fields.String(required=True, validate=validate.Regexp(r"^(\d{10}|\d{12})\Z"))
+
+
+class Superseding(OpenApplications):
+    declaration_number = text(40)
+    papers_checked = fields.Raw(load_default=False, allow_none=True)  # only a plain true counts
+    reason = fields.String(load_default="", allow_none=True, validate=validate.Length(max=5000))
+
+
 class Rejection(OneCase):
     reason = fields.String(load_default="", allow_none=True, validate=validate.Length(max=5000))
 
@@ -211,6 +221,11 @@ def address_of(asked: Mapping[str, Any]) -> str:
 def case_state(case: Case) -> dict[str, str]:
     """How a case ended, or what it waits for."""
     return {"id": str(case.id), "status": case.stage}
+
+
+def open_application(case: Case) -> dict[str, str]:
+    """All that an officer of another agency sees of an application."""
+    return {"declaration_number": case.declaration_number, "opened_at": case.opened_at.isoformat()}
 
 
 def case_item(case: Case) -> dict[str, Any]:

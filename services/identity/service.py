@@ -200,6 +200,32 @@ class IdentityService:
             )
         return {"id": str(change.id), "status": jobs.settle_contact(self.db, self.registration, change)}
 
+    @rpc
+    def open_applications(self, **request: Any) -> dict[str, Any]:
+        """``{items}``: number and date of what holds a code or personal number, at whatever agency."""
+        asked = schemas.load(schemas.OpenApplications, request)
+        with self.db.transaction() as tx:
+            storage = Storage(tx)
+            officer = self.officer(storage, asked)
+            found = use_cases.list_open_applications(storage, officer, asked["number"], now())
+        return {"items": [schemas.open_application(case) for case in found]}
+
+    @rpc(writes=True)
+    def supersede(self, tx: Any, **request: Any) -> dict[str, str]:
+        """``{id, status}``: somebody else's open application is closed for whoever showed the papers."""
+        asked = schemas.load(schemas.Superseding, request)
+        storage = Storage(tx)
+        case = use_cases.supersede(
+            storage,
+            self.officer(storage, asked),
+            number=asked["number"],
+            declaration_number=asked["declaration_number"],
+            papers_checked=asked["papers_checked"],
+            reason=asked["reason"] or "",
+            now=now(),
+        )
+        return schemas.case_state(case)
+
     @job(use_cases.CHANGE_CONTACT, lease_seconds=30, workers=1)
     def settle_contact_change(self, due: Any) -> Any:
         """A change whose phone was not free at once, or whose asking was cut short."""

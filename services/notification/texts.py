@@ -38,12 +38,12 @@ CLOSING_REASONS = {
     "vi": {
         "cancelled": "hồ sơ đã được hủy theo yêu cầu",
         "deadline_passed": "đã quá thời hạn đến cơ quan BHXH",
-        "superseded": "số điện thoại hoặc mã số đã được xác thực cho một hồ sơ khác",
+        "superseded": "số điện thoại hoặc mã số đã được xác nhận cho người khác",
     },
     "en": {
         "cancelled": "it was cancelled as requested",
         "deadline_passed": "the time for the visit to the agency has passed",
-        "superseded": "the phone or the code has been verified for another registration",
+        "superseded": "the phone or the code was confirmed for somebody else",
     },
 }
 WITHOUT_DIACRITICS = str.maketrans(

@@ -99,8 +99,8 @@ LINES: dict[str, Sentence] = {
     "expired": ("Hồ sơ đã đóng vì quá thời hạn.", "The application was closed: its time had passed."),
     "cancelled": ("Hồ sơ đã hủy.", "The application was cancelled."),
     "cancelled/superseded": (
-        "Hồ sơ đã đóng vì số điện thoại hoặc mã số đã được xác thực cho một hồ sơ khác.",
-        "The application was closed: its phone or code has been verified for another one.",
+        "Hồ sơ đã đóng vì số điện thoại hoặc mã số đã được xác nhận cho người khác tại cơ quan BHXH.",
+        "The application was closed: its phone or code was confirmed for somebody else at an agency.",
     ),
 }
 """What a line says, by its step; where the detail is a word of ours, by ``step/detail``."""

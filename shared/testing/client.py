@@ -456,6 +456,20 @@ class OfficerClient(Session):
         found: dict[str, Any] = self.ask("POST", "/v1/staff/contact-changes", json=body)
         return found
 
+    def open_applications(self, number: str) -> list[dict[str, Any]]:
+        """What holds a code or personal number, at whatever agency."""
+        found: list[dict[str, Any]] = self.ask(
+            "GET", "/v1/staff/open-applications", params={"number": number}
+        )["items"]
+        return found
+
+    def supersede(self, declaration_number: str, number: str, reason: str) -> dict[str, Any]:
+        """Close somebody else's application that holds the number, the papers seen."""
+        body = {"number": number, "papers_checked": True, "reason": reason}
+        path = f"/v1/staff/open-applications/{declaration_number}/superseding"
+        found: dict[str, Any] = self.ask("POST", path, json=body)
+        return found
+
     def requests(self) -> list[dict[str, Any]]:
         """What people of the agency asked about their data, the first due first."""
         found: list[dict[str, Any]] = self.ask("GET", "/v1/staff/requests")["items"]

@@ -97,6 +97,8 @@ CALLS: dict[str, set[str]] = {
         "request_supplement",
         "confirm_case",
         "reject_case",
+        "open_applications",
+        "supersede",
         "export",
         "ask_correction",
         "ask_erasure",

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from deploy.demo.world import add_officer
 from shared.testing.client import ProblemSeen
 from shared.testing.inbox import password_in
 from shared.testing.processes import until
@@ -99,6 +100,36 @@ def test_a_leaked_code_and_a_leaked_personal_number_take_no_account(new_client, 
     client.wait_for("rejected")
     assert passwords(inbox, thief.phone) == []
     assert new_client().log_in(citizen.code, OWN_PASSWORD)["must_change_password"] is False
+
+
+def test_whose_code_a_stranger_holds_has_it_freed_at_any_desk_and_goes_on(
+    new_client, new_citizen, officer, product, gateway, seed, inbox
+):
+    citizen, stranger = new_citizen(), new_citizen()
+    squatting = (held := new_client()).register(replace(stranger, code=citizen.code), inbox.wait_for_otp)
+    with pytest.raises(ProblemSeen) as refused:
+        (client := new_client()).register(citizen, inbox.wait_for_otp)
+    assert refused.value.name == "code-taken"
+
+    elsewhere = add_officer(product, gateway, f"e2e-squatting-{seed}", "S002")
+    until(lambda: elsewhere.open_applications(citizen.code), 30, "the case was not opened")
+    (found,) = elsewhere.open_applications(citizen.code)
+    assert set(found) == {"declaration_number", "opened_at"}
+    assert found["declaration_number"] == squatting.declaration_number
+    reason = "Chủ mã số đến cùng CCCD gốc"
+    with pytest.raises(ProblemSeen) as refused:
+        elsewhere.supersede(squatting.declaration_number, stranger.code, reason)
+    assert refused.value.name == "case-unknown", "an officer closes for the number of the papers alone"
+    assert elsewhere.supersede(squatting.declaration_number, citizen.code, reason)["status"] == "closed"
+
+    assert held.wait_for("cancelled")["entries"][-1]["detail"] == "superseded"
+    inbox.wait_for_emails(stranger.email, "closed")
+    accepted = client.submit()
+    officer.confirm(officer.find(accepted["declaration_number"])["id"])
+    client.wait_for("completed")
+    with pytest.raises(ProblemSeen) as refused:
+        elsewhere.supersede(accepted["declaration_number"], citizen.code, reason)
+    assert refused.value.name == "case-already-ended"
 
 
 def test_a_change_of_contact_at_the_desk_supersedes_who_was_not_verified(

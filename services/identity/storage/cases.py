@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -168,6 +168,19 @@ class Cases(Tables):
             },
         )
         return [case_of_row(row) for row in rows]
+
+    CASES_WITH = f"""
+        SELECT {CASE_COLUMNS} FROM cases
+        WHERE string_to_array(agency_code || ' ' || search_text, ' ') && %(numbers)s::text[]
+            AND status = ANY(%(statuses)s)
+        ORDER BY opened_at, id
+    """
+
+    def cases_with(self, numbers: Collection[str], *statuses: CaseStatus) -> list[Case]:
+        """Cases of any agency in which one of these numbers was declared, oldest first; not those that were
+        emptied."""
+        values = {"numbers": sorted(numbers), "statuses": [status.value for status in statuses]}
+        return [case_of_row(row) for row in self.tx.all(self.CASES_WITH, values)]
 
     WAITING_CASES = """
         SELECT (SELECT count(*) FROM (SELECT FROM cases WHERE status = 'waiting'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -126,19 +126,6 @@ class Rights(Tables):
     def register_questions(self, registration_ids: list[UUID], limit: int) -> list[dict[str, Any]]:
         """What the population register was asked for: ``purpose, asked_at, answered``, newest first."""
         return self.tx.all(self.QUESTIONS, {"ids": registration_ids, "limit": limit})
-
-    ENDED_CASES_WITH = f"""
-        SELECT {CASE_COLUMNS} FROM cases
-        WHERE string_to_array(agency_code || ' ' || search_text, ' ') && %(numbers)s::text[]
-            AND status <> 'waiting'
-        ORDER BY opened_at, id
-    """
-
-    def ended_cases_with(self, numbers: Collection[str]) -> list[Case]:
-        """Cases of any agency that have ended and in which one of these numbers was declared, oldest first;
-        not those that were emptied."""
-        rows = self.tx.all(self.ENDED_CASES_WITH, {"numbers": sorted(numbers)})
-        return [case_of_row(row) for row in rows]
 
     EMPTY_CASE = """
         UPDATE cases SET applicant = %(applicant)s, warnings = '{}', mismatched = '{}', supplement = NULL,

@@ -90,6 +90,7 @@ from services.identity.use_cases.rights import (
     list_own_requests,
     withdraw_consent,
 )
+from services.identity.use_cases.superseding import list_open_applications, supersede
 from services.identity.use_cases.trail import (
     NothingLost,
     TrailDisagrees,
@@ -151,6 +152,7 @@ __all__ = [
     "list_cases",
     "list_children",
     "list_devices",
+    "list_open_applications",
     "list_open_requests",
     "list_own_requests",
     "live_session",
@@ -179,6 +181,7 @@ __all__ = [
     "start_refresh",
     "start_staff_session",
     "submission_of",
+    "supersede",
     "tell_case_again",
     "tell_sessions_ended_again",
     "try_log_in_otp",

@@ -52,7 +52,7 @@ def open_case(
     tell_checked(storage, case, case.register.outcome, at)
     reason = storage.close_request(registration_id)
     if reason is not None:
-        _close(storage, case, reason, at)
+        close(storage, case, reason, at)
         return
     known = _known_person(storage, case, at)
     if known is not None:
@@ -75,7 +75,7 @@ def close_case(storage: Storage, registration_id: UUID, reason: str, now: dateti
     storage.add_close_request(registration_id, reason, now)
     case = storage.case_of(registration_id)
     if case is not None:
-        _close(storage, case, reason, now)
+        close(storage, case, reason, now)
 
 
 def resume_case(
@@ -98,8 +98,9 @@ def resume_case(
     storage.save_case(replace(case, photos=photos, photos_at=photos_at, supplement=supplement, hold=hold))
 
 
-def _close(storage: Storage, case: Case, reason: str, now: datetime) -> None:
-    if storage.end_case(case.id, Ending(CaseStatus.CLOSED, now, reason=reason)):
+def close(storage: Storage, case: Case, reason: str, now: datetime, *, staff_id: UUID | None = None) -> None:
+    """Closed on request, or by a member of staff, unless it has another ending."""
+    if storage.end_case(case.id, Ending(CaseStatus.CLOSED, now, staff_id, reason)):
         data = {"registration_id": case.registration_id, "reason": reason, **contact_of(case)}
         outbox.add(
             storage.tx,

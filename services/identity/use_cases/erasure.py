@@ -23,7 +23,7 @@ def ask_erasure(storage: Storage, account: Account, *, request_id: UUID, now: da
     storage.lock_account(account.id)
     (person,) = storage.people_with([account.code])
     numbers = person.numbers.union(person.applicant.numbers)
-    cases = storage.ended_cases_with(numbers)
+    cases = storage.cases_with(numbers, CaseStatus.VERIFIED, CaseStatus.REJECTED, CaseStatus.CLOSED)
     births = rights.births_of(person, cases)
     asked = storage.open_request(account.id, RequestKind.ERASURE)
     if asked is None:

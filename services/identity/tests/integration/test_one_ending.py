@@ -111,6 +111,17 @@ def acts_on(desk: Desk, data: dict[str, Any], case_id: UUID) -> list[Act]:
         at = NOW + timedelta(hours=hours)
         return lambda s: use_cases.resume_case(s, told, hold_hours=1, now=at, at=at)
 
+    def supersede() -> Act:
+        return lambda s: use_cases.supersede(
+            s,
+            three,
+            number=data["person"]["code"],
+            declaration_number=data["declaration_number"],
+            papers_checked=True,
+            reason="Chủ mã số đến cùng giấy tờ",
+            now=NOW,
+        )
+
     return [
         submit(),
         submit(),
@@ -127,7 +138,7 @@ def acts_on(desk: Desk, data: dict[str, Any], case_id: UUID) -> list[Act]:
         lambda s: use_cases.request_supplement(s, three, case_id, items=["portrait"], note="", now=NOW),
         supplement(1),
         supplement(1),
-        confirm(one),
+        supersede(),
     ]
 
 

@@ -497,16 +497,16 @@ def test_a_case_that_came_to_nothing_is_found_by_number_until_it_is_emptied(stor
         storage.add_case(one)
     storage.end_case(case.id, Ending(CaseStatus.REJECTED, NOW, None, "Ảnh không giống Nguyễn Thị Thử"))
     numbers = {"0123456789", "9999999999"}
-    (found,) = (one for one in storage.ended_cases_with(numbers) if one.id == case.id)
+    (found,) = (one for one in storage.cases_with(numbers, CaseStatus.REJECTED) if one.id == case.id)
     storage.save_emptied(rights.emptied(found), NOW)
     left = storage.case(case.id)
     assert left is not None
     assert (left, left.search_text) == (rights.emptied(found), case.declaration_number.lower())
-    assert case.id not in [one.id for one in storage.ended_cases_with(numbers)]
+    assert case.id not in [one.id for one in storage.cases_with(numbers, CaseStatus.REJECTED)]
     ending = storage.ending(case.id)
     assert ending is not None
     assert ending.reason == ""
-    assert waiting.id not in [one.id for one in storage.ended_cases_with(numbers)]
+    assert waiting.id in [one.id for one in storage.cases_with(numbers, CaseStatus.WAITING)]
 
 
 def test_what_an_account_consists_of(storage: AnyStorage) -> None:

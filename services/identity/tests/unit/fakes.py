@@ -92,11 +92,11 @@ class FakeStorage:
                 return request
         return None
 
-    def ended_cases_with(self, numbers: Collection[str]) -> list[Case]:
+    def cases_with(self, numbers: Collection[str], *statuses: CaseStatus) -> list[Case]:
         found = [
             case
             for case in self.all_cases.values()
-            if case.status is not CaseStatus.WAITING and set(numbers) & set(case.search_text.split())
+            if case.status in statuses and set(numbers) & set(case.search_text.split())
         ]
         return sorted(found, key=lambda case: (case.opened_at, case.id))
 

@@ -1,0 +1,97 @@
+"""Somebody else's open application that holds a code is closed for whoever shows the papers at a desk."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.identity import domain, schemas, use_cases
+from services.identity.domain import Case, CaseStatus, Officer
+from services.identity.tests.unit import samples
+from services.identity.tests.unit.fakes import FakeStorage
+from services.identity.tests.unit.samples import NOW, OFFICER
+
+LATER = NOW + timedelta(hours=1)
+ELSEWHERE = Officer(uuid4(), "00202")
+REASON = "Người có CCCD gốc đến, hồ sơ kia do người khác lập"
+
+
+@pytest.fixture
+def storage() -> FakeStorage:
+    return FakeStorage()
+
+
+@pytest.fixture
+def case(storage: FakeStorage) -> Case:
+    """What a stranger has declared."""
+    data = samples.submitted()
+    use_cases.open_case(storage, data, case_id=uuid4(), at=NOW)
+    found = storage.case_of(data["registration_id"])
+    assert found is not None
+    return found
+
+
+def supersede(storage: FakeStorage, case: Case, **changes: Any) -> Case:
+    values = {
+        "number": "0123456789",
+        "declaration_number": case.declaration_number,
+        "papers_checked": True,
+        "reason": REASON,
+        "now": LATER,
+    }
+    return use_cases.supersede(storage, ELSEWHERE, **(values | changes))
+
+
+@pytest.mark.parametrize("number", ["0123456789", "001190000001"])
+def test_an_officer_of_another_agency_learns_number_and_date_alone(
+    storage: FakeStorage, case: Case, number: str
+) -> None:
+    (found,) = use_cases.list_open_applications(storage, ELSEWHERE, number, LATER)
+    assert schemas.open_application(found) == {
+        "declaration_number": case.declaration_number,
+        "opened_at": NOW.isoformat(),
+    }
+    assert storage.audit_rows()[-1] == ("open_applications_listed", None, {"cases": [str(case.id)]})
+    assert use_cases.list_open_applications(storage, ELSEWHERE, "9999999999", LATER) == []
+
+
+def test_it_is_closed_once_and_its_side_told(storage: FakeStorage, case: Case) -> None:
+    for _ in range(2):
+        assert supersede(storage, case).status is CaseStatus.CLOSED
+    (event,) = storage.tx.events("identity.closed.v1")
+    assert (event.data["reason"], event.data["phone"]) == ("superseded", case.applicant.phone)
+    assert storage.ending(case.id) == domain.Ending(CaseStatus.CLOSED, LATER, ELSEWHERE.id, "superseded")
+    acts = [row for row in storage.audit_rows() if row[0] == "case_superseded"]
+    assert acts == [("case_superseded", case.id, {"reason": REASON})]
+    assert use_cases.list_open_applications(storage, ELSEWHERE, "0123456789", LATER) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"papers_checked": False}, domain.PapersNotChecked),
+        ({"papers_checked": "true"}, domain.PapersNotChecked),
+        ({"reason": "không"}, domain.ReasonMissing),
+        ({"number": "9999999999"}, domain.CaseUnknown),
+        ({"declaration_number": "TK-2026-999999999"}, domain.CaseUnknown),
+    ],
+)
+def test_not_without_papers_and_reason_nor_for_another_number(
+    storage: FakeStorage, case: Case, changes: dict[str, Any], refusal: type[Exception]
+) -> None:
+    with pytest.raises(refusal):
+        supersede(storage, case, **changes)
+    assert storage.all_cases[case.id].status is CaseStatus.WAITING
+
+
+def test_not_one_that_was_verified_nor_one_that_an_officer_works_on(storage: FakeStorage, case: Case) -> None:
+    use_cases.claim_case(storage, OFFICER, case.id, minutes=20, now=LATER)
+    with pytest.raises(domain.CaseClaimed):
+        supersede(storage, case)
+    use_cases.confirm_case(storage, OFFICER, case.id, papers_checked=True, person_id=uuid4(), now=LATER)
+    with pytest.raises(domain.CaseAlreadyEnded):
+        supersede(storage, case)
+    assert storage.tx.events("identity.closed.v1") == []

@@ -1,0 +1,60 @@
+"""A code that somebody else's application holds: whoever shows the papers at a desk, of any agency, has that
+application closed, and then submits the own one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.identity import domain
+from services.identity.domain import AuditEntry, Case, CaseStatus, Officer
+from services.identity.use_cases.cases import close
+from services.identity.use_cases.ports import Storage
+
+SUPERSEDED = "superseded"
+
+
+def list_open_applications(storage: Storage, officer: Officer, number: str, now: datetime) -> list[Case]:
+    """Those of any agency that hold a code or personal number. An officer of another agency is to see no more
+    of them than number and date. The looking is audited."""
+    found = _holding(storage, number, CaseStatus.WAITING)
+    seen = {"cases": [str(case.id) for case in found]}
+    storage.add_audit(AuditEntry(now, officer.id, "open_applications_listed", details=seen))
+    return found
+
+
+def supersede(
+    storage: Storage,
+    officer: Officer,
+    *,
+    number: str,
+    declaration_number: str,
+    papers_checked: bool,
+    reason: str,
+    now: datetime,
+) -> Case:
+    """The person whose number it is stands at the desk: the open application that holds it is closed, and its
+    side told. Phone and code are free as soon as registration hears. Again: the same answer.
+
+    Raises ``PapersNotChecked``, ``ReasonMissing``, ``CaseUnknown``, ``CaseAlreadyEnded``; ``CaseClaimed``
+    while an officer works on it, before whom its own person may stand.
+    """
+    if papers_checked is not True:
+        raise domain.PapersNotChecked
+    told = domain.reason_of_rejection(reason)
+    candidates = _holding(storage, number, *CaseStatus)
+    named = next((case for case in candidates if case.declaration_number == declaration_number), None)
+    case = storage.case(named.id, to_change=True) if named else None
+    if case is None:
+        raise domain.CaseUnknown
+    ending = storage.ending(case.id)
+    if ending is not None and ending.reason == SUPERSEDED:
+        return case
+    case.open_to(officer, now)
+    close(storage, case, SUPERSEDED, now, staff_id=officer.id)
+    storage.add_audit(AuditEntry(now, officer.id, "case_superseded", case.id, {"reason": told}))
+    return replace(case, status=CaseStatus.CLOSED)
+
+
+def _holding(storage: Storage, number: str, *statuses: CaseStatus) -> list[Case]:
+    return [case for case in storage.cases_with([number], *statuses) if number in case.applicant.numbers]
