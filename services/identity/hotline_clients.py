@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import Path
+from typing import BinaryIO
 
 import click
 import psycopg
@@ -29,14 +29,14 @@ CLIENT = re.compile(r"[a-z0-9][a-z0-9-]{1,38}[a-z0-9]")
 @click.option(
     "--key-file",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="file with its public key, Ed25519 in PEM",
+    type=click.File("rb"),
+    help="file with its public key, Ed25519 in PEM; - reads it from standard input",
 )
-def main(client: str, key_file: Path) -> None:
+def main(client: str, key_file: BinaryIO) -> None:
     if not CLIENT.fullmatch(client):
         raise click.BadParameter("3 to 40 of a-z, 0-9, dash", param_hint="--client")
     try:
-        pem = public_key(key_file.read_bytes())
+        pem = public_key(key_file.read())
     except ValueError as wrong:
         raise click.BadParameter(str(wrong), param_hint="--key-file") from None
     try:

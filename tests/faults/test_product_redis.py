@@ -13,6 +13,7 @@ from deploy.native.instance import Instance
 from shared.testing.citizens import Citizen
 from shared.testing.client import CitizenClient, Draft, ProblemSeen, photo_of
 from shared.testing.processes import ServiceProcess
+from shared.testing.voice_platform import VoicePlatform
 from tests.faults.crowd import Crowd, new_seed
 from tests.faults.servers import Breakable
 
@@ -59,6 +60,7 @@ def life_goes_on_without_redis(product: Instance) -> None:
         first.log_in(waiting.code, crowd.inbox.wait_for_password(waiting.phone))
         member.log_in(owner.code, OWN_PASSWORD)
         compare(member.participation(), owner)
+        the_hotline_asks_to_call_later(crowd.world.voice_platform, owner)
         guessing_is_held_back(crowd.gateway, owner.code)
 
     newcomer.patience_seconds = 60.0
@@ -77,6 +79,14 @@ def comes_as_far_as_the_code(client: CitizenClient, citizen: Citizen, crowd: Cro
     answer = client.send("POST", f"{held(client).path}/email-otp", headers=held(client).headers)
     assert answer.status_code == 503
     assert answer.json()["type"].endswith("/otp-unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def the_hotline_asks_to_call_later(platform: VoicePlatform, citizen: Citizen) -> None:
+    """No password is made uncounted; the ledger would know of one."""
+    answer = platform.send(platform.signed(citizen.phone, citizen.code))
+    assert answer.status_code == 503
+    assert answer.json()["type"].endswith("/hotline-unavailable")
     assert int(answer.headers["Retry-After"]) > 0
 
 

@@ -12,12 +12,12 @@ from shared.messaging.topology import SERVICES
 from shared.testing.voice_platform import VoicePlatform
 
 
-def run(dsn: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(dsn: str, folder: Path, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     databases = {f"{service.upper()}_DATABASE_URL": dsn for service in SERVICES}
     environment = {**os.environ, **databases, "AUDIT_FILE": str(folder / "audit")}
     environment.pop("RUN", None)
     command = [sys.executable, "-W", "ignore", "-m", "deploy.vssid", "hotline-clients", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, input=typed)
 
 
 def test_a_platform_has_two_keys_while_it_changes_from_one_to_the_other(
@@ -33,12 +33,17 @@ def test_a_platform_has_two_keys_while_it_changes_from_one_to_the_other(
     again = run(identity_dsn, tmp_path, "add", "--client", "voice", "--key-file", str(tmp_path / "new"))
     assert (again.returncode, f"already, as {ids[1]}" in again.stderr) == (1, True)
 
+    key = VoicePlatform().public_key.decode()
+    piped = run(identity_dsn, tmp_path, "add", "--client", "piped", "--key-file", "-", typed=key)
+    assert piped.stdout.startswith("piped-"), piped.stderr
+
     assert run(identity_dsn, tmp_path, "disable", ids[0]).returncode == 0
 
     rows = [json.loads(line) for line in run(identity_dsn, tmp_path, "list", "--json").stdout.splitlines()]
-    assert {row["keyid"]: row["disabled_at"] is None for row in rows} == {ids[0]: False, ids[1]: True}
+    known = {row["keyid"]: row["disabled_at"] is None for row in rows if row["client"] == "voice"}
+    assert known == {ids[0]: False, ids[1]: True}
     audit = (tmp_path / "audit").read_text()
-    assert audit.count("hotline_key_added") == 6
+    assert audit.count("hotline_key_added") == 8
     assert ids[0] in audit
 
 
