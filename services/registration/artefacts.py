@@ -33,8 +33,17 @@ SELECT ref, coalesce(sha256, '') AS sha256, photo_objects.reason, since
 FROM photo_objects
 JOIN unnest(%(reasons)s::text[], %(moments)s::timestamptz[]) AS rule (reason, moment)
   ON photo_objects.reason = rule.reason AND since <= moment
-WHERE photo_objects.reason NOT IN ('draft', 'open')
+WHERE photo_objects.reason NOT IN ('draft', 'open') AND (retry_at IS NULL OR retry_at <= %(now)s)
 ORDER BY since LIMIT %(limit)s
+"""
+PUT_OFF = """
+UPDATE photo_objects
+SET failures = failures + 1,
+    retry_at = %(at)s + least(interval '1 day', interval '1 minute' * 2 ^ least(failures, 11))
+WHERE ref = ANY(%(refs)s)
+"""
+UNDELETABLE = """
+SELECT count(*) AS rows FROM (SELECT FROM photo_objects WHERE failures > 0 LIMIT 10000) AS first_rows
 """
 PROVE_DELETED = """
 WITH gone AS (
@@ -81,10 +90,21 @@ class Artefacts:
         kept = list(photos_of(registration))
         self.tx.run(NOTE_PHOTOS, {"id": registration.id, **columns_of(kept)})
 
-    def photos_due(self, due: Mapping[Reason, datetime], *, limit: int) -> list[Kept]:
-        """Photos kept for each of these reasons since then or before, those that waited longest first."""
-        rules = {"reasons": list(due), "moments": list(due.values()), "limit": limit}
+    def photos_due(self, due: Mapping[Reason, datetime], *, now: datetime, limit: int) -> list[Kept]:
+        """Photos kept for each of these reasons since then or before, those that waited longest first; not
+        those that were put off until later than now."""
+        rules = {"reasons": list(due), "moments": list(due.values()), "now": now, "limit": limit}
         return [Kept(**{**row, "reason": Reason(row["reason"])}) for row in self.tx.all(PHOTOS_DUE, rules)]
+
+    def put_off(self, refs: Sequence[str], *, at: datetime) -> None:
+        """These could not be deleted: they are tried again a minute later, then after twice as long each
+        time, a day at the most, and stand in nobody's way until then."""
+        self.tx.run(PUT_OFF, {"refs": list(refs), "at": at})
+
+    def undeletable_photos(self) -> int:
+        """How many could not be deleted when they were tried last, counted up to 10,000."""
+        row = self.tx.one(UNDELETABLE)
+        return int(row["rows"]) if row else 0
 
     def prove_deleted(self, refs: Sequence[str], *, at: datetime, by: str) -> None:
         """Write down, once, that these photos were deleted, when and by whom."""

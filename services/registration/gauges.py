@@ -20,6 +20,12 @@ registration_unheard_seconds = Gauge(
     registry=metrics.REGISTRY,
 )
 
+photos_undeletable = Gauge(
+    "vssid_photos_undeletable",
+    "Photos whose time has come and that could not be deleted, counted up to 10,000",
+    registry=metrics.REGISTRY,
+)
+
 
 def read(tx: Transaction) -> None:
     """Set the gauges."""
@@ -27,3 +33,4 @@ def read(tx: Transaction) -> None:
     for status, rows in storage.open_by_status().items():
         registrations.labels(status).set(rows)
     registration_unheard_seconds.set(storage.longest_unheard_seconds())
+    photos_undeletable.set(storage.undeletable_photos())

@@ -40,11 +40,12 @@ class Store(Protocol):
 def delete_photos(db: Database, store: Store, terms: Terms, now: Callable[[], datetime]) -> Record:
     """Delete photos whose time has come, some at once, and write down of each that it was.
 
-    Killed in between, the next run deletes them again, which is no error, and proves it once.
+    Killed in between, the next run deletes them again, which is no error, and proves it once. One that cannot
+    be deleted is put off, so that however many there are of them, the others' turn comes.
     """
     with db.transaction() as tx:
-        due = Storage(tx).photos_due(terms.due(now()), limit=AT_ONCE)
-    deleted = []
+        due = Storage(tx).photos_due(terms.due(now()), now=now(), limit=AT_ONCE)
+    deleted, failed = [], []
     for photo in due:
         try:
             store.delete(photo.ref)
@@ -52,12 +53,15 @@ def delete_photos(db: Database, store: Store, terms: Terms, now: Callable[[], da
             break
         except Exception as error:  # the others' time has come as well
             log.error("a photo could not be deleted", ref=photo.ref, error=type(error).__name__)
+            failed.append(photo.ref)
         else:
             deleted.append(photo.ref)
-    seconds = 0 if len(deleted) == AT_ONCE else AGAIN_SECONDS
+    seconds = 0 if len(deleted) + len(failed) == AT_ONCE else AGAIN_SECONDS
 
     def record(tx: Transaction) -> None:
-        Storage(tx).prove_deleted(deleted, at=now(), by=f"registration.{DELETE_PHOTOS}")
+        storage = Storage(tx)
+        storage.prove_deleted(deleted, at=now(), by=f"registration.{DELETE_PHOTOS}")
+        storage.put_off(failed, at=now())
         outbox.add(tx, outbox.Due(DELETE_PHOTOS, "photos", now() + timedelta(seconds=seconds)))
 
     return record

@@ -167,6 +167,7 @@ STORIES = {
     "RegistrationsStall": Story({"vssid_registration_unheard_seconds": gauge(3, 900)}, {}),
     "CasesWait": Story({"vssid_case_oldest_waiting_seconds": gauge(29 * 86_400, 36 * 86_400)}, {}),
     "RequestsOverdue": Story({"vssid_person_requests_overdue_seconds": gauge(0, 3600)}, {}),
+    "PhotosUndeletable": Story({"vssid_photos_undeletable": gauge(0, 3)}, {}),
     "AuditUnsealed": Story({"vssid_audit_unsealed_seconds": gauge(50, 3600)}, {}),
     "MessagesFail": Story(
         share(

@@ -56,6 +56,10 @@ class Archive:
                 record(tx)
                 tx.additions.clear()
 
+    def undeletable(self) -> int:
+        with self.db.transaction() as tx:
+            return Storage(tx).undeletable_photos()
+
     def look_for_orphans(self, place: str) -> None:
         """Through the whole place, batch by batch."""
         due: Any = SimpleNamespace(key=place, payload={})
@@ -240,8 +244,49 @@ def test_one_that_cannot_be_deleted_waits_and_harms_no_other(
         archive.run()
     assert archive.is_there(stuck, other) == [True, False]
     assert len(archive.proofs(stuck, other)) == 1
+    assert archive.undeletable() == 1
     archive.run()
+    assert archive.is_there(stuck) == [True], "it waits a minute"
+    archive.now += timedelta(minutes=1)
+    archive.run()
+    assert (archive.is_there(stuck), archive.undeletable()) == ([False], 0)
     assert len(archive.proofs(stuck, other)) == 2
+
+
+def test_many_that_cannot_be_deleted_stand_in_nobodys_way(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "AT_ONCE", 2)
+    stuck, other = [archive.photo() for _ in range(4)], archive.photo()
+    for days, photo in enumerate((*stuck, other)):  # those that waited longest come first
+        archive.keep(with_photo(applied(), photo).ended(Status.REJECTED, NOW + days * DAY))
+    archive.now = NOW + 40 * DAY
+    delete, tried = archive.store.delete, []
+
+    def failing(ref: str) -> None:
+        tried.append(ref)
+        if ref != other.ref:
+            raise PermissionError
+        delete(ref)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archive.store, "delete", failing)
+        for _ in range(3):
+            archive.run()
+        assert archive.is_there(*stuck, other) == [True] * 4 + [False]
+        waits = []
+        for minutes in range(1, 12):
+            archive.now += timedelta(minutes=1)
+            tried.clear()
+            for _ in range(3):
+                archive.run()
+            waits += [minutes] * (stuck[0].ref in tried)
+        assert waits == [1, 3, 7], "twice as long each time"
+        assert archive.undeletable() == 4
+    archive.now += DAY
+    for _ in range(2):
+        archive.run()
+    assert (archive.is_there(*stuck), archive.undeletable()) == ([False] * 4, 0)
 
 
 def test_while_the_store_is_away_photos_wait_for_the_next_run(
