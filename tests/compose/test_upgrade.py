@@ -9,10 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.compose.stack import Stack, got_through
-from tests.compose.test_scaling import AT_ONCE, LARGEST_CROWD, LEAST, SERVICES
+from tests.compose.test_scaling import LARGEST_CROWD, LEAST, SERVICES
 from tests.faults.crowd import Crowd, new_seed
 
 EARLIER = "vssid:earlier"
+AT_ONCE = 3
+"""Fewer than elsewhere: an upgrade takes minutes."""
 
 
 @pytest.fixture
@@ -24,7 +26,8 @@ def pairs(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     in_production = stack.folder / "production"
     in_production.touch()
     stack.ran_before(EARLIER)
-    stack.change_version("back")
+    stack.script("image.sh", "back")
+    stack.script("start.sh")
     try:
         yield stack
     finally:
