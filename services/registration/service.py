@@ -12,7 +12,7 @@ from uuid import UUID
 
 import uuid_utils
 
-from services.registration import email_otp, erasure, gauges, jobs, register_check, schemas, use_cases
+from services.registration import erasure, gauges, jobs, register_check, schemas, use_cases
 from services.registration.contacts import email_address, phone_range_known
 from services.registration.declaration import Guardian, guardians_relation
 from services.registration.domain import EmailOtp, Point, Registration
@@ -30,9 +30,11 @@ from shared.messaging.dependencies import Database, Gauges, Parts
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import Client, rpc
+from shared.otp import keyed_hash, new_otp
 from shared.refusals import Refused
 
 RESUME_TOKEN_BYTES = 32
+EMAIL_OTP = "vssid-email-otp"
 
 
 class RegistrationService:
@@ -162,9 +164,9 @@ class RegistrationService:
         draft = use_cases.hold(storage, key).ready_for_otp()
         email = draft.email or ""
         self.count_otp(draft.id, email)
-        code, at = email_otp.new_otp(), now()
+        code, at = new_otp(), now()
         otp = EmailOtp(
-            keyed_hash=email_otp.keyed_hash(settings.seal_private, draft.id, email, code),
+            keyed_hash=keyed_hash(settings.seal_private, EMAIL_OTP, (draft.id, email), code),
             email=email,
             valid_until=at + timedelta(minutes=settings.email_otp_minutes),
             tries_left=use_cases.EMAIL_OTP_TRIES,
@@ -180,7 +182,8 @@ class RegistrationService:
         key, code = self.key(asked), self.parts.opened(asked["sealed_otp"])
         storage = Storage(tx)
         held = use_cases.hold(storage, key)
-        tried = email_otp.keyed_hash(self.parts.settings.seal_private, held.id, held.email or "", code)
+        secret, bound_to = self.parts.settings.seal_private, (held.id, held.email or "")
+        tried = keyed_hash(secret, EMAIL_OTP, bound_to, code)
         draft, refusal = use_cases.confirm_email_otp(storage, key, keyed_hash=tried, now=now())
         return refusal or shown(storage, draft)
 
