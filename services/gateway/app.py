@@ -14,7 +14,16 @@ from flask_smorest import Api
 from prometheus_client import Histogram
 
 from services.gateway import problems
-from services.gateway.resources import account, children, hotline, places, registrations, rights, staff
+from services.gateway.resources import (
+    account,
+    children,
+    hotline,
+    password_resets,
+    places,
+    registrations,
+    rights,
+    staff,
+)
 from services.gateway.rpc import Services
 from services.gateway.shapes import ProblemShape
 from shared import logs, metrics, tracing
@@ -59,7 +68,7 @@ def create(services: Services, objects: Any, *, photo_max_bytes: int = 8 * 1024 
     api = ProblemApi(app, spec_kwargs={"info": {"description": problems.__doc__}})
     for scheme, shape in SECURITY.items():
         api.spec.components.security_scheme(scheme, shape)
-    for resource in (registrations, places, account, children, rights, staff, hotline):
+    for resource in (registrations, places, account, password_resets, children, rights, staff, hotline):
         api.register_blueprint(resource.blueprint)
     problems.register(app)
     app.before_request(_note_start)

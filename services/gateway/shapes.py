@@ -518,6 +518,11 @@ class PersonalData(Schema):
         required=True,
         metadata={"description": "when the register was asked, and why"},
     )
+    password_resets = fields.List(
+        fields.Raw(),
+        required=True,
+        metadata={"description": "when a code to reset the password was sent and used, of the last two days"},
+    )
     requests = fields.List(fields.Nested(PersonRequest), required=True)
     participation = fields.List(fields.Nested("ParticipationItem"), required=True)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 import psycopg
 
-from services.identity.domain import SHORTEST_PASSWORD, StaffAccount, StaffUserTaken
+from services.identity.domain import StaffAccount, StaffUserTaken
 from services.identity.parts import new_id, now
+from services.identity.password_rules import SHORTEST
 from services.identity.passwords import Passwords, generated
 from services.identity.settings import AddStaffSettings
 from services.identity.storage import Storage
@@ -27,9 +28,9 @@ SECRET_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 def _password_in(file: Path) -> str:
     lines = file.read_text("utf-8").splitlines()
     password = lines[0] if lines else ""
-    if len(password) < SHORTEST_PASSWORD:
+    if len(password) < SHORTEST:
         raise click.BadParameter(
-            f"its first line must be a password of {SHORTEST_PASSWORD} characters or more",
+            f"its first line must be a password of {SHORTEST} characters or more",
             param_hint="--password-file",
         )
     return password

@@ -462,55 +462,6 @@ def scope_of(credential: Credential, now: datetime) -> str:
     return SCOPE_PASSWORD_CHANGE
 
 
-SHORTEST_PASSWORD = 8
-LONGEST_PASSWORD = 128
-
-
-def normalised_password(password: str) -> str:
-    """The same letters typed on another phone are the same password (NFC)."""
-    return unicodedata.normalize("NFC", password)
-
-
-def check_new_password(new: str, *, old: str, account: Account, common: Collection[str]) -> None:
-    """Raises ``PasswordTooWeak`` with what would be right: 8 to 128 characters, not the old one, not made
-    of the account's own data, not one of the common ones."""
-    problem = _weakness(normalised_password(new), normalised_password(old), account, common)
-    if problem:
-        vi, en = problem
-        raise PasswordTooWeak(FieldProblem("new_password", vi, en))
-
-
-def _weakness(new: str, old: str, account: Account, common: Collection[str]) -> tuple[str, str] | None:
-    if not SHORTEST_PASSWORD <= len(new) <= LONGEST_PASSWORD:
-        return "Mật khẩu dài từ 8 đến 128 ký tự.", "A password has 8 to 128 characters."
-    if new == old:
-        return "Mật khẩu mới phải khác mật khẩu cũ.", "The new password must differ from the old one."
-    plain = _letters(new)
-    if plain in _own_data(account):
-        return (
-            "Không dùng mã số, số điện thoại, họ tên hay ngày sinh làm mật khẩu.",
-            "Your code, phone, name or birth date cannot be the password.",
-        )
-    if len(set(plain)) < 4 or plain in common or new.casefold() in common:
-        return "Mật khẩu này quá dễ đoán.", "This password is too easy to guess."
-    return None
-
-
-def _letters(text: str) -> str:
-    """Letters and digits only, unmarked and in lower case: ``Trần An 1990`` is ``tranan1990``."""
-    return "".join(c for c in folded(text) if c.isalnum())
-
-
-def _own_data(account: Account) -> frozenset[str]:
-    """What a stranger who knows the citizen tries first."""
-    local = account.phone.removeprefix("+84")
-    name = _letters(account.full_name)
-    parts = account.birth_value.split("-")
-    birth = {"".join(parts), "".join(reversed(parts))}
-    joined = {name + b for b in birth} | {name + parts[0]}
-    return frozenset({account.code, local, "0" + local, "84" + local, name} | birth | joined)
-
-
 # --- staff ---------------------------------------------------------------------------------------
 
 
@@ -601,13 +552,6 @@ class OldPasswordWrong(Refused):
 
     vi = "Mật khẩu hiện tại không đúng."
     en = "The current password is wrong."
-
-
-class PasswordTooWeak(Refused):
-    """The new password would not protect the account."""
-
-    vi = "Mật khẩu mới chưa đủ an toàn."
-    en = "The new password is not safe enough."
 
 
 class CaseUnknown(Refused):

@@ -13,10 +13,11 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from services.identity.domain import Credential, normalised_password
+from services.identity.domain import Credential
+from services.identity.password_rules import normalised
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 NOBODYS_HASH = (
@@ -31,6 +32,8 @@ FIRST_PASSWORD_LENGTH = 11
 
 HASHES_PER_FAILURE = 2
 """An account has at most two live credentials; every failed log-in costs as much as trying two."""
+
+COMMON = ("common_passwords.txt", "leaked_passwords.txt")
 
 RunOffHub = Callable[..., Any]
 """``run(function, *arguments)`` waits for the result without stopping other green threads."""
@@ -55,9 +58,16 @@ def generated() -> str:
 
 @lru_cache(maxsize=1)
 def common_passwords() -> frozenset[str]:
-    """Passwords that are tried first by everybody."""
-    text = resources.files("services.identity").joinpath("data/common_passwords.txt").read_text("utf-8")
-    return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
+    """Passwords that are tried first by everybody, in lower case."""
+    folder = resources.files("services.identity").joinpath("data")
+    texts = [folder.joinpath(name).read_text("utf-8") for name in COMMON]
+    return frozenset(line for text in texts for line in text.splitlines() if line and line[:2] != "# ")
+
+
+def is_outdated(password_hash: str) -> bool:
+    """Whether it was made with less work than a hash of today."""
+    made, today = extract_parameters(password_hash), extract_parameters(NOBODYS_HASH)
+    return made.memory_cost < today.memory_cost or made.time_cost < today.time_cost
 
 
 class Passwords:
@@ -68,13 +78,17 @@ class Passwords:
 
     def hashed(self, password: str) -> str:
         """The argon2id hash, with its own salt and parameters in it."""
-        result: str = self._run(HASHER.hash, normalised_password(password))
+        result: str = self._run(HASHER.hash, normalised(password))
         return result
 
     def is_right(self, password_hash: str | None, password: str) -> bool:
         """Whether the password fits the hash; without a hash the same work, and no."""
-        result: bool = self._run(_fits, password_hash or NOBODYS_HASH, normalised_password(password))
+        result: bool = self._run(_fits, password_hash or NOBODYS_HASH, normalised(password))
         return result
+
+    def renewed(self, password_hash: str, password: str) -> str | None:
+        """The hash of a password that was just right, anew, when it was made with less work than today's."""
+        return self.hashed(password) if is_outdated(password_hash) else None
 
     def find(self, credentials: Sequence[Credential], password: str) -> Credential | None:
         """The credential that the password opens. A failure costs the same however many there are, also

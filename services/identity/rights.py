@@ -83,6 +83,7 @@ class Held:
     cases: list[Case]
     log_ins: list[tuple[datetime, datetime | None]]
     questions: list[dict[str, Any]]
+    resets: list[tuple[datetime, datetime | None]]
     requests: list[PersonRequest]
 
 

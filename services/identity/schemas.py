@@ -111,6 +111,17 @@ class ChangePassword(Request):
     sealed_new_password = sealed()
 
 
+class StartEmailReset(Request):
+    user = text(60)
+    email = text(320, required=False)
+
+
+class FinishEmailReset(Request):
+    reset_id = fields.UUID(required=True)
+    sealed_otp = sealed()
+    sealed_new_password = sealed()
+
+
 class WithToken(Request):
     sealed_token = sealed()
 
@@ -386,6 +397,10 @@ def held_view(held: Held) -> dict[str, Any]:
                 "answered": question["answered"],
             }
             for question in held.questions
+        ],
+        "password_resets": [
+            {"asked_at": asked.isoformat(), "used_at": used and used.isoformat()}
+            for asked, used in held.resets
         ],
         "requests": [request_view(request) for request in held.requests],
     }

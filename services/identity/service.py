@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.identity import gauges, jobs, reissue, schemas, sign_in, trail, use_cases
+from services.identity import gauges, jobs, password_resets, reissue, schemas, sign_in, trail, use_cases
 from services.identity.domain import AuditEntry, Claims, Officer, Question, RegisterCheck
 from services.identity.parts import new_id, now, parts_of
 from services.identity.storage import Storage
@@ -452,6 +452,38 @@ class IdentityService:
             old=self.parts.opened(asked["sealed_old_password"]),
             new=self.parts.opened(asked["sealed_new_password"]),
         )
+
+    @rpc(writes=True)
+    def start_email_reset(self, tx: Any, **request: Any) -> dict[str, str]:
+        """``{id, valid_until}``, whoever is meant. A repeat under its key is not counted."""
+        asked = schemas.load(schemas.StartEmailReset, request)
+        reset = password_resets.start(
+            tx, self.parts, user=asked["user"], email=asked["email"], address=schemas.address_of(asked)
+        )
+        return {"id": str(reset.id), "valid_until": reset.valid_until.isoformat()}
+
+    @job(use_cases.SEND_RESET_OTP, lease_seconds=15, workers=2)
+    def send_reset_otp(self, due: Any) -> Any:
+        """A code to the e-mail of the account that is meant, if there is one."""
+        return password_resets.send_otp(self.db, self.parts, due)
+
+    @rpc
+    def finish_email_reset(self, **request: Any) -> dict[str, Any]:
+        """``{}``: the new password counts from now on."""
+        asked = schemas.load(schemas.FinishEmailReset, request)
+        password_resets.finish(
+            self.db,
+            self.parts,
+            reset_id=asked["reset_id"],
+            code=self.parts.opened(asked["sealed_otp"]),
+            new=self.parts.opened(asked["sealed_new_password"]),
+        )
+        return {}
+
+    @job(use_cases.FORGET_EMAIL_RESET, lease_seconds=15, workers=1)
+    def forget_email_reset(self, due: Any) -> Any:
+        """An asking of the day before yesterday."""
+        return password_resets.forget(due)
 
     @rpc
     def me(self, **request: Any) -> dict[str, Any]:

@@ -115,6 +115,23 @@ class Settings(S3Settings, ServiceSettings):
         default="10/minute", metadata={"help": "Log-ins of one user from one address, e.g. 10/minute."}
     )
 
+    email_reset_minutes: int = field(
+        default=10, metadata={"help": "Minutes for which a code to reset a password is valid.", "least": 1}
+    )
+    email_reset_limit: str = field(
+        default="5/hour", metadata={"help": "Resets of one user's password asked for from one address."}
+    )
+    email_reset_address_limit: str = field(
+        default="60/hour", metadata={"help": "Resets of any passwords asked for from one network address."}
+    )
+    email_resets_a_day: int = field(
+        default=5,
+        metadata={
+            "help": "Codes sent to one account in a day, for askings without and, apart, with its e-mail.",
+            "least": 1,
+        },
+    )
+
     audit_anchors_dir: str = field(
         default="",
         metadata={

@@ -10,6 +10,7 @@ from services.identity import domain, second_step, use_cases
 from services.identity.devices import Device, device_name
 from services.identity.domain import Account, Claims, Credential, CredentialState, Session
 from services.identity.parts import Parts, new_id, now
+from services.identity.password_rules import check_new_password
 from services.identity.passwords import common_passwords
 from services.identity.rights import PersonRequest
 from services.identity.storage import Storage
@@ -48,8 +49,12 @@ def log_in(
         raise domain.LogInFailed
     if second_step.is_due(parts, used) and not _is_known(db, parts, found.account, device_token):
         return second_step.ask(db, parts, found.account, used, address=address)
+    renewed = parts.passwords.renewed(used.password_hash, password)
     with db.transaction() as tx:
-        return _enter(Storage(tx), parts, found.account, used, device_token, device_name)
+        storage = Storage(tx)
+        if renewed:
+            storage.renew_hash(used.id, used.password_hash, renewed)
+        return _enter(storage, parts, found.account, used, device_token, device_name)
 
 
 def confirm_log_in(
@@ -145,6 +150,7 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
         repeated = use_cases.find_repeated_change(storage, claims)
         session = use_cases.live_session(storage, claims) if repeated is None else None
         credentials = tuple(storage.live_credentials(claims.account_id))
+        own = use_cases.own_data(storage, session.account) if session is not None else None
     if session is None:
         assert repeated is not None
         return _answer_again(db, parts, *repeated, new=new)
@@ -153,7 +159,7 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
         parts.throttle.note_wrong("change_password", tries)
         raise domain.OldPasswordWrong
     domain.scope_of(used, now())
-    domain.check_new_password(new, old=old, account=session.account, common=common_passwords())
+    check_new_password(new, common=common_passwords(), old=old, own=own)
     chosen = Credential(new_id(), session.account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
     try:
         with db.transaction() as tx:

@@ -327,6 +327,16 @@ class CitizenClient(Session):
                 raise
             return self.log_in(user, new_password)
 
+    def ask_reset(self, user: str, email: str | None = None) -> str:
+        """Ask for a code to the e-mail registered at first. The id of the reset."""
+        body = {"user": user, "email": email} if email else {"user": user}
+        return str(self.ask("POST", "/v1/password-resets", json=body)["id"])
+
+    def finish_reset(self, reset_id: str, otp: str, new_password: str) -> None:
+        """Choose a new password with the code."""
+        body = {"otp": otp, "new_password": new_password}
+        self.ask("POST", f"/v1/password-resets/{reset_id}/confirmation", json=body)
+
     def me(self) -> dict[str, Any]:
         """Whose session this is."""
         found: dict[str, Any] = self.ask("GET", "/v1/me")

@@ -33,9 +33,16 @@ class Inbox:
         found = self._get(self.mail_url, {"to": address} if address else {})
         return [mail for mail in found if purpose in (None, mail["purpose"])]
 
-    def wait_for_otp(self, address: str, seconds: float = 60.0) -> str:
-        """The newest code sent to confirm an address. Raises ``NotInTime``."""
-        mails = self._wait(lambda: self.emails(address, "email_otp"), seconds, "OTP e-mail")
+    def wait_for_otp(
+        self, address: str, seconds: float = 60.0, *, purpose: str = "email_otp", count: int = 1
+    ) -> str:
+        """The newest code sent to confirm an address, or for another ``purpose``, once there are ``count``.
+        Raises ``NotInTime``."""
+        mails = self._wait(
+            lambda: found if len(found := self.emails(address, purpose)) >= count else [],
+            seconds,
+            f"{purpose} e-mail",
+        )
         found = OTP.search(mails[-1]["text"])
         if not found:
             raise NotInTime("an OTP e-mail holds no code")

@@ -76,6 +76,15 @@ class Credentials(Tables):
         row = {**asdict(credential), "state": credential.state.value, "cause": cause, "at": at}
         self.tx.run(self.ADD_CREDENTIAL, row)
 
+    RENEW_HASH = """
+        UPDATE credentials SET password_hash = %(renewed)s
+        WHERE id = %(id)s AND password_hash = %(before)s AND state <> 'ended'
+    """
+
+    def renew_hash(self, credential_id: UUID, before: str, renewed: str) -> None:
+        """The same password, hashed with more work."""
+        self.tx.run(self.RENEW_HASH, {"id": credential_id, "before": before, "renewed": renewed})
+
     END_CREDENTIALS = """
         UPDATE credentials SET state = 'ended', ended_at = %(at)s
         WHERE id = ANY(%(ids)s) AND state <> 'ended'

@@ -14,9 +14,12 @@ from services.identity.domain import (
     CredentialState,
     Session,
 )
+from services.identity.password_rules import OwnData
 from services.identity.use_cases.accounts import DELIVERED
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_ended, tell_notice
+
+NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,10 @@ class Candidate:
 
 
 def find_account(storage: Storage, user: str) -> Candidate | None:
-    """The account of a BHXH code or personal number."""
+    """The account of a BHXH code or personal number. The same questions are asked when there is none."""
     account = storage.account_named(user.strip())
-    if account is None:
-        return None
-    return Candidate(account, tuple(storage.live_credentials(account.id)))
+    credentials = storage.live_credentials(account.id if account else NOBODY)
+    return Candidate(account, tuple(credentials)) if account else None
 
 
 def log_in(
@@ -73,6 +75,12 @@ def find_repeated_change(storage: Storage, claims: Claims) -> tuple[Session, Cre
     if credential is None or credential.state is not CredentialState.ACTIVE:
         return None
     return session, credential
+
+
+def own_data(storage: Storage, account: Account) -> OwnData:
+    """What a stranger who knows the account's person would try as its password."""
+    numbers = (person.numbers for person in storage.people_with([account.code]))
+    return OwnData.of(account, frozenset().union(*numbers))
 
 
 def change_password(

@@ -28,6 +28,7 @@ from services.identity.use_cases.telling import tell_answer
 REQUESTS_SHOWN = 50
 LOG_INS_SHOWN = 200
 QUESTIONS_SHOWN = 200
+RESETS_SHOWN = 50
 
 
 def citizen(storage: Storage, claims: Claims) -> Account:
@@ -49,6 +50,7 @@ def export(storage: Storage, account: Account, *, request_id: UUID, now: datetim
         cases,
         storage.log_ins(account.id, LOG_INS_SHOWN),
         questions,
+        storage.email_resets_of(account.id, RESETS_SHOWN),
         storage.requests_of(account.id, REQUESTS_SHOWN),
     )
 

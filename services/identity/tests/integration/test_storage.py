@@ -33,6 +33,7 @@ from services.identity.domain import (
     StaffUserTaken,
     Supplement,
 )
+from services.identity.email_reset import asked_for
 from services.identity.guardianship import Guardianship
 from services.identity.hotline import HotlineKey, HotlineKeyTaken
 from services.identity.log_in_otp import LogInOtp
@@ -651,3 +652,37 @@ def test_the_waiting_cases_are_counted_and_the_oldest_tells_its_age(identity_dsn
         assert waiting == already + 1
         assert seconds == pytest.approx(4000 * 86_400, abs=60)
         assert storage.case(oldest.id) == oldest
+
+
+# --- resets by e-mail ----------------------------------------------------------------------------
+
+
+def test_a_reset_is_kept_counted_and_forgotten(storage: AnyStorage) -> None:
+    owner = account(storage)
+    asked = asked_for(uuid4(), "0123456789", "thu@example.com", now=NOW, valid_minutes=10)
+    storage.add_email_reset(asked)
+    assert storage.email_reset(asked.id) == storage.email_reset(asked.id, to_change=True) == asked
+    assert storage.email_resets_of(owner.id, 10) == []
+
+    sent = asked.looked_up(owner, "a hash")
+    storage.save_email_reset(sent)
+    assert storage.email_reset(asked.id) == sent
+    before = NOW - timedelta(seconds=1)
+    assert storage.email_resets_sent(owner.id, email_given=True, since=before) == 1
+    assert storage.email_resets_sent(owner.id, email_given=True, since=NOW) == 0
+    assert storage.email_resets_sent(owner.id, email_given=False, since=before) == 0
+
+    storage.save_email_reset(replace(sent, used_at=NOW, tries_left=2))
+    assert storage.email_resets_of(owner.id, 10) == [(NOW, NOW)]
+    storage.forget_email_reset(asked.id)
+    assert storage.email_reset(asked.id) is None
+
+
+def test_a_hash_is_renewed_once_and_only_the_one_that_was_seen(storage: AnyStorage) -> None:
+    owner = account(storage)
+    credential = samples.active(owner.id, password_hash="old")
+    storage.add_credential(credential, str(uuid4()), NOW)
+    storage.renew_hash(credential.id, "another", "wrong")
+    storage.renew_hash(credential.id, "old", "new")
+    storage.renew_hash(credential.id, "old", "late")
+    assert [live.password_hash for live in storage.live_credentials(owner.id)] == ["new"]

@@ -28,6 +28,7 @@ from services.identity.domain import (
     StaffAccount,
     StaffUserTaken,
 )
+from services.identity.email_reset import EmailReset
 from services.identity.guardianship import Child, Guardianship
 from services.identity.hotline import HotlineKey, HotlineKeyTaken
 from services.identity.log_in_otp import LogInOtp
@@ -65,6 +66,7 @@ class FakeStorage:
         """For tests: what happened while an account was waited for."""
         self.refreshes: dict[UUID, Refresh] = {}
         self.requests: dict[UUID, PersonRequest] = {}
+        self.resets: dict[UUID, EmailReset] = {}
         self.wrong_tries: list[tuple[str, bytes, datetime]] = []
         self.keys: dict[str, HotlineKey] = {}
         self.nonces: dict[tuple[str, str], datetime] = {}
@@ -304,6 +306,11 @@ class FakeStorage:
             self.credentials[credential_id] = ended
         return len(live)
 
+    def renew_hash(self, credential_id: UUID, before: str, renewed: str) -> None:
+        credential = self.credentials[credential_id]
+        if (credential.password_hash, credential.state is CredentialState.ENDED) == (before, False):
+            self.credentials[credential_id] = replace(credential, password_hash=renewed)
+
     def note_delivery(self, credential_id: UUID, state: str) -> bool:
         if credential_id not in self.credentials or self.deliveries.get(credential_id) not in (None, "sent"):
             return False
@@ -424,6 +431,28 @@ class FakeStorage:
 
     def refresh(self, session_id: UUID) -> Refresh | None:
         return self.refreshes.get(session_id)
+
+    # resets by e-mail
+
+    def add_email_reset(self, reset: EmailReset) -> None:
+        self.resets[reset.id] = reset
+
+    def email_reset(self, reset_id: UUID, *, to_change: bool = False) -> EmailReset | None:
+        return self.resets.get(reset_id)
+
+    def save_email_reset(self, reset: EmailReset) -> None:
+        self.resets[reset.id] = reset
+
+    def email_resets_sent(self, account_id: UUID, *, email_given: bool, since: datetime) -> int:
+        sent = [r for r in self.resets.values() if (r.account_id, r.email_given) == (account_id, email_given)]
+        return sum(reset.asked_at > since for reset in sent)
+
+    def email_resets_of(self, account_id: UUID, limit: int) -> list[tuple[datetime, datetime | None]]:
+        found = [(r.asked_at, r.used_at) for r in self.resets.values() if r.account_id == account_id]
+        return sorted(found, key=lambda times: times[0], reverse=True)[:limit]
+
+    def forget_email_reset(self, reset_id: UUID) -> None:
+        self.resets.pop(reset_id, None)
 
     # staff
 

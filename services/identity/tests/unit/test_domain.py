@@ -12,19 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.identity import domain
-from services.identity.domain import Outcome, PasswordTooWeak
-from services.identity.passwords import common_passwords
+from services.identity.domain import Outcome
 from services.identity.tests.unit import samples
 
 ACCOUNT = samples.account()
-
-
-def weakness(new: str, old: str = "the-old-one") -> PasswordTooWeak | None:
-    try:
-        domain.check_new_password(new, old=old, account=ACCOUNT, common=common_passwords())
-    except PasswordTooWeak as refused:
-        return refused
-    return None
 
 
 @pytest.mark.parametrize(
@@ -41,48 +32,6 @@ def weakness(new: str, old: str = "the-old-one") -> PasswordTooWeak | None:
 @pytest.mark.proves("G7")
 def test_the_citizen_hears_no_more_than_matched_or_photos_needed(outcome: Outcome, told: str) -> None:
     assert outcome.told == told
-
-
-@pytest.mark.parametrize(
-    "new",
-    [
-        "short12",
-        "x" * 129,
-        "the-old-one",
-        "0123456789",
-        "0912345678",
-        "84912345678",
-        "+84912345678",
-        "Nguyễn Thị Thử",
-        "nguyenthithu",
-        "NguyenThiThu1990",
-        "17051990",
-        "1990-05-17",
-        "aaaaaaaa",
-        "abababab",
-        "Password1",
-        "Mật khẩu 123",
-        "12345678",
-    ],
-)
-def test_a_password_that_would_be_guessed_is_refused_with_its_reason(new: str) -> None:
-    refused = weakness(new)
-    assert refused is not None
-    assert refused.problems[0].field == "new_password"
-    assert refused.problems[0].vi
-    assert refused.problems[0].en
-
-
-@pytest.mark.parametrize("new", ["một con vịt xoè ra", "Tr4-xanh-Th4i-Nguyen", "k7m2p9xw4qz"])
-def test_a_password_of_ones_own_making_is_accepted(new: str) -> None:
-    assert weakness(new) is None
-
-
-def test_the_same_password_typed_in_another_unicode_form_is_still_the_old_one() -> None:
-    composed = unicodedata.normalize("NFC", "Một con vịt xoè")
-    decomposed = unicodedata.normalize("NFD", composed)
-    assert composed != decomposed
-    assert weakness(composed, old=decomposed) is not None
 
 
 def test_names_are_equal_whatever_the_case_the_spaces_and_the_place_of_the_tone() -> None:

@@ -93,5 +93,17 @@ def test_no_more_hashes_run_at_once_than_allowed() -> None:
 
 def test_the_bundled_list_is_of_lower_case_words_that_the_length_alone_would_let_pass() -> None:
     words = passwords.common_passwords()
-    assert len(words) > 200
+    assert len(words) > 3000  # OWASP ASVS 5.0, 6.2.4
     assert all(word == word.casefold() and len(word) >= 7 for word in words)
+    assert {"12345678", "matkhau123", "#1stunna"} <= words
+
+
+def test_a_hash_of_less_work_is_made_anew_and_no_other() -> None:
+    before = argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash("một con vịt")
+    hashing = Passwords(Counting())
+    renewed = hashing.renewed(before, "một con vịt")
+    assert renewed is not None
+    assert hashing.is_right(renewed, "một con vịt")
+    assert hashing.renewed(renewed, "một con vịt") is None
+    more = argon2.PasswordHasher(time_cost=3, memory_cost=19_456, parallelism=1).hash("một con vịt")
+    assert hashing.renewed(more, "một con vịt") is None

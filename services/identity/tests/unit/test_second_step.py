@@ -56,6 +56,9 @@ class FakeLimiter:
 class PlainPasswords:
     """A "hash" is the password with a mark before it."""
 
+    def renewed(self, password_hash: str, password: str) -> str | None:
+        return None
+
     def hashed(self, password: str) -> str:
         return f"hash of {password}"
 

@@ -1,0 +1,23 @@
+"""Shapes of a password that was forgotten."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from services.gateway.shapes import Otp, Shape, text
+
+
+class PasswordReset(Shape):
+    user = text("BHXH code or personal number", required=True, example="0123456789")
+    email = text("the e-mail registered at first: nobody else can then use up the codes of a day")
+
+
+class PasswordResetConfirmation(Otp):
+    new_password = text("the password to come", required=True)
+
+
+class PasswordResetStarted(Schema):
+    id = fields.String(required=True, metadata={"format": "uuid"})
+    valid_until = fields.String(
+        required=True, metadata={"format": "date-time", "description": "of the code, if one was sent"}
+    )

@@ -1,0 +1,47 @@
+"""A forgotten password: a code to the e-mail registered at first, then a password of one's own choice."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask_smorest import Blueprint
+
+from services.gateway import shapes
+from services.gateway.reset_shapes import PasswordReset, PasswordResetConfirmation, PasswordResetStarted
+from services.gateway.rpc import services
+
+blueprint = Blueprint(
+    "password resets", __name__, url_prefix="/v1/password-resets", description="A password that was forgotten"
+)
+blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
+
+
+@blueprint.route("", methods=["POST"])
+@blueprint.arguments(PasswordReset)
+@blueprint.response(202, PasswordResetStarted)
+def start(body: dict[str, Any]) -> Any:
+    """Ask for a code to the e-mail that was registered at first. The answer is the same for a user who does
+    not exist, and for an e-mail that is another."""
+    return services().write(
+        "identity",
+        "start_email_reset",
+        user=body["user"],
+        email=body.get("email"),
+        client=services().caller(),
+    )
+
+
+@blueprint.route("/<uuid:reset_id>/confirmation", methods=["POST"])
+@blueprint.arguments(PasswordResetConfirmation)
+@blueprint.response(204)
+def finish(body: dict[str, Any], reset_id: UUID) -> None:
+    """The code from the e-mail and the new password, which counts from then on: every session has ended. A
+    code is good once, for ten minutes and five tries; a password that is refused uses up none of them."""
+    services().call(
+        "identity",
+        "finish_email_reset",
+        reset_id=str(reset_id),
+        sealed_otp=services().seal("identity", body["otp"]),
+        sealed_new_password=services().seal("identity", body["new_password"]),
+    )

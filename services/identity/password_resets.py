@@ -1,0 +1,103 @@
+"""Resets by e-mail: asked for and answered, looked up by a job, finished with the code."""
+
+from __future__ import annotations
+
+import hmac
+from uuid import UUID
+
+from services.identity import use_cases
+from services.identity.domain import Account, Credential, CredentialState
+from services.identity.email_reset import (
+    EmailReset,
+    ResetRefused,
+    ResetsTooMany,
+    ResetsUnavailable,
+    asked_for,
+)
+from services.identity.jobs import Due, Record
+from services.identity.parts import Parts, new_id, now
+from services.identity.password_rules import check_new_password
+from services.identity.passwords import common_passwords
+from services.identity.storage import Storage
+from shared.cache import CacheUnavailable
+from shared.database import Database, Transaction
+from shared.otp import keyed_hash, new_otp
+
+RESET_OTP = "vssid-reset-otp"
+
+
+def start(tx: Transaction, parts: Parts, *, user: str, email: str | None, address: str) -> EmailReset:
+    """An asking, answered alike whoever is meant. Raises ``RequestInvalid``, ``ResetsTooMany``,
+    ``ResetsUnavailable``."""
+    reset = asked_for(new_id(), user, email, now=now(), valid_minutes=parts.settings.email_reset_minutes)
+    count(parts, f"{reset.user} {address}", address)
+    use_cases.start_email_reset(Storage(tx), reset)
+    return reset
+
+
+def count(parts: Parts, user_and_address: str, address: str) -> None:
+    """Raises ``ResetsTooMany``, and ``ResetsUnavailable`` when nobody can count."""
+    counted = (
+        ("email_reset", user_and_address, parts.settings.email_reset_limit),
+        ("email_reset_address", address, parts.settings.email_reset_address_limit),
+    )
+    try:
+        for what in counted:
+            if not parts.limiter.hit(*what):
+                raise ResetsTooMany(retry_after_seconds=parts.limiter.wait_seconds(*what))
+    except CacheUnavailable:
+        raise ResetsUnavailable() from None
+
+
+def send_otp(db: Database, parts: Parts, due: Due) -> Record:
+    """Find out whose account an asking means, and make its code. Only a hash is stored, only the sealed text
+    travels; a run that was killed leaves nothing, and the next one makes another."""
+    reset_id = UUID(due.key)
+    with db.transaction() as tx:
+        account = use_cases.find_account_to_reset(Storage(tx), reset_id)
+    made = _otp(parts, reset_id, account) if account is not None else None
+
+    def record(tx: Transaction) -> None:
+        most = parts.settings.email_resets_a_day
+        use_cases.send_reset_otp(Storage(tx), reset_id, made, most_a_day=most, now=now())
+
+    return record
+
+
+def _otp(parts: Parts, reset_id: UUID, account: Account) -> use_cases.ResetOtp:
+    code = new_otp()
+    return use_cases.ResetOtp(
+        account.email,
+        hash_of(parts, reset_id, account.email, code),
+        parts.sealer.seal("notification", code),
+    )
+
+
+def hash_of(parts: Parts, reset_id: UUID, email: str, code: str) -> str:
+    """What is kept of a code: bound to one reset and to the address that it was sent to."""
+    return keyed_hash(parts.settings.seal_private, RESET_OTP, (reset_id, email), code)
+
+
+def finish(db: Database, parts: Parts, *, reset_id: UUID, code: str, new: str) -> None:
+    """The new password is the citizen's from here on. One that is too weak uses up neither the code nor a
+    try. Raises ``PasswordTooWeak``, ``ResetRefused``."""
+    check_new_password(new, common=common_passwords())
+    at = now()
+    with db.transaction() as tx:
+        storage = Storage(tx)
+        reset, account = use_cases.hold_email_reset(storage, reset_id)
+        tried = hash_of(parts, reset_id, account.email if account else "", code)
+        fits = hmac.compare_digest((reset and reset.keyed_hash) or "", tried)
+        counts = reset is not None and use_cases.try_reset_otp(storage, reset, fits=fits, now=at)
+        own = use_cases.own_data(storage, account) if account and counts else None
+    if account is None or own is None:
+        raise ResetRefused
+    check_new_password(new, common=common_passwords(), own=own)
+    chosen = Credential(new_id(), account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
+    with db.transaction() as tx:
+        use_cases.finish_email_reset(Storage(tx), reset_id, account, chosen, at)
+
+
+def forget(due: Due) -> Record:
+    """An asking whose time is over is deleted."""
+    return lambda tx: use_cases.forget_email_reset(Storage(tx), UUID(due.key))
