@@ -3,6 +3,7 @@ what is refused while nothing can be counted."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tokens import ProofTokens
 from shared.cache import CacheUnavailable
+from shared.events.envelope import Event
 from shared.testing.voice_platform import VoicePlatform, heard
 
 PLATFORM = VoicePlatform(key_id="voice-1")
@@ -54,13 +56,13 @@ class FakeLimiter:
 
 
 class PlainPasswords:
-    """A "hash" is the password with a mark before it."""
+    """A hash that costs nothing."""
 
     def renewed(self, password_hash: str, password: str) -> str | None:
         return None
 
     def hashed(self, password: str) -> str:
-        return f"hash of {password}"
+        return hashlib.sha256(password.encode()).hexdigest()
 
     def find(self, credentials: Any, password: str) -> Any:
         return next((c for c in credentials if c.password_hash == self.hashed(password)), None)
@@ -204,6 +206,13 @@ def test_no_code_is_sent_beyond_a_quota(stage: Stage, full: str) -> None:
     assert stage.storage.tx.events("account.log_in_otp_requested.v1") == []
 
 
+@pytest.mark.planted("F16")
+def test_codes_that_nobody_counts_would_be_seen(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_step, "_count", lambda *_about: None)
+    with pytest.raises(pytest.fail.Exception):
+        test_no_code_is_sent_beyond_a_quota(stage, "log_in_otp")
+
+
 @pytest.mark.proves("F7")
 def test_while_redis_is_away_codes_and_the_hotline_refuse_politely_and_log_in_goes_on(stage: Stage) -> None:
     stage.limiter.away = True
@@ -244,3 +253,34 @@ def test_a_replayed_request_counts_for_nothing(stage: Stage) -> None:
     with pytest.raises(SignatureReplayed):
         stage.call(request)
     assert stage.limiter.counted == counted
+
+
+def kept_and_told(stage: Stage) -> str:
+    """All that is stored and published."""
+    storage = stage.storage
+    kept = [vars(row) for rows in (storage.credentials, storage.otps) for row in rows.values()]
+    told = [event.data for event in storage.tx.additions if isinstance(event, Event)]
+    return str([*kept, *told, list(storage.nonces)])
+
+
+@pytest.mark.proves("F21")
+def test_what_is_heard_and_the_code_stand_nowhere_in_clear(
+    stage: Stage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    spoken = heard(json.loads(stage.call()["sealed_script"].removeprefix("gateway: "))["text"])
+    stage.log_in(spoken)
+    told = stage.storage.tx.events("account.log_in_otp_requested.v1")[-1].data
+    code = told.pop("sealed_otp").removeprefix("notification: ")
+    written = kept_and_told(stage) + "".join(capfd.readouterr())
+    assert spoken not in written, "the password stands in clear"
+    assert f"'{code}'" not in written
+    assert f" {code} " not in written
+
+
+@pytest.mark.planted("F21")
+def test_a_password_that_is_kept_in_clear_would_be_seen(
+    stage: Stage, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PlainPasswords, "hashed", lambda _self, password: password)
+    with pytest.raises(AssertionError, match="stands in clear"):
+        test_what_is_heard_and_the_code_stand_nowhere_in_clear(stage, capfd)
