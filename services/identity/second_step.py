@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -23,9 +20,9 @@ from services.identity.parts import Parts, new_id, now
 from services.identity.storage import Storage
 from shared.cache import CacheUnavailable
 from shared.database import Database
+from shared.otp import keyed_hash, new_otp
 from shared.refusals import Refused
 
-DIGITS = 6
 NEXT_STEP = "otp"
 Reply = dict[str, Any]
 
@@ -44,7 +41,7 @@ def ask(db: Database, parts: Parts, account: Account, used: Credential, *, addre
     domain.scope_of(used, at)
     _count(parts, str(account.id), address)
     otp_id = new_id()
-    token, code = parts.proofs.new(otp_id), f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+    token, code = parts.proofs.new(otp_id), new_otp()
     otp = LogInOtp(
         otp_id,
         account.id,
@@ -91,7 +88,4 @@ def _count(parts: Parts, account_id: str, address: str) -> None:
 
 
 def _keyed_hash(parts: Parts, otp_id: UUID, code: str) -> str:
-    """What is stored of a code, bound to its log-in. Six digits are few: without the service's own secret the
-    database alone does not give the code away."""
-    key = hashlib.blake2b(parts.settings.seal_private.encode(), person=b"vssid log-in otp").digest()
-    return hmac.new(key, f"{otp_id}\n{code}".encode(), hashlib.sha256).hexdigest()
+    return keyed_hash(parts.settings.seal_private, "vssid-log-in-otp", (otp_id,), code)
