@@ -36,6 +36,16 @@ JOIN unnest(%(reasons)s::text[], %(moments)s::timestamptz[]) AS rule (reason, mo
 WHERE photo_objects.reason NOT IN ('draft', 'open') AND (retry_at IS NULL OR retry_at <= %(now)s)
 ORDER BY since LIMIT %(limit)s
 """
+DELETE_ABANDONED = """
+WITH abandoned AS (
+    SELECT id FROM registrations WHERE status = 'draft' AND changed_at <= %(before)s
+    ORDER BY changed_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), due AS (
+    UPDATE photo_objects SET reason = 'abandoned', since = %(at)s
+    WHERE registration_id IN (SELECT id FROM abandoned) AND reason = 'draft'
+)
+DELETE FROM registrations WHERE id IN (SELECT id FROM abandoned)
+"""
 PUT_OFF = """
 UPDATE photo_objects
 SET failures = failures + 1,
@@ -95,6 +105,11 @@ class Artefacts:
         those that were put off until later than now."""
         rules = {"reasons": list(due), "moments": list(due.values()), "now": now, "limit": limit}
         return [Kept(**{**row, "reason": Reason(row["reason"])}) for row in self.tx.all(PHOTOS_DUE, rules)]
+
+    def delete_abandoned_drafts(self, *, before: datetime, at: datetime, limit: int) -> int:
+        """Drafts that were saved last before then are gone, and their photos due. One that is being saved
+        just now stays. Returns how many."""
+        return self.tx.run(DELETE_ABANDONED, {"before": before, "at": at, "limit": limit})
 
     def put_off(self, refs: Sequence[str], *, at: datetime) -> None:
         """These could not be deleted: they are tried again a minute later, then after twice as long each

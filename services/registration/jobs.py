@@ -38,12 +38,16 @@ class Store(Protocol):
 
 
 def delete_photos(db: Database, store: Store, terms: Terms, now: Callable[[], datetime]) -> Record:
-    """Delete photos whose time has come, some at once, and write down of each that it was.
+    """Delete photos whose time has come, some at once, and write down of each that it was. Abandoned drafts
+    go first, as theirs are due then.
 
     Killed in between, the next run deletes them again, which is no error, and proves it once. One that cannot
     be deleted is put off, so that however many there are of them, the others' turn comes.
     """
     with db.transaction() as tx:
+        abandoned = Storage(tx).delete_abandoned_drafts(
+            before=now() - timedelta(days=terms.draft_days), at=now(), limit=AT_ONCE
+        )
         due = Storage(tx).photos_due(terms.due(now()), now=now(), limit=AT_ONCE)
     deleted, failed = [], []
     for photo in due:
@@ -56,7 +60,7 @@ def delete_photos(db: Database, store: Store, terms: Terms, now: Callable[[], da
             failed.append(photo.ref)
         else:
             deleted.append(photo.ref)
-    seconds = 0 if len(deleted) + len(failed) == AT_ONCE else AGAIN_SECONDS
+    seconds = 0 if AT_ONCE in (len(deleted) + len(failed), abandoned) else AGAIN_SECONDS
 
     def record(tx: Transaction) -> None:
         storage = Storage(tx)

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     NEVER_ATTACHED = "never_attached"  # an upload
     ORPHAN = "orphan"  # no registration knows it
     ERASED = "erased"  # on request
+    ABANDONED = "abandoned"  # of a draft that nobody went on with
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Terms:
     closed_days: int = 30
     replaced_days: int = 30
     orphan_days: int = 1
+    draft_days: int = 30
+    """Since the last save; then the draft is deleted, and its photos are due."""
 
     def days(self, reason: Reason) -> int | None:
         """None where the time has no end yet."""
@@ -59,6 +62,7 @@ class Terms:
             Reason.REPLACED: self.replaced_days,
             Reason.RETAKEN: 0,
             Reason.ERASED: 0,
+            Reason.ABANDONED: 0,
             Reason.NEVER_ATTACHED: self.orphan_days,
             Reason.ORPHAN: self.orphan_days,
         }.get(reason)

@@ -77,6 +77,10 @@ class Settings(S3Settings, ServiceSettings):
     photo_replaced_days: int = field(
         default=30, metadata={"help": "Days that photos are kept which a supplement has replaced."}
     )
+    draft_days: int = field(
+        default=30,
+        metadata={"help": "Days after the last save when a draft and its photos are deleted.", "least": 1},
+    )
     photo_inspectors: int = field(
         default=2, metadata={"help": "Photos looked at in one process at the same time.", "least": 1}
     )

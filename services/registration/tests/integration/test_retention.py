@@ -56,6 +56,17 @@ class Archive:
                 record(tx)
                 tx.additions.clear()
 
+    def found(self, registration: Registration) -> Registration | None:
+        with self.db.transaction() as tx:
+            return Storage(tx).find(registration.id)
+
+    def saved_at(self, registration: Registration) -> datetime:
+        with self.db.transaction() as tx:
+            row = tx.one("SELECT changed_at FROM registrations WHERE id = %(id)s", {"id": registration.id})
+            assert row is not None
+            at: datetime = row["changed_at"]
+            return at
+
     def undeletable(self) -> int:
         with self.db.transaction() as tx:
             return Storage(tx).undeletable_photos()
@@ -149,13 +160,49 @@ def test_photos_are_deleted_when_their_time_has_come_and_not_before(
     ]
 
 
-def test_drafts_and_open_applications_keep_theirs(archive: Archive) -> None:
-    photos = archive.photo(), archive.photo()
-    archive.keep(with_photo(complete(), photos[0]))
-    archive.keep(with_photo(applied(), photos[1]))
+def test_an_open_application_keeps_its_photos(archive: Archive) -> None:
+    photo = archive.photo()
+    archive.keep(with_photo(applied(), photo))
     archive.now = NOW + 5000 * DAY
     archive.run()
-    assert archive.is_there(*photos) == [True, True]
+    assert archive.is_there(photo) == [True]
+
+
+def test_a_draft_that_nobody_saves_any_more_is_deleted_with_its_photos(archive: Archive) -> None:
+    photo, of_sent = archive.photo(), archive.photo()
+    begun, sent = with_photo(complete(), photo), with_photo(applied(), of_sent)
+    for held in (begun, sent):
+        archive.keep(held)
+    saved = archive.saved_at(begun)
+    archive.now = saved + 30 * DAY - timedelta(seconds=1)
+    archive.run()
+    assert (archive.found(begun), archive.is_there(photo)) == (begun, [True])
+    archive.now = saved + 30 * DAY
+    for _ in range(2):
+        archive.run()
+    assert (archive.found(begun), archive.found(sent)) == (None, sent)
+    assert archive.is_there(photo, of_sent) == [False, True]
+    assert [proof["reason"] for proof in archive.proofs(photo, of_sent)] == ["abandoned"]
+
+
+def test_killed_after_a_draft_has_gone_its_photos_go_with_the_next_run(archive: Archive) -> None:
+    photo = archive.photo()
+    archive.keep(begun := with_photo(complete(), photo))
+    archive.now = archive.saved_at(begun) + 31 * DAY
+    archive.run(killed=True)
+    assert archive.found(begun) is None
+    archive.run()
+    assert len(archive.proofs(photo)) == 1
+
+
+def test_a_draft_that_is_being_saved_just_now_stays(archive: Archive) -> None:
+    archive.keep(begun := with_photo(complete(), archive.photo()))
+    archive.now = archive.saved_at(begun) + 31 * DAY
+    with archive.db.transaction() as tx:
+        assert Storage(tx).find(begun.id, to_change=True) == begun
+        archive.run()
+        Storage(tx).save(begun)
+    assert archive.found(begun) == begun
 
 
 def test_a_photo_that_a_supplement_replaced_goes_thirty_days_later_and_the_new_one_stays(
