@@ -14,6 +14,7 @@ import psycopg
 
 from deploy.demo.hotline import hotline
 from deploy.demo.journey import WrongAnswer, registered
+from deploy.demo.recovery import email_reset, stolen_token
 from deploy.demo.world import World
 from shared.testing.citizens import Citizen
 from shared.testing.client import Accepted, CitizenClient, OfficerClient
@@ -98,6 +99,8 @@ SCENES: dict[str, tuple[str, Callable[[Scene], None]]] = {
     "mismatch": ("CSDLQG không khớp · register disagrees", mismatch),
     "rejection": ("Bị từ chối · rejected at the desk", rejection),
     "hotline": ("Quên mật khẩu, gọi tổng đài · called the hotline", hotline),
+    "email_reset": ("Quên mật khẩu, mã qua e-mail · reset by e-mail", email_reset),
+    "stolen_token": ("Phiên bị đánh cắp · a stolen session", stolen_token),
     "expiry": ("Quá hạn · never came", expiry),
 }
 

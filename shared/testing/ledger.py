@@ -60,6 +60,8 @@ class Promise:
     passwords_changed: int = 0
     reissued: int = 0
     log_in_codes: int = 0
+    resets: int = 0
+    thefts: int = 0
 
 
 @dataclass
@@ -139,6 +141,16 @@ class Ledger:
         """A code by SMS let the citizen in on a new device, not the first."""
         with self._lock:
             self._promises[registration_id].log_in_codes += 1
+
+    def reset_password(self, registration_id: str) -> None:
+        """A code to the e-mail let the citizen choose another password."""
+        with self._lock:
+            self._promises[registration_id].resets += 1
+
+    def stolen(self, registration_id: str) -> None:
+        """A session was seen in two hands and has ended."""
+        with self._lock:
+            self._promises[registration_id].thefts += 1
 
     def declaration_number(self, registration_id: str) -> str:
         """The number that was told."""
@@ -333,10 +345,11 @@ def _due(promise: Promise, issued: int) -> Iterator[tuple[tuple[str, str], int, 
     changed = promise.passwords_changed
     yield (promise.email, "email_otp"), 1, max(1, promise.otp_requests)
     spoken, codes = promise.reissued, promise.log_in_codes
-    extra = spoken + codes
+    extra = spoken + codes + promise.resets + promise.thefts
     yield (promise.phone, "sms"), int(verified or ended) + extra, (issued if verified else int(ended)) + extra
     yield (promise.email, "reissued"), spoken, spoken
-    yield (promise.email, "new_device"), codes, codes
+    yield (promise.email, "new_device"), codes + promise.thefts, codes + promise.thefts
+    yield (promise.email, "reset_otp"), promise.resets, promise.resets
     yield (promise.email, "instructions"), int(verified), issued if verified else 0
     for decision, purpose in ENDING_TOLD.items():
         told = int(promise.decision == decision)
