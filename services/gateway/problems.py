@@ -95,6 +95,7 @@ KINDS: dict[str, Kind] = {
     "ChildUnknown": Kind(404, "Không tìm thấy trẻ", "Child not found"),
     "AccountUnknown": Kind(404, "Không tìm thấy tài khoản", "Account not found"),
     "ContactChangePending": Kind(409, "Đang có thay đổi khác", "Another change is under way"),
+    "ExportsTooMany": Kind(429, "Yêu cầu dữ liệu quá nhiều lần", "The data was asked for too often"),
     "RequestPending": Kind(409, "Đang có yêu cầu khác", "Another request waits"),
     "RequestAnswered": Kind(409, "Yêu cầu đã được trả lời", "The request was answered"),
     "PersonRequestUnknown": Kind(404, "Không tìm thấy yêu cầu", "Request not found"),

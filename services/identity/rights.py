@@ -236,6 +236,13 @@ def answer_text(text: str) -> str:
     return told
 
 
+class ExportsTooMany(Refused):
+    """Handed over often enough in a day; ``retry_after_seconds`` in the details says how long to wait."""
+
+    vi = "Dữ liệu đã được cung cấp nhiều lần trong 24 giờ qua. Xin thử lại sau."
+    en = "The data was handed over several times in the last 24 hours. Please try again later."
+
+
 class RequestPending(Refused):
     """One correction after the other; the details say when the open one is due."""
 

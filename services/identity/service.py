@@ -265,7 +265,9 @@ class IdentityService:
         with self.db.transaction() as tx:
             storage = Storage(tx)
             account = use_cases.citizen(storage, claims)
-            return schemas.held_view(use_cases.export(storage, account, request_id=new_id(), now=now()))
+            a_day = self.parts.settings.exports_a_day
+            held = use_cases.export(storage, account, request_id=new_id(), now=now(), a_day=a_day)
+            return schemas.held_view(held)
 
     @rpc(writes=True)
     def ask_correction(self, tx: Any, **request: Any) -> dict[str, Any]:

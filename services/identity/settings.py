@@ -64,6 +64,10 @@ class Settings(S3Settings, ServiceSettings):
     first_password_hours: int = field(
         default=72, metadata={"help": "How long a first password may wait for its first use.", "least": 1}
     )
+    exports_a_day: int = field(
+        default=5,
+        metadata={"help": "How often one account may have its data handed over in 24 hours.", "least": 1},
+    )
     first_password_replacements: int = field(
         default=3,
         metadata={"help": "How often a first password whose SMS did not arrive is replaced.", "least": 0},

@@ -30,6 +30,15 @@ def test_all_that_is_held_is_handed_over_and_that_is_on_record(client, citizen):
     assert "hash" not in str(held).lower()
 
 
+def test_data_is_handed_over_five_times_a_day(client, citizen):
+    for _ in range(5):
+        client.data()
+    with pytest.raises(ProblemSeen) as refused:
+        client.data()
+    assert (refused.value.status, refused.value.name) == (429, "exports-too-many")
+    assert len(client.requests()) == 5
+
+
 def test_a_correction_is_made_by_the_own_agency_and_told(
     client, citizen, officer, new_client, product, gateway, seed, inbox
 ):

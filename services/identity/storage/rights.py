@@ -75,6 +75,16 @@ class Rights(Tables):
             _request(row) for row in self.tx.all(self.OF_ACCOUNT, {"account_id": account_id, "limit": limit})
         ]
 
+    EXPORTS_SINCE = """
+        SELECT asked_at FROM person_requests
+        WHERE account_id = %(account_id)s AND asked_at > %(since)s AND kind = 'export' ORDER BY asked_at DESC
+    """
+
+    def exports_since(self, account_id: UUID, since: datetime) -> list[datetime]:
+        """When the account's data was handed over since then, the last first."""
+        rows = self.tx.all(self.EXPORTS_SINCE, {"account_id": account_id, "since": since})
+        return [row["asked_at"] for row in rows]
+
     OPEN_OF_ACCOUNT = f"""
         SELECT {COLUMNS} FROM person_requests
         WHERE account_id = %(account_id)s AND state = 'open' AND kind = %(kind)s

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity import domain, rights
@@ -26,6 +27,8 @@ from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_answer
 
 REQUESTS_SHOWN = 50
+EXPORTS_A_DAY = 5
+DAY = timedelta(days=1)
 LOG_INS_SHOWN = 200
 QUESTIONS_SHOWN = 200
 RESETS_SHOWN = 50
@@ -39,8 +42,16 @@ def citizen(storage: Storage, claims: Claims) -> Account:
     return session.account
 
 
-def export(storage: Storage, account: Account, *, request_id: UUID, now: datetime) -> Held:
-    """All of it. That it was asked for and handed over is recorded, and is the first of the requests."""
+def export(
+    storage: Storage, account: Account, *, request_id: UUID, now: datetime, a_day: int = EXPORTS_A_DAY
+) -> Held:
+    """All of it. That it was asked for and handed over is recorded, and is the first of the requests. Raises
+    ``ExportsTooMany``."""
+    storage.lock_account(account.id)
+    earlier = storage.exports_since(account.id, now - DAY)
+    if len(earlier) >= a_day:
+        wait = earlier[a_day - 1] + DAY - now
+        raise rights.ExportsTooMany(retry_after_seconds=max(1, math.ceil(wait.total_seconds())))
     cases = storage.cases_of_account(account.id)
     _answer_at_once(storage, account, cases, RequestKind.EXPORT, request_id, now)
     questions = storage.register_questions([case.registration_id for case in cases], QUESTIONS_SHOWN)

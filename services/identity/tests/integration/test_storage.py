@@ -492,6 +492,17 @@ def test_a_request_keeps_its_one_answer(storage: AnyStorage) -> None:
     assert asked not in storage.open_requests(AGENCY, 1000)
 
 
+def test_exports_are_counted_since_a_moment_the_last_first(storage: AnyStorage) -> None:
+    holder = account(storage)
+    times = [NOW + timedelta(hours=n) for n in range(3)]
+    for at in times:
+        for kind in (RequestKind.EXPORT, RequestKind.WITHDRAWAL):
+            asked = PersonRequest(uuid4(), holder.id, "", kind, at, at)
+            storage.add_request(asked.answered(RequestState.GRANTED, "Đã trả lời", at))
+    assert storage.exports_since(holder.id, NOW) == [times[2], times[1]]
+    assert storage.exports_since(uuid4(), NOW) == []
+
+
 def test_a_case_that_came_to_nothing_is_found_by_number_until_it_is_emptied(storage: AnyStorage) -> None:
     case, waiting = samples.case(), samples.case()
     for one in (case, waiting):

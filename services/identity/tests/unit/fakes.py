@@ -88,6 +88,10 @@ class FakeStorage:
         found = [request for request in self.requests.values() if request.account_id == account_id]
         return sorted(found, key=lambda request: (request.asked_at, request.id), reverse=True)[:limit]
 
+    def exports_since(self, account_id: UUID, since: datetime) -> list[datetime]:
+        exports = [r for r in self.requests_of(account_id, 1000) if r.kind is RequestKind.EXPORT]
+        return [export.asked_at for export in exports if export.asked_at > since]
+
     def open_request(self, account_id: UUID, kind: RequestKind) -> PersonRequest | None:
         for request in self.requests_of(account_id, 100):
             if (request.state, request.kind) == (RequestState.OPEN, kind):

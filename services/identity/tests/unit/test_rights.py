@@ -182,6 +182,22 @@ def test_what_is_handed_over_is_recorded_and_answered_at_once(storage: FakeStora
     assert told(storage) == []
 
 
+def test_data_is_handed_over_so_often_in_a_day_and_then_it_is_said_how_long_to_wait(
+    storage: FakeStorage, account: Account
+) -> None:
+    def export(hours: float) -> None:
+        at = NOW + timedelta(hours=hours)
+        use_cases.export(storage, account, request_id=uuid4(), now=at, a_day=2)
+
+    export(0)
+    export(1)
+    with pytest.raises(rights.ExportsTooMany) as refused:
+        export(2)
+    assert refused.value.details == {"retry_after_seconds": 22 * 3600}
+    assert len(storage.requests) == 2, "a refusal adds no row"
+    export(24)
+
+
 def test_a_withdrawal_leaves_no_way_in(storage: FakeStorage, account: Account) -> None:
     claims, other = claims_of(storage, account), claims_of(storage, account)
     (used,) = storage.live_credentials(account.id)
