@@ -46,7 +46,7 @@ def main(citizens: int, run_dir: str, engine: str, seed: int | None, at_once: in
         console.print(f"[red]{problem}[/red]")
         sys.exit(1)
     with console.status("Chuẩn bị công dân, cán bộ, quá trình tham gia · preparing people"):
-        world = prepare(installation, citizens, seed, list(SCENES))
+        world = prepare(installation, citizens, seed, {name: play.roles for name, play in SCENES.items()})
     endpoints = installation.endpoints()
     inbox, ledger = Inbox(str(endpoints["sms"]), str(endpoints["mail"])), Ledger(endpoints)
     journeys = travel_all(console, world, str(endpoints["gateway"]), inbox, ledger, at_once)
@@ -98,8 +98,8 @@ def play_all(
 ) -> list[Scene]:
     """All scenes, a few at a time, in the order of ``SCENES``."""
     scenes = [
-        Scene(name, citizen, world, str(endpoints["gateway"]), endpoints["databases"], inbox, ledger)
-        for name, citizen in world.cast.items()
+        Scene(name, people, world, str(endpoints["gateway"]), endpoints["databases"], inbox, ledger)
+        for name, people in world.cast.items()
     ]
     waiting = console.status("Những trường hợp khác · other ways it can go")
     with waiting, ThreadPoolExecutor(at_once) as together:

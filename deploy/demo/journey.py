@@ -11,7 +11,7 @@ from typing import Any
 
 from deploy.demo.world import World
 from shared.testing.citizens import Citizen
-from shared.testing.client import Accepted, CitizenClient
+from shared.testing.client import Accepted, CitizenClient, OfficerClient
 from shared.testing.inbox import Inbox
 from shared.testing.ledger import Ledger
 
@@ -84,11 +84,7 @@ def _go(
         accepted = registered(client, citizen, agency, inbox, ledger)
         journey.registration_id, journey.photos = accepted.registration_id, accepted.photos_uploaded
     with journey.stage("verify", passed):
-        officer = world.officers[agency]
-        case = officer.find(accepted.declaration_number)
-        for kind in accepted.photos_uploaded:
-            officer.photo(case["id"], kind)
-        ledger.decided(accepted.registration_id, officer.confirm(case["id"])["status"])
+        confirmed(world.officers[agency], accepted, ledger)
     with journey.stage("receive", passed):
         password = inbox.wait_for_password(citizen.phone)
     with journey.stage("log_in", passed):
@@ -107,6 +103,13 @@ def registered(
     client: CitizenClient, citizen: Citizen, agency: str, inbox: Inbox, ledger: Ledger
 ) -> Accepted:
     """Steps 1 to 4 and the submission, until the case is at the desk; the ledger knows of it."""
+    accepted = submitted(client, citizen, agency, inbox, ledger)
+    client.wait_for("awaiting_visit")
+    return accepted
+
+
+def submitted(client: CitizenClient, citizen: Citizen, agency: str, inbox: Inbox, ledger: Ledger) -> Accepted:
+    """Steps 1 to 4 and the submission; the ledger knows of it."""
     accepted = client.register(citizen, inbox.wait_for_otp, agency)
     ledger.accepted(
         accepted.registration_id,
@@ -116,8 +119,18 @@ def registered(
         email=citizen.email,
         otp_requests=accepted.otp_requests,
     )
-    client.wait_for("awaiting_visit")
     return accepted
+
+
+def confirmed(
+    officer: OfficerClient, accepted: Accepted, ledger: Ledger, *, guardianship: bool = False
+) -> None:
+    """The officer looks at every photo and confirms; the ledger knows of it."""
+    case = officer.find(accepted.declaration_number)
+    for kind in accepted.photos_uploaded:
+        officer.photo(case["id"], kind)
+    told = officer.confirm(case["id"], guardianship=guardianship)
+    ledger.decided(accepted.registration_id, told["status"])
 
 
 def compare(told: dict[str, Any], citizen: Citizen) -> None:

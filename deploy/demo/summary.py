@@ -46,7 +46,7 @@ def scenes_table(scenes: Sequence[Scene]) -> Table:
     table.add_column("kết quả · ended", justify="right")
     for scene in scenes:
         mark = Text("✗", "red") if scene.problem else Text(f"✓ {scene.seconds:.1f} s", "green")
-        table.add_row(SCENES[scene.name][0], mark)
+        table.add_row(SCENES[scene.name].words, mark)
     return table
 
 

@@ -7,17 +7,21 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from deploy.native.layout import ROOT
-from shared.testing.citizens import Citizen, generate
+from shared.testing.citizens import Citizen, as_child, generate
 from shared.testing.client import OfficerClient, Session
 from shared.testing.voice_platform import VoicePlatform
 
 PASSWORD_BYTES = 18
+CHILD, MISMATCHED = "child", "mismatched"
+"""Roles that somebody has to be made for: born later, or with another birth date in the register."""
+NO_SCENES: Mapping[str, Sequence[str]] = {}
 
 
 class Installation(Protocol):
@@ -33,14 +37,16 @@ class Installation(Protocol):
 @dataclass(frozen=True)
 class World:
     """The people of one run. ``strangers`` are not in the population register: they are asked for photos.
-    ``cast`` are the citizens of the scenes, by the scene's name."""
+    ``cast`` are the citizens of each scene, in the order of its roles. ``colleagues`` are second officers, of
+    the agencies of the scenes."""
 
     seed: int
     citizens: Sequence[Citizen]
-    cast: Mapping[str, Citizen]
+    cast: Mapping[str, Sequence[Citizen]]
     strangers: frozenset[str]
     agencies: Mapping[str, str]
     officers: Mapping[str, OfficerClient]
+    colleagues: Mapping[str, OfficerClient]
     voice_platform: VoicePlatform
 
     def agency_of(self, citizen: Citizen) -> str:
@@ -48,26 +54,42 @@ class World:
         return self.agencies[citizen.province_code]
 
 
-def prepare(installation: Installation, count: int, seed: int, scenes: Sequence[str] = ()) -> World:
-    """Make ``count`` citizens, one more for each scene, and all that must exist before them."""
+def prepare(
+    installation: Installation, count: int, seed: int, scenes: Mapping[str, Sequence[str]] = NO_SCENES
+) -> World:
+    """Make ``count`` citizens, one more for each role of each scene, and all that must exist before them."""
     endpoints = installation.endpoints()
-    everybody = generate(count + len(scenes), seed=seed)
-    citizens, cast = everybody[:count], dict(zip(scenes, everybody[count:], strict=True))
+    citizens, *others = _people(count, seed, scenes.values())
+    cast = dict(zip(scenes, others, strict=True))
     strangers = frozenset(c.code for c in citizens[1 :: max(2, count // 2)][:2])
-    rows = [citizen.register_row() for citizen in everybody if citizen.code not in strangers]
-    if "mismatch" in cast:
-        known = next(row for row in rows if row["code"] == cast["mismatch"].code)
-        known["birthDate"] = f"{int(known['birthDate'][:4]) - 1}{known['birthDate'][4:]}"
+    rows = [citizen.register_row() for citizen in citizens if citizen.code not in strangers]
+    for scene, roles in scenes.items():
+        rows += [_known_as(citizen, role) for citizen, role in zip(cast[scene], roles, strict=True)]
     write_register(Path(str(endpoints["register_citizens_file"])), rows)
+    everybody = [citizen for group in (citizens, *others) for citizen in group]
     import_participation(installation, everybody)
     gateway = str(endpoints["gateway"])
     agencies = {province: nearest(gateway, province) for province in {c.province_code for c in everybody}}
-    officers = {
-        code: add_officer(installation, gateway, f"demo-{seed}-{code.lower()}", code)
-        for code in agencies.values()
-    }
-    voice_platform = register_platform(installation, gateway, f"demo-{seed}")
-    return World(seed, citizens, cast, strangers, agencies, officers, voice_platform)
+    desks, second_desks = agencies.values(), {agencies[c.province_code] for group in others for c in group}
+    officers = add_officers(installation, gateway, f"demo-{seed}", desks)
+    colleagues = add_officers(installation, gateway, f"demo-{seed}-2", second_desks)
+    platform = register_platform(installation, gateway, f"demo-{seed}")
+    return World(seed, citizens, cast, strangers, agencies, officers, colleagues, platform)
+
+
+def _people(count: int, seed: int, scenes: Iterable[Sequence[str]]) -> list[list[Citizen]]:
+    """``count`` citizens, then those of each scene."""
+    groups = [["citizen"] * count, *scenes]
+    made = iter(generate(sum(map(len, groups)), seed=seed))
+    return [[as_child(next(made)) if role == CHILD else next(made) for role in roles] for roles in groups]
+
+
+def _known_as(citizen: Citizen, role: str) -> dict[str, Any]:
+    """The line of the population register."""
+    row = citizen.register_row()
+    if role == MISMATCHED:
+        row["birthDate"] = f"{int(row['birthDate'][:4]) - 1}{row['birthDate'][4:]}"
+    return row
 
 
 def write_register(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -95,6 +117,19 @@ def nearest(gateway: str, province_code: str) -> str:
         return str(found[0]["code"])
     finally:
         session.close()
+
+
+def add_officers(
+    installation: Installation, gateway: str, name: str, agency_codes: Iterable[str]
+) -> dict[str, OfficerClient]:
+    """A new officer of each agency, by its code."""
+    codes = list(agency_codes)
+
+    def add(code: str) -> OfficerClient:
+        return add_officer(installation, gateway, f"{name}-{code.lower()}", code)
+
+    with ThreadPoolExecutor(2) as together:
+        return dict(zip(codes, together.map(add, codes), strict=True))
 
 
 def add_officer(installation: Installation, gateway: str, user: str, agency_code: str) -> OfficerClient:

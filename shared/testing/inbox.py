@@ -11,6 +11,7 @@ import httpx
 
 from shared.testing.client import NotInTime
 
+PASSWORD = re.compile(r"(?:[Mm]at khau|[Pp]assword):\s*(\S+)")
 OTP = re.compile(r"(?<!\d)(\d{6})(?!\d)")
 
 
@@ -48,9 +49,18 @@ class Inbox:
             raise NotInTime("an OTP e-mail holds no code")
         return found.group(1)
 
-    def wait_for_password(self, phone: str, seconds: float = 60.0) -> str:
-        """The newest password sent to a phone. Raises ``NotInTime``."""
-        return password_in(self._wait(lambda: self.sms(phone), seconds, "SMS")[-1]["text"])
+    def wait_for_password(self, phone: str, seconds: float = 60.0, *, number: int = 1) -> str:
+        """The newest password sent to a phone, once there are ``number`` of them. Raises ``NotInTime``."""
+
+        def passwords() -> list[dict[str, Any]]:
+            found = [sms for sms in self.sms(phone) if PASSWORD.search(sms["text"])]
+            return found if len(found) >= number else []
+
+        return password_in(self._wait(passwords, seconds, "SMS with a password")[-1]["text"])
+
+    def wait_for_sms(self, phone: str, seconds: float = 60.0) -> list[dict[str, Any]]:
+        """At least one SMS. Raises ``NotInTime``."""
+        return self._wait(lambda: self.sms(phone), seconds, "SMS")
 
     def wait_for_emails(self, address: str, purpose: str, seconds: float = 60.0) -> list[dict[str, Any]]:
         """At least one e-mail of a purpose. Raises ``NotInTime``."""
@@ -77,7 +87,7 @@ def international(phone: str) -> str:
 
 def password_in(text: str) -> str:
     """The password in the text of an SMS."""
-    found = re.search(r"[Mm]at khau:\s*(\S+)", text) or re.search(r"[Pp]assword:\s*(\S+)", text)
+    found = PASSWORD.search(text)
     if not found:
         raise NotInTime("an SMS holds no password")
     return found.group(1).rstrip(".,;")

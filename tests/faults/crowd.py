@@ -32,9 +32,9 @@ class PatientInbox(Inbox):
         """As ``Inbox``; sooner another code is asked for."""
         return super().wait_for_otp(address, seconds)
 
-    def wait_for_password(self, phone: str, seconds: float = 120.0) -> str:
+    def wait_for_password(self, phone: str, seconds: float = 120.0, *, number: int = 1) -> str:
         """As ``Inbox``; a password may have to be replaced more than once."""
-        return super().wait_for_password(phone, seconds)
+        return super().wait_for_password(phone, seconds, number=number)
 
 
 class Crowd:
