@@ -64,29 +64,29 @@ class RegistrationService:
         )
         return {**shown(storage, draft), "sealed_resume_token": self.parts.sealer.seal("gateway", token)}
 
-    @rpc
-    def start_for_child(self, **request: Any) -> dict[str, Any]:
+    @rpc(writes=True, asks_first=True)
+    def start_for_child(self, write: Any, **request: Any) -> Any:
         """Step 1, by a logged-in parent or guardian, whose token (sealed to identity) identity alone reads.
-        As ``start``; asked twice it makes two drafts, of which one stays empty."""
+        As ``start``."""
         asked = schemas.load(schemas.StartForChild, request)
         relation = guardians_relation(asked["relation"])
-        guardian = self.identity.guardian(sealed_token=asked["sealed_token"])
-        token = secrets.token_urlsafe(RESUME_TOKEN_BYTES)
-        with self.db.transaction() as tx:
-            storage = Storage(tx)
+        told = self.identity.guardian(sealed_token=asked["sealed_token"])
+        guardian = Guardian(UUID(told["account_id"]), told["code"], relation, told["phone"])
+
+        def begin(tx: Any) -> dict[str, Any]:
+            storage, token = Storage(tx), secrets.token_urlsafe(RESUME_TOKEN_BYTES)
             draft = use_cases.start_for_child(
                 storage,
-                guardian=Guardian(
-                    UUID(guardian["account_id"]), guardian["code"], relation, guardian["phone"]
-                ),
-                email=guardian["email"],
+                guardian=guardian,
+                email=told["email"],
                 registration_id=UUID(bytes=uuid_utils.uuid7().bytes),
                 token_hash=hash_of(token),
                 language="en" if asked["language"] == "en" else "vi",
                 now=now(),
             )
-            answer = shown(storage, draft)
-        return {**answer, "sealed_resume_token": self.parts.sealer.seal("gateway", token)}
+            return {**shown(storage, draft), "sealed_resume_token": self.parts.sealer.seal("gateway", token)}
+
+        return write(begin)
 
     @rpc
     def get(self, **request: Any) -> dict[str, Any]:

@@ -74,16 +74,22 @@ class IdempotencyKeyReused(Refused):
 @overload
 def rpc(handler: Handler) -> Any: ...
 @overload
-def rpc(*, writes: bool = False, together: bool = False) -> Callable[[Handler], Any]: ...
-def rpc(handler: Handler | None = None, *, writes: bool = False, together: bool = False) -> Any:
+def rpc(
+    *, writes: bool = False, asks_first: bool = False, together: bool = False
+) -> Callable[[Handler], Any]: ...
+def rpc(
+    handler: Handler | None = None, *, writes: bool = False, asks_first: bool = False, together: bool = False
+) -> Any:
     """Offer the method to callers as ``<service>.<method>``, keyword arguments only.
 
     A ``Refused`` that is raised undoes the transaction; one that is returned is a result like any other. A
     refusal by a service that was asked on the way (``CallRefused``) is the caller's to hear, unless caught.
 
     ``writes``: the kit opens the transaction, passes it as ``tx``, and keeps the reply under the caller's
-    idempotency key for 24 hours. ``together``: the method gets a list of keyword dicts, those of the calls in
-    flight, and returns a list of results or ``Refused`` in the same order.
+    idempotency key for 24 hours. ``asks_first``: a write that asks another service before its transaction;
+    the method gets ``write`` instead of ``tx``, hands it a function of ``tx``, and returns what it answers.
+    ``together``: the method gets a list of keyword dicts, those of the calls in flight, and returns a list of
+    results or ``Refused`` in the same order.
     """
 
     def register(handler: Handler) -> Any:
@@ -93,7 +99,7 @@ def rpc(handler: Handler | None = None, *, writes: bool = False, together: bool 
 
         run.is_rpc = True  # type: ignore[attr-defined]
         run.handler = handler  # type: ignore[attr-defined]
-        register_entrypoint(run, Rpc(writes=writes, together=together))
+        register_entrypoint(run, Rpc(writes=writes, asks_first=asks_first, together=together))
         return run
 
     return register if handler is None else register(handler)
@@ -237,8 +243,11 @@ class Rpc(Entrypoint):  # type: ignore[misc]
     runtime = Runtime()
     server = RpcServer()
 
-    def __init__(self, writes: bool = False, together: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, writes: bool = False, asks_first: bool = False, together: bool = False, **kwargs: Any
+    ) -> None:
         self.writes = writes
+        self.asks_first = asks_first
         self.together = together
         super().__init__(**kwargs)
 
@@ -290,10 +299,16 @@ class Rpc(Entrypoint):  # type: ignore[misc]
     def _execute(self, call: Call, handler: Handler) -> dict[str, Any]:
         if not self.writes:
             return payload_of(handler(**call.kwargs))
+        if self.asks_first:
+            payload: dict[str, Any] = handler(write=functools.partial(self._write, call), **call.kwargs)
+            return payload
+        return self._write(call, lambda tx: handler(tx=tx, **call.kwargs))
+
+    def _write(self, call: Call, change: Callable[[Transaction], Any]) -> dict[str, Any]:
         with self.runtime.database.transaction() as tx:
 
             def execute() -> dict[str, Any]:
-                return payload_of(handler(tx=tx, **call.kwargs))
+                return payload_of(change(tx))
 
             if call.idempotency_key is None:
                 return execute()

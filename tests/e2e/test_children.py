@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,8 @@ from shared.testing.citizens import as_child
 from shared.testing.client import ProblemSeen, photo_of
 from shared.testing.processes import until
 from tests.e2e.test_once_for_life import OWN_PASSWORD, verified, wait_for_password
+
+TIMES = 50
 
 
 def refused(act, *arguments, **options):
@@ -65,7 +68,8 @@ def test_a_child_is_registered_by_a_parent_and_seen_by_child_and_parent_alone(
     assert (seen["code"], seen["full_name"], seen["relation"]) == (child.code, child.full_name, "parent")
     until(lambda: sees(mothers, seen["id"]), 60, "history was not told of the guardianship")
     compare(mothers.participation(seen["id"]), child)
-    assert strangers.children() == []
+    assert (strangers.children(), strangers.data()["children"]) == ([], [])
+    assert mothers.data()["children"] == [seen]
     for someone in (strangers, fathers):
         assert refused(someone.participation, seen["id"]) == (404, "child-unknown")
         assert refused(someone.participation, str(uuid4())) == (404, "child-unknown")
@@ -87,6 +91,26 @@ def test_a_child_is_registered_by_a_parent_and_seen_by_child_and_parent_alone(
     until(lambda: sees(strangers, strangers_child["id"]), 60, "history was not told of the guardianship")
     assert refused(strangers.participation, seen["id"]) == (404, "child-unknown")
     assert refused(mothers.participation, strangers_child["id"]) == (404, "child-unknown")
+
+
+@pytest.mark.proves("F9")
+def test_the_same_start_of_a_childs_registration_again_is_the_same_draft(
+    new_client, new_citizen, officer, inbox
+):
+    verified(parents := new_client(), new_citizen(), officer, inbox)
+
+    def start(key, relation="parent"):
+        headers = {"Idempotency-Key": key}
+        return parents.ask("POST", "/v1/me/children", json={"relation": relation}, headers=headers)
+
+    key, another_key = str(uuid4()), str(uuid4())
+    with ThreadPoolExecutor(TIMES) as threads:
+        drafts = list(threads.map(start, [key] * TIMES))
+    assert drafts == [drafts[0]] * TIMES
+    assert start(another_key)["id"] != drafts[0]["id"]
+    assert refused(start, key, "guardian") == (409, "idempotency-key-reused")
+    held = {"Registration-Token": drafts[0]["resume_token"]}
+    assert parents.ask("GET", f"/v1/registrations/{drafts[0]['id']}", headers=held)["status"] == "draft"
 
 
 def test_a_guardianship_that_the_certificate_does_not_show_is_refused_and_the_code_is_free(

@@ -25,7 +25,7 @@ blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
 def start(body: dict[str, Any]) -> Any:
     """Start a child's draft; it goes on like any registration, without document, phone and e-mail. The answer
     hands out the resume token, once."""
-    view = services().call(
+    view = services().write(
         "registration",
         "start_for_child",
         sealed_token=bearer("identity"),

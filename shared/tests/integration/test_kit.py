@@ -196,6 +196,36 @@ def test_a_refusal_that_is_returned_keeps_what_was_written(stage: Stage) -> None
     assert stage.effects("accepted", "noted") == ["noted"]
 
 
+def test_a_write_that_asks_another_service_first_has_one_effect_under_its_key(stage: Stage) -> None:
+    key, arguments = str(uuid.uuid4()), {"item": "asked for", "number": 4}
+
+    def ask(_: int = 0) -> dict[str, Any]:
+        reply: dict[str, Any] = stage.client.call(
+            "first", "ask_and_accept", arguments, 20.0, idempotency_key=key
+        )
+        return reply
+
+    with ThreadPoolExecutor(10) as threads:
+        replies = list(threads.map(ask, range(10)))
+    assert replies == [replies[0]] * 10
+    assert replies[0]["double"] == 8
+    assert stage.effects("accepted", "asked for") == ["asked for"]
+    arguments["item"] = "asked for something else"
+    with pytest.raises(CallRefused) as refused:
+        ask()
+    assert refused.value.name == "IdempotencyKeyReused"
+    arguments |= {"item": "refused", "number": 1}
+    key = str(uuid.uuid4())
+    with pytest.raises(CallRefused) as refused:
+        ask()
+    assert refused.value.name == "ItemRefused"
+    arguments |= {"item": "never asked for", "number": -1}
+    with pytest.raises(CallRefused) as refused:
+        ask()
+    assert refused.value.name == "ItemRefused"
+    assert stage.effects("accepted", "never asked for") == []
+
+
 def test_an_answer_that_cannot_be_written_down_is_an_error_with_an_id(stage: Stage) -> None:
     with pytest.raises(CallFailed) as failed:
         stage.client.call("first", "answer_oddly", {}, 5.0)

@@ -66,6 +66,11 @@ class FirstService:
         time.sleep(seconds)
         return self.accept_new.handler(self, tx, item)
 
+    @rpc(writes=True, asks_first=True)
+    def ask_and_accept(self, write: Any, item: str, number: int) -> Any:
+        told = self.second.double(number=number)
+        return write(lambda tx: {**self.accept_new.handler(self, tx, item), "double": told["double"]})
+
     @rpc(writes=True)
     def note_and_refuse(self, tx: Any, item: str) -> ItemRefused:
         self.accept_new.handler(self, tx, item)
