@@ -524,6 +524,11 @@ class PersonalData(Schema):
         metadata={"description": "when a code to reset the password was sent and used, of the last two days"},
     )
     requests = fields.List(fields.Nested(PersonRequest), required=True)
+    children = fields.List(
+        fields.Nested(Child),
+        required=True,
+        metadata={"description": "for whom the citizen was confirmed as guardian, while under age"},
+    )
     participation = fields.List(fields.Nested("ParticipationItem"), required=True)
 
 

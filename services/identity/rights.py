@@ -24,6 +24,7 @@ from services.identity.domain import (
     Person,
     RequestInvalid,
 )
+from services.identity.guardianship import Child
 from shared.refusals import FieldProblem, Refused
 
 WORKING_DAYS = 2
@@ -85,6 +86,7 @@ class Held:
     questions: list[dict[str, Any]]
     resets: list[tuple[datetime, datetime | None]]
     requests: list[PersonRequest]
+    children: list[Child]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ every field."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,21 +17,22 @@ from services.identity.rights import AtTheDesk, Held, PersonRequest
 from shared.refusals import FieldProblem
 
 LONGEST_SEALED = 8192
+TOO_LONG, LENGTHS = "1 to {max}", re.compile(r"1 to (\d+)")
 PHOTO_CONTENT_TYPE = "image/jpeg"
 """Registration re-encodes every photo to it."""
 
 
 def text(longest: int, *, required: bool = True) -> fields.String:
     """A text that is not empty; an optional one, absent or null, is None."""
-    length = validate.Length(min=1, max=longest)
+    length = validate.Length(min=1, max=longest, error=TOO_LONG)
     if required:
         return fields.String(required=True, validate=length)
     return fields.String(validate=length, allow_none=True, load_default=None)
 
 
-def sealed() -> fields.String:
+def sealed(*, required: bool = True) -> fields.String:
     """A secret sealed to identity."""
-    return text(LONGEST_SEALED)
+    return text(LONGEST_SEALED, required=required)
 
 
 class Request(Schema):
@@ -75,7 +77,7 @@ class StaffLogIn(Request):
 
 
 class LogIn(StaffLogIn):
-    sealed_device_token = text(LONGEST_SEALED, required=False)
+    sealed_device_token = sealed(required=False)
     device_name = text(200, required=False)
 
 
@@ -207,18 +209,24 @@ def load(schema: type[Schema], request: Mapping[str, Any]) -> dict[str, Any]:
         return loaded
     except ValidationError as error:
         messages = error.normalized_messages()  # type: ignore[no-untyped-call]
-        problems = tuple(sorted(set(_fields(messages))))
-    raise RequestInvalid(
-        *(FieldProblem(name, "Giá trị không hợp lệ.", "Not a valid value.") for name in problems)
-    )
+        problems = dict(_problems(messages))
+    raise RequestInvalid(*(_problem(name, problems[name]) for name in sorted(problems)))
 
 
-def _fields(messages: Any, path: str = "") -> Iterator[str]:
+def _problems(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every field that is wrong, and a message about it."""
     if not isinstance(messages, dict):
-        yield path or "request"
+        yield path or "request", str(messages[0])
         return
     for name, inner in messages.items():
-        yield from _fields(inner, path if name == "_schema" else f"{path}.{name}".strip("."))
+        yield from _problems(inner, path if name == "_schema" else f"{path}.{name}".strip("."))
+
+
+def _problem(name: str, message: str) -> FieldProblem:
+    """What would be right, as far as the shape says it."""
+    if length := LENGTHS.fullmatch(message):
+        return FieldProblem(name, f"Nhập từ 1 đến {length[1]} ký tự.", f"Enter 1 to {length[1]} characters.")
+    return FieldProblem(name, "Giá trị không hợp lệ.", "Not a valid value.")
 
 
 def address_of(asked: Mapping[str, Any]) -> str:
@@ -403,6 +411,7 @@ def held_view(held: Held) -> dict[str, Any]:
             for asked, used in held.resets
         ],
         "requests": [request_view(request) for request in held.requests],
+        "children": [child_view(child) for child in held.children],
     }
 
 

@@ -231,3 +231,15 @@ def test_a_second_submission_gets_the_same_answer_and_does_nothing(
     assert len(list(officer.cases(q=accepted.declaration_number))) == 1
     report = ledger.wait_until_final()
     assert report.is_clean, str(report)
+
+
+@pytest.mark.parametrize(
+    ("field", "longest"), [("device_name", 200), ("user", 60)], ids=["device_name", "user"]
+)
+def test_a_log_in_with_a_text_that_is_too_long_is_told_how_long_it_may_be(new_client, field, longest):
+    body = {"user": "0123456789", "password": "anything", field: "x" * (longest + 1)}
+    told = refusal(new_client().ask, "POST", "/v1/sessions", json=body)
+    assert (told.status, told.fields) == (422, [field])
+    assert told.problem["errors"][0]["detail"] == f"Enter 1 to {longest} characters."
+    body[field] = "x" * longest
+    assert refusal(new_client().ask, "POST", "/v1/sessions", json=body).name == "log-in-failed"

@@ -63,6 +63,7 @@ def export(
         questions,
         storage.email_resets_of(account.id, RESETS_SHOWN),
         storage.requests_of(account.id, REQUESTS_SHOWN),
+        storage.children_of(account.id, now),
     )
 
 

@@ -166,6 +166,16 @@ def test_nobody_but_a_confirmed_guardian_has_the_child(storage: FakeStorage) -> 
     assert use_cases.list_children(storage, session(storage, guardian), grown_up) == []
 
 
+def test_a_guardian_who_asks_for_the_own_data_is_told_of_the_children(storage: FakeStorage) -> None:
+    guardian, stranger = mother(storage), father(storage)
+    case = opened(storage, guardian)
+    confirm(storage, case)
+    children = use_cases.list_children(storage, session(storage, guardian), NOW)
+    of_age = children[0].guardianship.valid_until
+    for who, now, told in ((guardian, NOW, children), (stranger, NOW, []), (guardian, of_age, [])):
+        assert use_cases.export(storage, who, request_id=uuid4(), now=now).children == told
+
+
 def test_the_childs_account_has_the_guardians_contact_as_it_is_by_then_and_follows_it(
     storage: FakeStorage,
 ) -> None:

@@ -31,6 +31,16 @@ def test_every_wrong_field_is_named_at_once_and_its_value_is_not() -> None:
     assert "library" not in repr([vars(problem) for problem in refused.value.problems])
 
 
+def test_a_text_that_is_too_long_is_told_how_long_it_may_be() -> None:
+    request = {"user": "0123456789", "sealed_password": "x", "device_name": "x" * 201}
+    with pytest.raises(RequestInvalid) as refused:
+        schemas.load(schemas.LogIn, request)
+    (problem,) = refused.value.problems
+    assert (problem.field, problem.vi) == ("device_name", "Nhập từ 1 đến 200 ký tự.")
+    assert problem.en == "Enter 1 to 200 characters."
+    assert schemas.load(schemas.LogIn, {**request, "device_name": "x" * 200})["device_name"] == "x" * 200
+
+
 def test_unknown_fields_of_a_newer_caller_are_ignored() -> None:
     assert schemas.load(schemas.CheckCitizen, {**CHECK, "later": 1})["purpose"] == "registration"
 
