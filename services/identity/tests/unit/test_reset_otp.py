@@ -1,0 +1,113 @@
+"""F15 for resets: a code is guessed, replayed, used on another reset, and late; on the fake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.identity import password_resets, use_cases
+from services.identity.email_reset import TRIES, EmailReset, ResetRefused, asked_for
+from services.identity.tests.unit import samples
+from services.identity.tests.unit.fakes import FakeStorage
+from services.identity.tests.unit.samples import NOW
+from services.identity.tests.unit.test_contact import verified
+
+PARTS: Any = SimpleNamespace(
+    settings=SimpleNamespace(seal_private="a secret"), passwords=SimpleNamespace(hashed=lambda text: "hash")
+)
+DATABASE: Any = SimpleNamespace(transaction=lambda: nullcontext())
+SOON = NOW + timedelta(minutes=1)
+tried, hash_of = EmailReset.tried, password_resets.hash_of
+
+
+class House:
+    """Somebody who forgot the password, and the clock."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.storage, self.clock = FakeStorage(), SOON
+        self.account = verified(self.storage)
+        self.storage.add_credential(samples.active(self.account.id), str(uuid4()), NOW)
+        monkeypatch.setattr(password_resets, "Storage", lambda _tx: self.storage)
+        monkeypatch.setattr(password_resets, "now", lambda: self.clock)
+
+    def ask(self, code: str) -> UUID:
+        """A reset whose code is this one."""
+        reset = asked_for(uuid4(), self.account.code, None, now=NOW, valid_minutes=10)
+        use_cases.start_email_reset(self.storage, reset)
+        kept = password_resets.hash_of(PARTS, reset.id, self.account.email, code)
+        otp = use_cases.ResetOtp(self.account.email, kept, "sealed")
+        use_cases.send_reset_otp(self.storage, reset.id, otp, most_a_day=9, now=NOW)
+        return reset.id
+
+    def counts(self, reset_id: UUID, code: str) -> bool:
+        """Whether a code lets one choose a password."""
+        try:
+            password_resets.finish(DATABASE, PARTS, reset_id=reset_id, code=code, new="một con vịt xoè ra")
+        except ResetRefused:
+            return False
+        return True
+
+
+def codes_are_good_for_one_reset_once(house: House) -> None:
+    one, other = house.ask("111111"), house.ask("222222")
+    assert not house.counts(other, "111111"), "a code of another reset was accepted"
+    for _ in range(TRIES):
+        assert not house.counts(one, "000000"), "a wrong code was accepted"
+    assert not house.counts(one, "111111"), "guessing goes on without end"
+    late = house.ask("333333")
+    house.clock = NOW + timedelta(minutes=10)
+    assert not house.counts(late, "333333"), "a late code was accepted"
+    house.clock = SOON
+    assert house.counts(other, "222222")
+    assert not house.counts(other, "222222"), "a code was accepted twice"
+
+
+@pytest.mark.proves("F15")
+def test_a_code_that_is_guessed_replayed_of_another_reset_or_late_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    codes_are_good_for_one_reset_once(House(monkeypatch))
+
+
+def fits_any_reset(parts: Any, _reset_id: UUID, email: str, _code: str) -> str:
+    return hash_of(parts, UUID(int=0), email, "any")
+
+
+def without_end(reset: EmailReset, fits: bool, now: datetime) -> tuple[EmailReset, bool]:
+    after, counts = tried(reset, fits, now)
+    return replace(after, tries_left=TRIES), counts
+
+
+def for_ever(reset: EmailReset, fits: bool, now: datetime) -> tuple[EmailReset, bool]:
+    return tried(reset, fits, reset.asked_at)
+
+
+def keeping(storage: FakeStorage, reset: EmailReset) -> None:
+    storage.resets[reset.id] = replace(reset, used_at=None)
+
+
+@pytest.mark.planted("F15")
+@pytest.mark.parametrize(
+    ("place", "name", "defect", "seen"),
+    [
+        (password_resets, "hash_of", fits_any_reset, "a code of another reset was accepted"),
+        (EmailReset, "tried", without_end, "guessing goes on without end"),
+        (EmailReset, "tried", for_ever, "a late code was accepted"),
+        (FakeStorage, "save_email_reset", keeping, "a code was accepted twice"),
+    ],
+    ids=["any code fits", "tries without end", "valid for ever", "used again and again"],
+)
+def test_a_code_to_reset_that_is_good_for_more_is_seen(
+    monkeypatch: pytest.MonkeyPatch, place: Any, name: str, defect: Callable[..., Any], seen: str
+) -> None:
+    house = House(monkeypatch)
+    monkeypatch.setattr(place, name, defect)
+    with pytest.raises(AssertionError, match=seen):
+        codes_are_good_for_one_reset_once(house)
