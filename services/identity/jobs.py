@@ -79,6 +79,21 @@ def issue_credential(parts: Parts, due: Due) -> Record:
     return record
 
 
+FORGET_SESSIONS = "forget_sessions"
+FORGOTTEN_AT_ONCE, FORGET_AGAIN_SECONDS = 1000, 3600
+
+
+def forget_sessions(db: Database, parts: Parts) -> Record:
+    """Forget when and where somebody was logged in, once that has run out and its time is over (law on personal
+    data; what an erasure promises). Some at once, and again."""
+    kept = parts.lifetimes.longest + timedelta(days=parts.settings.log_ins_kept_days)
+    with db.transaction() as tx:
+        forgotten = Storage(tx).forget_log_ins(before=now() - kept, limit=FORGOTTEN_AT_ONCE)
+    seconds = 0 if forgotten == FORGOTTEN_AT_ONCE else FORGET_AGAIN_SECONDS
+    again = outbox.Due(FORGET_SESSIONS, "sessions", now() + timedelta(seconds=seconds))
+    return lambda tx: outbox.add(tx, again)
+
+
 CLAIM_SECONDS, AT_ONCE_SECONDS, PAUSE_SECONDS = 1.5, 2.5, 0.3
 
 

@@ -443,6 +443,11 @@ class IdentityService:
             use_cases.end_device(Storage(tx), self.claims(asked), asked["device_id"], now())
         return {}
 
+    @job(jobs.FORGET_SESSIONS, lease_seconds=60, workers=1)
+    def forget_sessions(self, _due: Any) -> Any:
+        """When and where somebody was logged in, long ago."""
+        return jobs.forget_sessions(self.db, self.parts)
+
     @rpc
     def change_password(self, **request: Any) -> dict[str, Any]:
         """As ``log_in``: the session of the new password."""

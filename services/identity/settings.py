@@ -155,6 +155,10 @@ class Settings(S3Settings, ServiceSettings):
     session_longest_days: int = field(
         default=180, metadata={"help": "How long a device stays logged in at the most.", "least": 1}
     )
+    log_ins_kept_days: int = field(
+        default=90,
+        metadata={"help": "How long it is kept when and where somebody was logged in, after that has run out."},
+    )
     audit_seal_seconds: int = field(
         default=60, metadata={"help": "How often the audit trail is sealed.", "least": 1}
     )

@@ -67,6 +67,23 @@ class Devices(Tables):
         """It is not known any more; its sessions are ended before."""
         self.tx.run(self.FORGET_DEVICE, {"id": device_id})
 
+    FORGET_OLD_SESSIONS = """
+        DELETE FROM sessions WHERE id = ANY(ARRAY(
+            SELECT id FROM sessions WHERE started_at < %(before)s
+            ORDER BY started_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+    """
+    FORGET_OLD_DEVICES = """
+        DELETE FROM devices WHERE id = ANY(ARRAY(
+            SELECT id FROM devices WHERE last_seen_at < %(before)s
+            ORDER BY last_seen_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+    """
+
+    def forget_log_ins(self, *, before: datetime, limit: int) -> int:
+        """Sessions that began, and devices last seen, before then, some at once; how many rows went at the most
+        of one kind."""
+        old = {"before": before, "limit": limit}
+        return max(self.tx.run(self.FORGET_OLD_SESSIONS, old), self.tx.run(self.FORGET_OLD_DEVICES, old))
+
     SAVE_REFRESH = """
         UPDATE sessions SET refresh_hash = %(token_hash)s, former_hashes = %(former)s,
             refreshed_at = %(refreshed_at)s

@@ -574,6 +574,26 @@ def test_devices_and_the_refresh_tokens_on_them(storage: AnyStorage) -> None:
     assert kept.ended_at == ended
 
 
+def test_log_ins_are_forgotten_when_their_time_is_over(storage: AnyStorage) -> None:
+    holder = account(storage)
+    made = Credential(uuid4(), holder.id, CredentialState.ACTIVE, "hash")
+    storage.add_credential(made, str(uuid4()), NOW)
+    long_ago = NOW - timedelta(3650)
+    for at in (long_ago, long_ago + timedelta(1), long_ago + timedelta(2)):
+        device = Device(uuid4(), holder.id, "máy", b"a hash", at, at)
+        storage.save_device(device)
+        assert storage.start_session(Session(uuid4(), holder, "citizen", at, device_id=device.id), made.id)
+    until = long_ago + timedelta(2)
+
+    assert storage.forget_log_ins(before=until, limit=1) == 1
+    assert storage.forget_log_ins(before=until, limit=100) == 1
+    assert storage.forget_log_ins(before=until, limit=100) == 0
+
+    (left,) = storage.devices_of(holder.id, 10)
+    assert left.last_seen_at == until, "not yet"
+    assert storage.log_ins(holder.id, 10) == [(until, None)]
+
+
 def test_a_key_of_a_voice_platform_is_used_until_it_is_disabled(storage: AnyStorage) -> None:
     first, second = (HotlineKey(f"voice-{n}", "voice", f"key {n}", NOW) for n in (1, 2))
     for key in (first, second):

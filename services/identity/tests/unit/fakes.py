@@ -430,6 +430,15 @@ class FakeStorage:
     def forget_device(self, device_id: UUID) -> None:
         del self.devices[device_id]
 
+    def forget_log_ins(self, *, before: datetime, limit: int) -> int:
+        sessions = [s.id for s in self.sessions.values() if s.started_at < before][:limit]
+        devices = [d.id for d in self.devices.values() if d.last_seen_at < before][:limit]
+        for session_id in sessions:
+            del self.sessions[session_id]
+        for device_id in devices:
+            del self.devices[device_id]
+        return max(len(sessions), len(devices))
+
     def save_refresh(self, refresh: Refresh) -> None:
         self.refreshes[refresh.session_id] = refresh
 
