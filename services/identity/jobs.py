@@ -84,8 +84,8 @@ FORGOTTEN_AT_ONCE, FORGET_AGAIN_SECONDS = 1000, 3600
 
 
 def forget_sessions(db: Database, parts: Parts) -> Record:
-    """Forget when and where somebody was logged in, once that has run out and its time is over (law on personal
-    data; what an erasure promises). Some at once, and again."""
+    """Forget when and where somebody was logged in, once its time is over, some at once, and again (law on
+    personal data; what an erasure promises)."""
     kept = parts.lifetimes.longest + timedelta(days=parts.settings.log_ins_kept_days)
     with db.transaction() as tx:
         forgotten = Storage(tx).forget_log_ins(before=now() - kept, limit=FORGOTTEN_AT_ONCE)

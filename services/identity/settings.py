@@ -157,7 +157,9 @@ class Settings(S3Settings, ServiceSettings):
     )
     log_ins_kept_days: int = field(
         default=90,
-        metadata={"help": "How long it is kept when and where somebody was logged in, after that has run out."},
+        metadata={
+            "help": "How long it is kept when and where somebody was logged in, after that has run out."
+        },
     )
     audit_seal_seconds: int = field(
         default=60, metadata={"help": "How often the audit trail is sealed.", "least": 1}

@@ -28,9 +28,11 @@ def new_seed() -> int:
 class PatientInbox(Inbox):
     """Waits through the killing of whoever sends."""
 
-    def wait_for_otp(self, address: str, seconds: float = 25.0) -> str:
+    def wait_for_otp(
+        self, address: str, seconds: float = 25.0, *, purpose: str = "email_otp", count: int = 1
+    ) -> str:
         """As ``Inbox``; sooner another code is asked for."""
-        return super().wait_for_otp(address, seconds)
+        return super().wait_for_otp(address, seconds, purpose=purpose, count=count)
 
     def wait_for_password(self, phone: str, seconds: float = 120.0, *, number: int = 1) -> str:
         """As ``Inbox``; a password may have to be replaced more than once."""

@@ -79,8 +79,8 @@ class Devices(Tables):
     """
 
     def forget_log_ins(self, *, before: datetime, limit: int) -> int:
-        """Sessions that began, and devices last seen, before then, some at once; how many rows went at the most
-        of one kind."""
+        """Sessions that began, and devices last seen, before then, ``limit`` of each at once; of the kind of
+        which more went, how many."""
         old = {"before": before, "limit": limit}
         return max(self.tx.run(self.FORGET_OLD_SESSIONS, old), self.tx.run(self.FORGET_OLD_DEVICES, old))
 
