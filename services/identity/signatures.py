@@ -47,18 +47,26 @@ class _Request:
 
 
 class _Keys(HTTPSignatureKeyResolver):
+    """The library takes whatever fails in here for a wrong signature: ``failure`` is what did."""
+
     def __init__(self, named: KeyNamed) -> None:
         self._named = named
         self.found: HotlineKey | None = None
+        self.failure: Exception | None = None
 
     def resolve_public_key(self, key_id: str) -> bytes | None:
-        self.found = self._named(key_id)
+        try:
+            self.found = self._named(key_id)
+        except Exception as error:
+            self.failure = error
+            raise
         return self.found.public_key.encode() if self.found else None
 
 
 def verified(headers: Mapping[str, str], body: str, key_named: KeyNamed, *, clock_seconds: int) -> Signed:
     """Whose request it is: one signature, by a registered key, over all that matters, made ``clock_seconds``
-    ago at the most, or as far ahead by a clock that is fast. Raises ``SignatureInvalid``."""
+    ago at the most, or as far ahead by a clock that is fast. Raises ``SignatureInvalid``, and whatever
+    ``key_named`` raises."""
     keys = _Keys(key_named)
     verifier = HTTPMessageVerifier(signature_algorithm=algorithms.ED25519, key_resolver=keys)
     verifier.max_clock_skew = timedelta(seconds=clock_seconds)
@@ -68,7 +76,7 @@ def verified(headers: Mapping[str, str], body: str, key_named: KeyNamed, *, cloc
             _Request(headers), max_age=timedelta(0), require_components=required, body=body.encode()
         )
     except (InvalidSignature, ValueError):
-        raise SignatureInvalid from None
+        raise keys.failure or SignatureInvalid from None
     if keys.found is None or not SHORTEST_NONCE <= len(result.nonce or "") <= LONGEST_NONCE:
         raise SignatureInvalid
     return Signed(keys.found, result.nonce or "")

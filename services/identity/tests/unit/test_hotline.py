@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 from xml.etree import ElementTree
 
+import psycopg
 import pytest
 
 from services.identity import domain, hotline, signatures, use_cases
@@ -225,6 +226,29 @@ def test_a_body_and_an_idempotency_key_that_were_changed_are_refused() -> None:
     uncovered.headers["idempotency-key"] = "put-in-by-another"
     with pytest.raises(SignatureInvalid):
         verified(uncovered)
+
+
+@pytest.mark.parametrize("failure", [psycopg.OperationalError, ValueError])
+def test_a_database_that_cannot_be_asked_for_the_key_is_no_wrong_signature(failure: type[Exception]) -> None:
+    request = PLATFORM.signed(PHONE, CODE)
+    headers = {name: request.headers[name] for name in hotline.SIGNED_HEADERS[:3]}
+
+    def fails(_key_id: str) -> HotlineKey | None:
+        raise failure("the database is away")
+
+    with pytest.raises(failure, match="the database is away"):
+        signatures.verified(headers, request.content.decode(), fails, clock_seconds=300)
+
+
+@pytest.mark.parametrize("key_id", ["5", "1.5", "?1", ":dm9pY2U=:", "voice-1"])
+def test_a_key_id_that_is_no_text_is_refused_before_the_database_is_asked(key_id: str) -> None:
+    request = PLATFORM.signed(PHONE, CODE)
+    headers = {name: request.headers[name] for name in hotline.SIGNED_HEADERS[:3]}
+    headers["signature-input"] = headers["signature-input"].replace('keyid="voice-1"', f"keyid={key_id}")
+    asked: list[str] = []
+    with pytest.raises(SignatureInvalid):
+        signatures.verified(headers, request.content.decode(), asked.append, clock_seconds=300)
+    assert asked == []
 
 
 @pytest.mark.parametrize("header", hotline.SIGNED_HEADERS[:3])
