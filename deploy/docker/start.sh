@@ -10,3 +10,4 @@ if ! sh deploy/docker/compose.sh "$@" up --detach --wait --quiet-pull; then
     echo "Not everything became ready. Next: sh deploy/docker/compose.sh logs --tail 50" >&2
     exit 1
 fi
+sh deploy/docker/image.sh whole

@@ -38,13 +38,18 @@ back)
     ;;
 esac
 
-replace() { # replace SERVICE: its replicas one by one, those that are this version already left as they are
-    wanted=$(compose config --hash "$1" | cut -d " " -f 2)
-    for replica in $(compose ps --all --quiet "$1"); do
-        runs=$(docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}}' "$replica")
-        [ "$runs" != "$wanted" ] || continue
-        docker stop "$replica" >/dev/null
-        docker rm "$replica" >/dev/null
+what='{{index .Config.Labels "com.docker.compose.config-hash"}} {{index .Config.Labels "com.docker.compose.oneoff"}}'
+
+replace() { # replace SERVICE: its replicas one by one, those that are this version already left as they are, and an operator's
+    # command that runs in one of its own. Called where `set -e` counts for nothing: each step says itself when it failed.
+    wanted=$(compose config --hash "$1") || return
+    replicas=$(compose ps --all --quiet "$1") || return
+    for replica in $replicas; do
+        is=$(docker inspect --format "$what" "$replica") || return
+        case $is in
+        "${wanted#* } "* | *" True") continue ;;
+        esac
+        docker stop "$replica" >/dev/null && docker rm "$replica" >/dev/null || return
         # Not with --no-deps: to Compose such a container is another one, which the next `up` makes anew.
         compose up --detach --wait --no-recreate "$1" || return
     done
@@ -52,7 +57,7 @@ replace() { # replace SERVICE: its replicas one by one, those that are this vers
 }
 
 # A service would be made anew together with a job that it waits for, all replicas at once: the jobs before.
-compose up --detach $jobs
+compose up --detach $jobs || refuse "The jobs were not made anew; the services still run the version before." "see above"
 for service in $order; do
     echo "$service" >&2
     replace "$service" || refuse "$service did not become ready." \

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import time
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -162,11 +162,24 @@ class Stack:
         images = dict(line.split("=", 1) for line in (ROOT / ".run" / "images.env").read_text().splitlines())
         return images["VSSID_IMAGE"]
 
-    def made(self, since: float) -> list[str]:
-        """The service of each container made since a moment (Unix time)."""
+    @contextmanager
+    def watched(self) -> Iterator[list[str]]:
+        """The service of each container that is made meanwhile. (Of what was, the engine keeps little.)"""
         filters = {"type": "container", "event": "create", "label": f"{COMPOSE}.project={self.project}"}
-        events = self._engine.events(since=since, until=time.time(), filters=filters, decode=True)
-        return [event["Actor"]["Attributes"][f"{COMPOSE}.service"] for event in events]
+        events = self._engine.events(filters=filters, decode=True)
+        made: list[str] = []
+
+        def watch() -> None:
+            for event in events:
+                made.append(event["Actor"]["Attributes"][f"{COMPOSE}.service"])
+
+        watching = threading.Thread(target=watch, daemon=True)
+        watching.start()
+        try:
+            yield made
+        finally:
+            events.close()
+            watching.join(5.0)
 
     @property
     def folder(self) -> Path:

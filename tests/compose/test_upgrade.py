@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -45,12 +44,11 @@ def versions(stack: Stack) -> dict[str, list[str]]:
 def test_another_version_and_the_way_back_are_not_noticed(pairs: Stack) -> None:
     assert versions(pairs) == {service: [EARLIER] * 2 for service in SERVICES}
     for direction in ((), ("back",)):
-        since = time.time()
         crowd = Crowd(pairs, LARGEST_CROWD, new_seed())
-        with crowd.on_the_way(AT_ONCE, LEAST):
+        with pairs.watched() as all_made, crowd.on_the_way(AT_ONCE, LEAST):
             pairs.change_version(*direction)
         got_through(crowd)
-        made = Counter(service for service in pairs.made(since) if service in SERVICES)
+        made = Counter(service for service in all_made if service in SERVICES)
         assert made == dict.fromkeys(SERVICES, 2), "each replica is made anew, and once"
         expected = EARLIER if direction else pairs.built_image
         assert versions(pairs) == {service: [expected] * 2 for service in SERVICES}

@@ -40,8 +40,9 @@ class Site:
         pretend(
             self.commands,
             "docker",
-            f'case "$1 $4" in "image "*) [ ! -e "{folder}/forgotten" ] ;; "inspect current") echo new ;;'
-            f' "inspect "*) echo old ;; *) echo "docker $*" >>{self._log} ;; esac',
+            f'case "$1 $4" in "image "*) [ ! -e "{folder}/forgotten" ] ;;'
+            ' "inspect current") echo new False ;; "inspect command") echo old True ;;'
+            f' "inspect "*) echo old False ;; *) echo "docker $*" >>{self._log} ;; esac',
         )
         pretend(self.scripts, "prepare.sh", f'echo "prepare $*" >>{self._log}')
         pretend(
@@ -49,7 +50,7 @@ class Site:
             "compose.sh",
             f'echo "$*" >>{self._log}; case "$*" in *"$(sed -n 1p {folder}/fails)"*) exit 1 ;;'
             ' "config --hash "*) echo "$3 new" ;;'
-            ' "ps --all --quiet identity") echo "one current two" ;; esac',
+            ' "ps --all --quiet identity") echo "one current command two" ;; esac',
         )
         self.fails_at("nothing")
 
@@ -73,6 +74,11 @@ class Site:
         return self._log.read_text().splitlines() if self._log.exists() else []
 
     @property
+    def runs(self) -> tuple[str, str]:
+        """The version that runs, and the one before."""
+        return self.images["VSSID_IMAGE"], self.images["VSSID_IMAGE_BEFORE"]
+
+    @property
     def images(self) -> dict[str, str]:
         lines = (self.compose / "images.env").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines)
@@ -87,10 +93,43 @@ def test_the_version_before_is_kept_and_so_is_the_way_there_and_back(site):
     for image in ("vssid:one", "vssid:two", "vssid:two"):
         site.build(image)
         assert site.run("image.sh", "take").returncode == 0
-    assert site.images == {"VSSID_IMAGE": "vssid:two", "VSSID_IMAGE_BEFORE": "vssid:one"}
+    assert site.runs == ("vssid:two", "vssid:one")
 
     assert site.run("image.sh", "back").returncode == 0
-    assert site.images == {"VSSID_IMAGE": "vssid:one", "VSSID_IMAGE_BEFORE": "vssid:two"}
+    assert site.runs == ("vssid:one", "vssid:two")
+
+
+def test_the_way_back_leads_past_versions_that_never_became_ready(site):
+    for image, is_ready in (("vssid:one", True), ("vssid:two", False), ("vssid:three", False)):
+        site.build(image)
+        assert site.run("image.sh", "take").returncode == 0
+        if is_ready:
+            assert site.run("image.sh", "whole").returncode == 0
+    assert site.runs == ("vssid:three", "vssid:one")
+
+
+def test_after_the_way_back_the_jobs_are_still_those_of_the_newer_version(site):
+    """Replicas of the newer version still run, and need what only it may say at the broker."""
+    for image in ("vssid:one", "vssid:two"):
+        site.build(image)
+        site.run("upgrade.sh")
+    assert site.run("upgrade.sh", "back").returncode == 0
+    assert site.runs == ("vssid:one", "vssid:two")
+    assert site.images["VSSID_JOBS_IMAGE"] == "vssid:two"
+    site.build("vssid:three")
+    site.run("upgrade.sh")
+    assert site.images["VSSID_JOBS_IMAGE"] == "vssid:three"
+
+
+def test_an_engine_that_does_not_answer_stops_the_upgrade_where_it_is(site):
+    site.build("vssid:two")
+    site.fails_at("ps --all --quiet registration")
+
+    done = site.run("upgrade.sh")
+
+    assert done.returncode == 1
+    assert "registration did not become ready" in done.stderr
+    assert "up --detach --wait registration" not in site.said
 
 
 @pytest.mark.parametrize(
