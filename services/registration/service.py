@@ -135,8 +135,10 @@ class RegistrationService:
                 draft, replaced = use_cases.attach_photo(storage, key, photo)
                 answer = shown(storage, draft)
         except Refused:  # anything else may have been committed: the photo stays
-            inspection.forget(photo.ref)
-            inspection.forget(upload)
+            with self.db.transaction() as tx:  # as it does when another delivery has attached it
+                kept = Storage(tx).objects_known([photo.ref])
+            for ref in sorted({photo.ref, upload} - kept):
+                inspection.forget(ref)
             raise
         for ref in (upload, *([replaced] if replaced else [])):
             inspection.forget(ref)

@@ -180,9 +180,11 @@ def save_declaration(
 
 
 def attach_photo(storage: Storage, key: Key, photo: Photo) -> tuple[Registration, str | None]:
-    """Step 3: the registration with the photo, and the reference of the one it replaces."""
+    """Step 3: the registration with the photo, and the reference of the one it replaces; attached again,
+    it replaces none."""
     draft = hold(storage, key, to_change=True)
-    replaced = next((p.ref for p in draft.photos_being_taken if p.kind == photo.kind), None)
+    before = (p for p in draft.photos_being_taken if p.kind == photo.kind and p.ref != photo.ref)
+    replaced = next((p.ref for p in before), None)
     draft = draft.with_photo(photo)
     storage.save(draft)
     return draft, replaced

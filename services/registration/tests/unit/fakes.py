@@ -63,6 +63,9 @@ class FakeStorage:
         held = [self.kept[i] for i in registration_ids]
         return sum(len(list(photos_of(one))) for one in held if one.erased_at is None)
 
+    def objects_known(self, refs: Sequence[str]) -> set[str]:
+        return {photo.ref for held in self.kept.values() for photo in photos_of(held)} & set(refs)
+
     def add_erasure(self, erasure: Erasure) -> None:
         self.erasures[erasure.request_id] = erasure
 

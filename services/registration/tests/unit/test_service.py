@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +14,21 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from services.registration import register_check
-from services.registration.refusals import CodeTaken, OtpUnavailable, PhoneTaken, SubmissionsTooMany
-from services.registration.service import RegistrationService
+from services.registration import service as entrypoints
+from services.registration.domain import Submission
+from services.registration.photos import Inspection
+from services.registration.refusals import (
+    CodeTaken,
+    OtpUnavailable,
+    PhoneTaken,
+    StepOutOfOrder,
+    SubmissionsTooMany,
+)
+from services.registration.service import RegistrationService, hash_of
 from services.registration.settings import Settings
 from services.registration.taken import told_rarely
-from services.registration.tests.examples import declared
+from services.registration.tests.examples import NOW, complete, declared, photo
+from services.registration.tests.unit.fakes import FakeStorage
 from shared.cache import Limiter
 from shared.messaging.calls import CallFailed, CallRefused, CallTimeout, ServiceUnknown
 from shared.settings import SettingsInvalid, load
@@ -142,6 +153,55 @@ def test_submissions_go_on_while_nobody_counts() -> None:
         pass
     with pytest.raises(PhoneTaken), told_rarely(limiter, service().parts.settings, uuid4(), "a"):
         raise PhoneTaken()
+
+
+@pytest.mark.parametrize("is_submitted", [False, True], ids=["attached", "attached and submitted"])
+def test_a_photo_that_another_delivery_attached_meanwhile_is_not_deleted(
+    monkeypatch: pytest.MonkeyPatch, is_submitted: bool
+) -> None:
+    storage, taken = FakeStorage(), photo("portrait")
+    held = complete(photos=(), token_hash=hash_of("token"))
+    storage.add(held)
+    submission = Submission("TK-2026-000000001", NOW, NOW, "2026-01")
+
+    def take_in(*_: Any) -> Any:
+        attached = storage.kept[held.id].with_photo(taken)
+        storage.save(attached.submitted(submission) if is_submitted else attached)
+        return taken
+
+    deleted = attach(monkeypatch, storage, held, take_in, StepOutOfOrder if is_submitted else None)
+    assert deleted == ["quarantine/new"]
+    assert storage.kept[held.id].photos == (taken,)
+
+
+def test_a_photo_that_came_too_late_to_be_attached_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage, taken, other = FakeStorage(), photo("portrait"), photo("portrait")
+    held = complete(photos=(), token_hash=hash_of("token"))
+    storage.add(held)
+    submission = Submission("TK-2026-000000001", NOW, NOW, "2026-01")
+
+    def take_in(*_: Any) -> Any:
+        storage.save(storage.kept[held.id].with_photo(other).submitted(submission))
+        return taken
+
+    deleted = attach(monkeypatch, storage, held, take_in, StepOutOfOrder)
+    assert deleted == [taken.ref, "quarantine/new"]
+
+
+def attach(
+    monkeypatch: pytest.MonkeyPatch, storage: FakeStorage, held: Any, take_in: Any, refusal: Any
+) -> list[str]:
+    """One delivery of a photo, while ``take_in`` inspects it; what it deletes."""
+    deleted: list[str] = []
+    inspection = SimpleNamespace(take_in=take_in, ref_of_photo=Inspection.ref_of_photo, forget=deleted.append)
+    monkeypatch.setattr(entrypoints, "Storage", lambda _: storage)
+    made: Any = RegistrationService()
+    made.parts = SimpleNamespace(inspection=inspection, opened=lambda token: token)
+    made.db = SimpleNamespace(transaction=lambda: nullcontext())
+    asked = {"registration_id": str(held.id), "sealed_resume_token": "token", "kind": "portrait"}
+    with pytest.raises(refusal) if refusal else nullcontext():
+        made.attach_photo.handler(made, **asked, ref="quarantine/new", sha256="0" * 64, size_bytes=1)
+    return deleted
 
 
 def refuse_to_answer(**_: Any) -> Any:

@@ -135,6 +135,7 @@ def test_a_photo_taken_again_replaces_the_first(storage: FakeStorage) -> None:
     assert use_cases.attach_photo(storage, key, first)[1] is None
     held, replaced = use_cases.attach_photo(storage, key, second)
     assert (held.photos, replaced) == ((second,), first.ref)
+    assert use_cases.attach_photo(storage, key, second) == (held, None), "itself it does not replace"
 
 
 @pytest.mark.proves("G8")
