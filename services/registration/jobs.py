@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any, Protocol
 
 from services.registration.photos import KEPT
@@ -23,6 +24,10 @@ DELETE_PHOTOS, FIND_ORPHANS = "delete_photos", "find_orphans"
 AT_ONCE = 200
 AGAIN_SECONDS = 60
 ORPHANS_AGAIN_SECONDS = 3600
+LONGEST_RUN_SECONDS = 60
+"""Then a run ends, well within its lease, however slow the store is, and the next goes on."""
+AWAY_IN_A_ROW = 3
+"""So many answers in a row that the store is away, and it is: fewer may be about those objects alone."""
 YOUNGEST_ORPHAN = timedelta(days=1)
 """What is younger may be on its way."""
 
@@ -49,24 +54,29 @@ def delete_photos(db: Database, store: Store, terms: Terms, now: Callable[[], da
             before=now() - timedelta(days=terms.draft_days), at=now(), limit=AT_ONCE
         )
         due = Storage(tx).photos_due(terms.due(now()), now=now(), limit=AT_ONCE)
+    ends_at, is_late, away = monotonic() + LONGEST_RUN_SECONDS, False, 0
     deleted, failed = [], []
     for photo in due:
+        if away == AWAY_IN_A_ROW or (is_late := monotonic() > ends_at):
+            break
         try:
             store.delete(photo.ref)
-        except ObjectsAway:  # as it is for the others, whose time to wait would add up
-            break
         except Exception as error:  # the others' time has come as well
             log.error("a photo could not be deleted", ref=photo.ref, error=type(error).__name__)
             failed.append(photo.ref)
+            away = away + 1 if isinstance(error, ObjectsAway) else 0
         else:
             deleted.append(photo.ref)
-    seconds = 0 if AT_ONCE in (len(deleted) + len(failed), abandoned) else AGAIN_SECONDS
+            away = 0
+    is_full = AT_ONCE in (len(deleted) + len(failed), abandoned)
+    is_more = away < AWAY_IN_A_ROW and (is_late or is_full)
 
     def record(tx: Transaction) -> None:
         storage = Storage(tx)
         storage.prove_deleted(deleted, at=now(), by=f"registration.{DELETE_PHOTOS}")
         storage.put_off(failed, at=now())
-        outbox.add(tx, outbox.Due(DELETE_PHOTOS, "photos", now() + timedelta(seconds=seconds)))
+        at = now() + timedelta(seconds=0 if is_more else AGAIN_SECONDS)
+        outbox.add(tx, outbox.Due(DELETE_PHOTOS, "photos", at))
 
     return record
 
@@ -76,29 +86,43 @@ def find_orphans(db: Database, store: Store, due: Any, now: Callable[[], datetim
     no registration knows. The latter stay a day from when they are found: a database that was put back to an
     earlier moment is told again what it has lost (``vssid reconcile``)."""
     place, after = due.key, due.payload.get("after", "")
+    ends_at = monotonic() + LONGEST_RUN_SECONDS
     try:
         listed = off_hub(lambda: store.listed(place, after=after, limit=AT_ONCE))
     except Exception as error:
         log.error("the object store could not be listed", place=place, error=type(error).__name__)
-        listed = []
+        return search_again(place, [], after, now, AGAIN_SECONDS)
     old = {found.ref: found.changed_at for found in listed if found.changed_at <= now() - YOUNGEST_ORPHAN}
     with db.transaction() as tx:
         unknown = sorted(old.keys() - Storage(tx).objects_known(list(old)))
-    found = []
+    found, away = [], 0
     for ref in unknown:
+        if away == AWAY_IN_A_ROW:  # the next round finds them
+            break
         reason, since = (Reason.ORPHAN, now()) if place == KEPT else (Reason.NEVER_ATTACHED, old[ref])
         try:
             found.append(Kept(ref, off_hub(hash_of_stored, store, ref), reason, since))
+            away = 0
         except ObjectUnknown:
-            continue
-        except ObjectsAway:  # the next round finds them
-            break
-    is_end = len(listed) < AT_ONCE
+            away = 0
+        except ObjectsAway:
+            away += 1
+        if monotonic() > ends_at:
+            return search_again(place, found, ref, now, 0)
+    if len(listed) < AT_ONCE:
+        return search_again(place, found, "", now, ORPHANS_AGAIN_SECONDS)
+    return search_again(place, found, listed[-1].ref, now, 0)
+
+
+def search_again(
+    place: str, found: list[Kept], after: str, now: Callable[[], datetime], seconds: int
+) -> Record:
+    """Write down what was found, and go on behind ``after``, or from the beginning, so many seconds later."""
 
     def record(tx: Transaction) -> None:
         Storage(tx).note_orphans(found)
-        at = now() + timedelta(seconds=ORPHANS_AGAIN_SECONDS if is_end else 0)
-        outbox.add(tx, outbox.Due(FIND_ORPHANS, place, at, {} if is_end else {"after": listed[-1].ref}))
+        at = now() + timedelta(seconds=seconds)
+        outbox.add(tx, outbox.Due(FIND_ORPHANS, place, at, {"after": after} if after else {}))
 
     return record
 

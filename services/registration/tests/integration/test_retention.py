@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -73,16 +74,19 @@ class Archive:
 
     def look_for_orphans(self, place: str) -> None:
         """Through the whole place, batch by batch."""
-        due: Any = SimpleNamespace(key=place, payload={})
-        while True:
-            record = jobs.find_orphans(self.db, self.store, due, lambda: self.now)
-            with self.db.transaction() as tx:
-                record(tx)
-                (following,) = tx.additions
-                tx.additions.clear()
-            due = SimpleNamespace(key=place, payload=following.payload)
-            if not due.payload:
-                return
+        following = self.look_once(place, {})
+        while following.payload:
+            following = self.look_once(place, following.payload)
+
+    def look_once(self, place: str, payload: dict[str, Any]) -> Any:
+        """One run of the search; when and where it goes on."""
+        due = SimpleNamespace(key=place, payload=payload)
+        record = jobs.find_orphans(self.db, self.store, due, lambda: self.now)
+        with self.db.transaction() as tx:
+            record(tx)
+            (following,) = tx.additions
+            tx.additions.clear()
+        return following
 
     def is_there(self, *photos: Photo) -> list[bool]:
         return [(self.store.root / photo.ref).exists() for photo in photos]
@@ -336,10 +340,10 @@ def test_many_that_cannot_be_deleted_stand_in_nobodys_way(
     assert (archive.is_there(*stuck), archive.undeletable()) == ([False] * 4, 0)
 
 
-def test_while_the_store_is_away_photos_wait_for_the_next_run(
+def test_while_the_store_is_away_photos_wait_for_a_later_run(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photos, tries = [archive.photo() for _ in range(3)], []
+    photos, tries = [archive.photo() for _ in range(5)], []
     for photo in photos:
         archive.keep(with_photo(applied(), photo).ended(Status.REJECTED, NOW))
     archive.now = NOW + 30 * DAY
@@ -351,10 +355,50 @@ def test_while_the_store_is_away_photos_wait_for_the_next_run(
     with monkeypatch.context() as patched:
         patched.setattr(archive.store, "delete", away)
         archive.run()
-    assert len(tries) == 1, "what waits for one would wait for each"
-    assert (archive.is_there(*photos), archive.proofs(*photos)) == ([True] * 3, [])
+    assert len(tries) == 3, "what waits for three would wait for each"
+    assert (archive.is_there(*photos), archive.proofs(*photos)) == ([True] * 5, [])
+    assert archive.undeletable() == 3, "which is told to operators"
     archive.run()
-    assert (archive.is_there(*photos), len(archive.proofs(*photos))) == ([False] * 3, 3)
+    assert sum(archive.is_there(*photos)) == 3
+    archive.now += timedelta(minutes=1)
+    archive.run()
+    assert (archive.is_there(*photos), len(archive.proofs(*photos))) == ([False] * 5, 5)
+    assert archive.undeletable() == 0
+
+
+def test_some_that_the_store_does_not_let_us_delete_stand_in_nobodys_way(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [archive.photo() for _ in range(6)]
+    for days, photo in enumerate(photos):
+        archive.keep(with_photo(applied(), photo).ended(Status.REJECTED, NOW + days * DAY))
+    archive.now = NOW + 40 * DAY
+    delete, locked = archive.store.delete, [photo.ref for photo in (*photos[:2], *photos[3:5])]
+
+    def failing(ref: str) -> None:
+        if ref in locked:
+            raise ObjectsAway("403 AccessDenied")
+        delete(ref)
+
+    monkeypatch.setattr(archive.store, "delete", failing)
+    archive.run()
+    assert archive.is_there(*photos) == [True, True, False, True, True, False]
+    assert (archive.undeletable(), len(archive.proofs(*photos))) == (4, 2)
+
+
+def test_a_slow_store_is_left_in_time_and_what_was_deleted_is_written_down(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [archive.photo() for _ in range(3)]
+    for photo in photos:
+        archive.keep(with_photo(applied(), photo).ended(Status.REJECTED, NOW))
+    archive.now = NOW + 30 * DAY
+    monkeypatch.setattr(jobs, "monotonic", itertools.count(step=25).__next__)
+    left = []
+    while any(archive.is_there(*photos)):
+        archive.run()
+        left.append((sum(archive.is_there(*photos)), len(archive.proofs(*photos))))
+    assert left == [(1, 2), (0, 3)]
 
 
 def test_orphans_that_cannot_be_read_now_are_found_in_the_next_round(
@@ -376,6 +420,54 @@ def test_orphans_that_cannot_be_read_now_are_found_in_the_next_round(
     archive.look_for_orphans("quarantine")
     archive.run()
     assert archive.is_there(*orphans) == [False, False]
+
+
+def test_after_a_failure_the_search_for_orphans_goes_on_where_it_was(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_args: object, **_kwargs: object) -> None:
+        raise ObjectsAway("ConnectError")
+
+    monkeypatch.setattr(archive.store, "listed", away)
+    following = archive.look_once("photos", {"after": "photos/" + "7" * 32})
+    assert (following.payload, following.at) == (
+        {"after": "photos/" + "7" * 32},
+        archive.now + timedelta(minutes=1),
+    )
+
+
+def test_in_a_slow_store_the_search_for_orphans_goes_on_where_it_ended(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphans = sorted((archive.photo(place="quarantine") for _ in range(5)), key=lambda photo: photo.ref)
+    for orphan in orphans:
+        archive.age(orphan, 2 * DAY)
+    monkeypatch.setattr(jobs, "monotonic", itertools.count(step=35).__next__)
+    following = archive.look_once("quarantine", {})
+    assert (following.payload, following.at) == ({"after": orphans[1].ref}, archive.now)
+    archive.look_for_orphans("quarantine")
+    monkeypatch.undo()
+    archive.run()
+    assert archive.is_there(*orphans) == [False] * 5
+
+
+def test_one_that_cannot_be_read_hides_no_other_orphan(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphans = sorted((archive.photo(place="quarantine") for _ in range(3)), key=lambda photo: photo.ref)
+    for orphan in orphans:
+        archive.age(orphan, 2 * DAY)
+    opened = archive.store.open
+
+    def failing(ref: str) -> Any:
+        if ref == orphans[0].ref:
+            raise ObjectsAway("403 AccessDenied")
+        return opened(ref)
+
+    monkeypatch.setattr(archive.store, "open", failing)
+    archive.look_for_orphans("quarantine")
+    archive.run()
+    assert archive.is_there(*orphans) == [True, False, False]
 
 
 def test_uploads_that_were_never_attached_go_after_a_day(
