@@ -114,8 +114,10 @@ class S3Objects:
         return off_hub(self._listed, prefix, after, limit)
 
     def keeps_former_versions(self) -> bool:
-        """Whether what is deleted stays in the bucket as a former version. Raises ``ObjectsAway``."""
-        return off_hub(lambda: self._xml(versioning="").findtext("s3:Status", "", IN_XML)) == "Enabled"
+        """Whether what is deleted stays in the bucket as a former version, or did until that was suspended.
+        Raises ``ObjectsAway``."""
+        status = off_hub(lambda: self._xml(versioning="").findtext("s3:Status", "", IN_XML))
+        return status in ("Enabled", "Suspended")
 
     def _put(self, stream: BinaryIO, ref: str, max_bytes: int) -> StoredObject:
         with tempfile.TemporaryFile(dir=self._aside) as file:
@@ -127,7 +129,7 @@ class S3Objects:
         found: list[Listed] = []
         after, is_end = after or f"{prefix}/", False
         while len(found) < limit and not is_end:
-            wanted = str(min(limit - len(found), MOST_LISTED_AT_ONCE))
+            before, wanted = after, str(min(limit - len(found), MOST_LISTED_AT_ONCE))
             page = self._xml(
                 **{"list-type": "2", "prefix": f"{prefix}/", "start-after": after, "max-keys": wanted}
             )
@@ -136,7 +138,7 @@ class S3Objects:
                 if REF.fullmatch(after):
                     changed_at = datetime.fromisoformat(row.findtext("s3:LastModified", "", IN_XML))
                     found.append(Listed(after, changed_at))
-            is_end = page.findtext("s3:IsTruncated", "", IN_XML) != "true"
+            is_end = page.findtext("s3:IsTruncated", "", IN_XML) != "true" or after == before
         return found
 
     def _xml(self, **query: str) -> ElementTree.Element:

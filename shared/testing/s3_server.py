@@ -80,10 +80,11 @@ class S3Server:
         assert self.ask("PUT", name).is_success
         return Bucket(self.endpoint, name, REGION, *KEY, self.ca_file)
 
-    def keep_former_versions(self, name: str) -> None:
-        """From now on what is deleted or put again stays in this bucket as a former version."""
-        body = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
-        assert self.ask("PUT", f"{name}?versioning=", body).is_success
+    def keep_former_versions(self, name: str, status: str = "Enabled") -> None:
+        """From now on what is deleted or put again stays in this bucket as a former version; ``Suspended``:
+        as before, and only those there are already stay."""
+        body = f"<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>"
+        assert self.ask("PUT", f"{name}?versioning=", body.encode()).is_success
 
     def ask(self, method: str, what: str, body: bytes = b"") -> httpx.Response:
         """One request as the owner of all buckets; ``what`` is a bucket, or ``bucket/key``."""

@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
+from xml.etree import ElementTree
 
 import pytest
 
@@ -178,9 +179,21 @@ def test_a_long_list_is_asked_for_in_pieces_and_holds_nothing_of_others(
     assert [found.ref for found in store.listed("photos", after=ours[1], limit=4)] == ours[2:6]
 
 
-def test_whether_former_versions_are_kept_is_known(s3: S3Server, bucket: Bucket, store: S3Objects) -> None:
+def test_a_list_that_does_not_go_on_ends(store: S3Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As some servers answer while many keys are being deleted: there is more, and nothing in it."""
+    answer = "<ListBucketResult xmlns='{s3}'><IsTruncated>true</IsTruncated></ListBucketResult>"
+    pages = [ElementTree.fromstring(answer.format(**s3_objects.IN_XML))]  # noqa: S314 -- our own text
+    monkeypatch.setattr(store, "_xml", lambda **_: pages.pop())
+    assert refs(store) == []
+
+
+@pytest.mark.parametrize("status", ["Enabled", "Suspended"])
+def test_whether_former_versions_are_kept_is_known(
+    s3: S3Server, bucket: Bucket, store: S3Objects, status: str
+) -> None:
+    """Those from before it was suspended stay."""
     assert not store.keeps_former_versions()
-    s3.keep_former_versions(bucket.name)
+    s3.keep_former_versions(bucket.name, status)
     assert store.keeps_former_versions()
 
 
