@@ -69,11 +69,22 @@ class Services:
         """One call, with the deadline of the gateway. Refusals and failures go up to ``problems``."""
         return self._client.call(service, method, kwargs, deadline_seconds=self._deadline_seconds)
 
-    def write(self, service: str, method: str, /, **kwargs: Any) -> Any:
+    def write(
+        self,
+        service: str,
+        method: str,
+        /,
+        *,
+        held: str | None = None,
+        secret: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """A call that carries the caller's ``Idempotency-Key``, if there is one.
 
-        The keys of two callers never meet: a key counts only together with the token that came with it, or
-        where there is none yet, with the caller's address.
+        The keys of two callers never meet: a key counts only together with what the caller holds, which is
+        ``held`` where the body has it, else the token that came with it, or where there is none yet, the
+        caller's address. ``secret``: what travels sealed and makes another request of it, such as a code; it
+        counts by a digest together with what is held, from which nobody guesses it.
         Raises ``Problem`` when the key has not the shape of one.
         """
         key = request.headers.get("Idempotency-Key")
@@ -81,10 +92,13 @@ class Services:
             if not IDEMPOTENCY_KEY.fullmatch(key):
                 raise Problem("IdempotencyKeyInvalid")
             held = (
-                request.headers.get("Registration-Token")
+                held
+                or request.headers.get("Registration-Token")
                 or request.headers.get("Authorization")
                 or self.caller()["address"]
             )
+            if secret is not None:
+                kwargs["secret_digest"] = hashlib.sha256(f"{held}\n{secret}".encode()).hexdigest()
             key = hashlib.sha256(f"{request.path}\n{held}\n{key}".encode()).hexdigest()
         return self._client.call(
             service, method, kwargs, deadline_seconds=self._deadline_seconds, idempotency_key=key

@@ -412,7 +412,8 @@ def once(
     transaction; a later one gets that reply; one at the same time waits for the first.
 
     Raises ``IdempotencyKeyReused`` when the request differs. Sealed fields do not count, a sealed box being
-    different each time it is made; nor does ``client``, from where the request came.
+    different each time it is made: a caller whose request is another one by what is sealed sends a plain
+    ``secret_digest`` of it. Nor does ``client`` count, from where the request came.
     """
     if tx.run(CLAIM_KEY, {"method": method, "key": key, "hash": _hash_of(kwargs)}):
         reply = execute()

@@ -71,6 +71,34 @@ def test_who_forgot_the_password_calls_and_gets_in_again(client, citizen, platfo
 
 
 @pytest.mark.proves("G2")
+def test_a_stranger_with_the_same_idempotency_key_does_not_get_in_and_another_code_is_another_request(
+    citizen, platform, inbox, new_client
+):
+    spoken = heard(platform.reissue(citizen.phone, citizen.code)["text"])
+    phone, stranger = new_client(), new_client()
+    phone.log_in(citizen.code, spoken)
+    code = code_for_log_in(inbox, citizen.phone)
+    wrong = "000000" if code != "000000" else "111111"
+
+    def confirm(client, token, otp, key):
+        body, headers = {"log_in_token": token, "otp": otp}, {"Idempotency-Key": key}
+        response = client.send("POST", "/v1/sessions/otp", json=body, headers=headers)
+        return response.status_code, response.json()
+
+    assert confirm(phone, phone.log_in_token, wrong, "key-for-one")[1]["type"].endswith("/otp-wrong")
+    reused = confirm(phone, phone.log_in_token, code, "key-for-one")
+    assert (reused[0], reused[1]["type"].rsplit("/", 1)[-1]) == (409, "idempotency-key-reused")
+    entered = confirm(phone, phone.log_in_token, code, "key-for-another")
+    assert entered[0] == 200
+    assert confirm(phone, phone.log_in_token, code, "key-for-another") == entered, "the answer was lost"
+    for token, otp in (("rubbish", "rubbish"), ("other rubbish", code)):
+        status, answer = confirm(stranger, token, otp, "key-for-another")
+        assert status != 200, "a stranger is logged in"
+        assert answer["type"].endswith("/otp-expired")
+    assert confirm(stranger, phone.log_in_token, wrong, "key-for-another")[0] == 409
+
+
+@pytest.mark.proves("G2")
 def test_another_number_another_code_and_a_draft_hear_the_same_sentence(
     citizen, platform, new_citizen, new_client, inbox
 ):

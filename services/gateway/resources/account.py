@@ -61,6 +61,8 @@ def confirm_log_in(body: dict[str, Any]) -> Any:
     reply = services().write(
         "identity",
         "confirm_log_in",
+        held=body["log_in_token"],
+        secret=body["otp"],
         sealed_log_in_token=services().seal("identity", body["log_in_token"]),
         sealed_otp=services().seal("identity", body["otp"]),
         device_name=body.get("device_name"),

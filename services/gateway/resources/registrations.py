@@ -135,6 +135,7 @@ def confirm_email_otp(body: dict[str, Any], registration_id: UUID) -> Any:
         "registration",
         "confirm_email_otp",
         **_held(registration_id),
+        secret=body["otp"],
         sealed_otp=services().seal("registration", body["otp"]),
     )
 
