@@ -54,7 +54,7 @@ def send_otp(db: Database, parts: Parts, due: Due) -> Record:
     travels; a run that was killed leaves nothing, and the next one makes another."""
     reset_id = UUID(due.key)
     with db.transaction() as tx:
-        account = use_cases.find_account_to_reset(Storage(tx), reset_id)
+        account = use_cases.find_account_to_reset(Storage(tx), reset_id, now())
     made = _otp(parts, reset_id, account) if account is not None else None
 
     def record(tx: Transaction) -> None:

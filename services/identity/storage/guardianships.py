@@ -57,12 +57,14 @@ class Guardianships(Tables):
 
     GUARDIANS_OF = f"""
         SELECT {JOINED_ACCOUNT_COLUMNS} FROM guardianships g JOIN accounts a ON a.id = g.account_id
-        WHERE g.child_person_id = %(child_person_id)s ORDER BY g.confirmed_at, a.id
+        WHERE g.child_person_id = %(child_person_id)s AND g.valid_until > %(now)s
+        ORDER BY g.confirmed_at, a.id
     """
 
-    def guardians_of(self, child_person_id: UUID) -> list[Account]:
-        """The accounts of a child's guardians, in the order in which they were confirmed."""
-        rows = self.tx.all(self.GUARDIANS_OF, {"child_person_id": child_person_id})
+    def guardians_of(self, child_person_id: UUID, now: datetime) -> list[Account]:
+        """The accounts of the guardians of somebody who is under age then, in the order in which they were
+        confirmed."""
+        rows = self.tx.all(self.GUARDIANS_OF, {"child_person_id": child_person_id, "now": now})
         return [account_of_row(row) for row in rows]
 
 

@@ -136,6 +136,29 @@ class People(Tables):
         """``changed`` or ``refused``."""
         self.tx.run(self.END_CHANGE, {"id": change_id, "state": state, "at": at})
 
+    CONTACT_IN_DOUBT = """
+        SELECT EXISTS (
+            SELECT FROM contact_changes c
+            WHERE c.state = 'pending' AND (c.account_id = %(id)s OR c.account_id IN (
+                SELECT g.account_id FROM guardianships g JOIN accounts a ON a.person_id = g.child_person_id
+                WHERE a.id = %(id)s AND g.valid_until > %(now)s))
+        ) OR EXISTS (
+            SELECT FROM accounts a JOIN people p ON p.id = a.person_id
+            JOIN guardianships g ON g.child_person_id = p.id JOIN accounts b ON b.id = g.account_id
+            WHERE a.id = %(id)s AND g.valid_until <= %(now)s AND (
+                a.phone = b.phone OR lower(a.email) = lower(b.email)
+                OR p.verified_at <= g.confirmed_at AND NOT EXISTS (
+                    SELECT FROM contact_changes c
+                    WHERE c.account_id = a.id AND c.state = 'changed' AND c.asked_at > g.confirmed_at))
+        ) AS is_doubted
+    """
+
+    def is_contact_in_doubt(self, account_id: UUID, now: datetime) -> bool:
+        """Whether the contact may be in other hands: the desk is changing it, or a guardian's that it
+        follows; or its holder has come of age and has none but the one that a guardian gave."""
+        row = self.tx.one(self.CONTACT_IN_DOUBT, {"id": account_id, "now": now})
+        return bool(row and row["is_doubted"])
+
     LOCK_ACCOUNT = "SELECT id FROM accounts WHERE id = %(id)s FOR UPDATE"
 
     def lock_account(self, account_id: UUID) -> None:

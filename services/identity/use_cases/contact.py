@@ -48,7 +48,8 @@ def ask_contact_change(
     case = _case_at(storage, officer, user)
     if account is None or case is None:
         raise domain.AccountUnknown
-    if any(g.is_reached_at(account.phone, account.email) for g in storage.guardians_of(account.person_id)):
+    guardians = storage.guardians_of(account.person_id, now)
+    if any(guardian.is_reached_at(account.phone, account.email) for guardian in guardians):
         raise ContactIsGuardians
     phone, email = domain.new_contact(account, phone, email)
     change = ContactChange(change_id, account.id, officer.id, phone, email, told, now)

@@ -35,12 +35,14 @@ def start_email_reset(storage: Storage, reset: EmailReset) -> None:
     outbox.add(storage.tx, outbox.Due(FORGET_EMAIL_RESET, str(reset.id), reset.asked_at + KEPT))
 
 
-def find_account_to_reset(storage: Storage, reset_id: UUID) -> Account | None:
+def find_account_to_reset(storage: Storage, reset_id: UUID, now: datetime) -> Account | None:
     """Whose account an asking means. None when it is nobody's, was closed, has another e-mail than the one
-    that was typed, or was looked up before."""
+    that was typed or a contact in doubt, or was looked up before."""
     reset = storage.email_reset(reset_id)
     account = storage.account_named(reset.user) if reset is not None and reset.user is not None else None
     if reset is None or account is None or not storage.live_credentials(account.id):
+        return None
+    if storage.is_contact_in_doubt(account.id, now):
         return None
     if reset.email is not None and reset.email.casefold() != account.email.casefold():
         return None
@@ -58,9 +60,10 @@ def send_reset_otp(
     reset = storage.email_reset(reset_id, to_change=True)
     if reset is None or reset.user is None:
         return
-    account = find_account_to_reset(storage, reset_id)
+    account = find_account_to_reset(storage, reset_id, now)
     if account is not None:
         storage.lock_account(account.id)
+        account = find_account_to_reset(storage, reset_id, now)  # its contact may have changed until then
     if account is None or otp is None or otp.email != account.email:
         storage.save_email_reset(reset.looked_up(None, None))
         return
@@ -100,19 +103,22 @@ def finish_email_reset(
 ) -> None:
     """The new password replaces every earlier one, every session ends and every device is forgotten, and the
     holder is told by SMS: the e-mail may be in other hands. Raises ``ResetRefused`` when the code was used,
-    the account closed or its e-mail changed since the code was tried."""
-    reset, held = hold_email_reset(storage, reset_id)
-    if reset is None or reset.used_at is not None or held is None or held.email != account.email:
+    the account closed, its e-mail changed since the code was tried, or its contact is in doubt."""
+    reset = storage.email_reset(reset_id, to_change=True)
+    if reset is None or reset.used_at is not None:
         raise ResetRefused
     storage.lock_account(account.id)
+    held = storage.account(account.id)  # its contact may have changed until it was locked
     live = [credential.id for credential in storage.live_credentials(account.id)]
-    if not live:
+    if held is None or held.email != account.email or not live:
+        raise ResetRefused
+    if storage.is_contact_in_doubt(account.id, now):
         raise ResetRefused
     storage.save_email_reset(replace(reset, used_at=now))
     storage.end_credentials(live, now)
     storage.add_credential(new, str(reset.id), now)
     end_everywhere(storage, account.id, now)
-    tell_notice(storage, account, "password_changed", now, phones=[account.phone])
+    tell_notice(storage, held, "password_changed", now, phones=[held.phone])
 
 
 def forget_email_reset(storage: Storage, reset_id: UUID) -> None:

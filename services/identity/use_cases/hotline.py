@@ -42,7 +42,8 @@ def reissue(
     """The voice password of the account that both the number and the code belong to (guide row G2). An issued
     one that was never used ends; the password in use and its sessions live until the new one is changed.
     Unknown code, another number and an account without a password (not completed, or closed) are the same
-    refusal after the same statements. The holder is told on both channels: a caller ID can be forged.
+    refusal after the same statements; so is one whose contact is in doubt (``is_contact_in_doubt``): the desk
+    helps. The holder is told on both channels: a caller ID can be forged.
 
     Raises ``HotlineMismatch``.
     """
@@ -51,7 +52,8 @@ def reissue(
     storage.lock_account(account_id)
     account = storage.account(account_id)  # its contact may have changed until it was locked
     live = storage.live_credentials(account_id)
-    if not hotline.is_callers(account, call) or account is None or not live:
+    in_doubt = storage.is_contact_in_doubt(account_id, now)
+    if in_doubt or not hotline.is_callers(account, call) or account is None or not live:
         raise hotline.HotlineMismatch
     unused = [credential.id for credential in live if credential.state is CredentialState.ISSUED]
     storage.end_credentials(unused, now)

@@ -298,8 +298,46 @@ def test_a_guardianship_is_kept_as_it_was_confirmed_last_until_the_child_is_of_a
     assert {one.guardianship.child_person_id for one in found} == {child.id, other.id}
     assert child.applicant in [one.applicant for one in found]
     assert storage.children_of(guardian.id, until) == storage.children_of(uuid4(), NOW) == []
-    assert storage.guardians_of(child.id) == [guardian]
-    assert storage.guardians_of(mother.id) == []
+    assert storage.guardians_of(child.id, NOW) == [guardian]
+    assert storage.guardians_of(mother.id, NOW) == storage.guardians_of(child.id, until) == []
+
+
+def test_a_contact_is_in_doubt_while_it_is_changed_and_when_it_was_a_guardians(storage: AnyStorage) -> None:
+    officer = samples.staff(id=uuid4(), user=uuid4().hex)
+    storage.add_staff(officer, NOW)
+    people = [
+        Person(uuid4(), samples.applicant(code=code, document_number=f"00{code}"), NOW)
+        for code in ("1000000011", "1000000012")
+    ]
+    for person in people:
+        storage.save_person(person)
+    guardian, child = (
+        storage.save_account(samples.account(person.id, id=uuid4(), code=person.applicant.code), NOW)
+        for person in people
+    )
+    until, soon = NOW + timedelta(days=1), NOW + timedelta(minutes=1)
+    storage.save_guardianship(Guardianship(guardian.id, people[1].id, "parent", officer.id, NOW, until))
+
+    def doubted(now: datetime) -> list[bool]:
+        return [storage.is_contact_in_doubt(one, now) for one in (guardian.id, child.id, uuid4())]
+
+    assert doubted(NOW) == [False, False, False]
+    change = ContactChange(
+        uuid4(), guardian.id, officer.id, "+84987654321", "new@example.com", "Mất máy", soon
+    )
+    storage.add_contact_change(change)
+    assert doubted(soon) == [True, True, False]
+    storage.end_contact_change(change.id, "changed", soon)
+    assert doubted(soon) == [False, False, False]
+    assert doubted(until) == [False, True, False]
+    storage.save_account(replace(guardian, phone="+84987654321", email="new@example.com"), soon)
+    assert doubted(until) == [False, True, False]
+    own = replace(change, id=uuid4(), account_id=child.id, asked_at=until)
+    storage.add_contact_change(own)
+    storage.end_contact_change(own.id, "changed", until)
+    assert doubted(until) == [False, False, False]
+    storage.save_account(replace(child, email="NEW@example.com"), until)
+    assert doubted(until) == [False, True, False]
 
 
 def test_a_childs_case_keeps_who_registers_it(storage: AnyStorage) -> None:

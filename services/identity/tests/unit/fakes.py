@@ -243,9 +243,13 @@ class FakeStorage:
         ]
         return sorted(found, key=lambda child: child.applicant.full_name)
 
-    def guardians_of(self, child_person_id: UUID) -> list[Account]:
+    def guardians_of(self, child_person_id: UUID, now: datetime) -> list[Account]:
         confirmed = sorted(self.guardianships.values(), key=lambda one: one.confirmed_at)
-        return [self.accounts[one.account_id] for one in confirmed if one.child_person_id == child_person_id]
+        return [
+            self.accounts[one.account_id]
+            for one in confirmed
+            if one.child_person_id == child_person_id and one.valid_until > now
+        ]
 
     # accounts
 
@@ -258,6 +262,26 @@ class FakeStorage:
     def pending_contact_change(self, account_id: UUID) -> ContactChange | None:
         pending = (c for c in self.changes.values() if (c.account_id, c.state) == (account_id, "pending"))
         return next(pending, None)
+
+    def is_contact_in_doubt(self, account_id: UUID, now: datetime) -> bool:
+        account = self.accounts.get(account_id)
+        if account is None:
+            return False
+        confirmed = [g for g in self.guardianships.values() if g.child_person_id == account.person_id]
+        guardians = [g.account_id for g in confirmed if g.valid_until > now]
+        if any(self.pending_contact_change(i) for i in (account_id, *guardians)):
+            return True
+        own = [
+            c.asked_at for c in self.changes.values() if (c.account_id, c.state) == (account_id, "changed")
+        ]
+        given = max([self.people[account.person_id].verified_at, *own])
+        for ended in (g for g in confirmed if g.valid_until <= now):
+            guardian = self.accounts[ended.account_id]
+            if account.phone == guardian.phone or account.email.casefold() == guardian.email.casefold():
+                return True
+            if given <= ended.confirmed_at:
+                return True
+        return False
 
     def end_contact_change(self, change_id: UUID, state: str, at: datetime) -> None:
         self.changes[change_id] = replace(self.changes[change_id], state=state)

@@ -15,12 +15,14 @@ from services.identity.domain import (
     Case,
     CaseStatus,
     Claims,
+    ContactChange,
     Outcome,
     PasswordChangeRequired,
     Person,
     PhotoUnknown,
     Session,
 )
+from services.identity.email_reset import asked_for
 from services.identity.guardianship import (
     ContactIsGuardians,
     GuardianshipNotConfirmed,
@@ -28,6 +30,7 @@ from services.identity.guardianship import (
     NotAChild,
     of_age_at,
 )
+from services.identity.hotline import HotlineMismatch, call_of
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
@@ -197,6 +200,78 @@ def test_the_childs_account_has_the_guardians_contact_as_it_is_by_then_and_follo
     followed = storage.account(child.id)
     assert followed is not None
     assert followed.phone == "+84966666666"
+
+
+def grown_child(storage: FakeStorage) -> tuple[Account, datetime]:
+    """Somebody with a password, and the moment from which on nobody acts for them."""
+    confirm(storage, opened(storage, mother(storage)))
+    child = with_account(storage)
+    storage.add_credential(samples.active(child.id), str(uuid4()), NOW)
+    return child, of_age_at(CHILDS["birth_value"])
+
+
+def change_contact(storage: FakeStorage, of: Account, now: datetime, **to: Any) -> Account:
+    change = use_cases.ask_contact_change(
+        storage, OFFICER, user=of.code, papers_checked=True, reason="Đã thành niên", change_id=uuid4(),
+        now=now, **({"phone": "0944444444", "email": "be@example.com"} | to),
+    )  # fmt: skip
+    use_cases.finish_contact_change(storage, change.id, is_claimed=True, now=now)
+    changed = storage.account(of.id)
+    assert changed is not None
+    return changed
+
+
+def may_recover(storage: FakeStorage, account: Account, now: datetime) -> bool:
+    """By the hotline and by e-mail, both or none."""
+    reset = asked_for(uuid4(), account.code, None, now=now, valid_minutes=10)
+    storage.add_email_reset(reset)
+    by_email = use_cases.find_account_to_reset(storage, reset.id, now) is not None
+    made = use_cases.VoicePassword(uuid4(), uuid4(), "a hash")
+    try:
+        use_cases.reissue(storage, call_of(account.phone, account.code), made, valid_hours=24, now=now)
+    except HotlineMismatch:
+        assert not by_email
+        return False
+    assert by_email
+    return True
+
+
+def test_who_has_come_of_age_gets_an_own_contact_and_recovers_nothing_over_the_guardians(
+    storage: FakeStorage,
+) -> None:
+    child, grown = grown_child(storage)
+    assert may_recover(storage, child, grown - timedelta(seconds=1))
+    assert not may_recover(storage, child, grown)
+    own = change_contact(storage, child, grown)
+    assert (own.phone, own.email) == ("+84944444444", "be@example.com")
+    storage.add_credential(samples.active(child.id, id=uuid4()), str(uuid4()), grown)
+    assert may_recover(storage, own, grown)
+
+
+def test_a_guardians_phone_that_the_guardian_gave_up_since_recovers_nothing_either(
+    storage: FakeStorage,
+) -> None:
+    child, grown = grown_child(storage)
+    (guardian,) = storage.guardians_of(child.person_id, NOW)
+    storage.save_account(replace(guardian, phone="+84944444444", email="me@example.com"), grown)
+    assert storage.account(child.id) == child
+    assert not may_recover(storage, child, grown)
+
+
+def test_half_of_the_guardians_contact_recovers_nothing(storage: FakeStorage) -> None:
+    child, grown = grown_child(storage)
+    half = change_contact(storage, child, grown, phone=None)
+    assert not may_recover(storage, half, grown)
+
+
+def test_while_the_desk_changes_the_guardians_contact_the_childs_is_in_doubt(storage: FakeStorage) -> None:
+    child, grown = grown_child(storage)
+    (guardian,) = storage.guardians_of(child.person_id, NOW)
+    before = grown - timedelta(days=1)
+    storage.add_contact_change(
+        ContactChange(uuid4(), guardian.id, OFFICER.id, "+84944444444", guardian.email, "Mất máy", before)
+    )
+    assert not may_recover(storage, child, before)
 
 
 def opened_adult(storage: FakeStorage, **changes: Any) -> Case:

@@ -16,7 +16,7 @@ from services.identity.email_reset import KEPT, TRIES, EmailReset, ResetRefused,
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW
-from services.identity.tests.unit.test_contact import verified
+from services.identity.tests.unit.test_contact import ask, verified
 
 SOON = NOW + timedelta(seconds=1)
 MOST_A_DAY = 2
@@ -44,7 +44,7 @@ def asked(storage: FakeStorage, user: str = "0123456789", email: str | None = No
 
 def sent(storage: FakeStorage, reset_id: UUID, **changes: Any) -> EmailReset:
     """What the job does after it."""
-    account = use_cases.find_account_to_reset(storage, reset_id)
+    account = use_cases.find_account_to_reset(storage, reset_id, SOON)
     otp = account and use_cases.ResetOtp(account.email, f"hash for {reset_id}", "sealed")
     values = {"most_a_day": MOST_A_DAY, "now": SOON, **changes}
     use_cases.send_reset_otp(storage, reset_id, otp, **values)
@@ -223,6 +223,21 @@ def test_a_code_that_went_to_an_e_mail_that_is_no_more_the_accounts_is_refused(
         finish(storage, reset_id, account)
 
 
+def test_a_contact_that_changes_until_the_account_is_held_counts(
+    storage: FakeStorage, account: Account
+) -> None:
+    moved = replace(account, phone="+84987654321")
+    storage.when_locked = lambda: storage.save_account(moved, SOON)
+    finish(storage, sent(storage, asked(storage)).id, account)
+    (notice,) = storage.tx.events("account.notice_due.v1")
+    assert notice.data["channels"] == [{"kind": "sms", "to": moved.phone}]
+
+    reset_id = sent(storage, asked(storage)).id
+    storage.when_locked = lambda: storage.save_account(replace(moved, email="new@example.com"), SOON)
+    with pytest.raises(ResetRefused):
+        finish(storage, reset_id, moved)
+
+
 def test_a_code_for_an_e_mail_that_changed_while_it_was_made_is_not_sent(
     storage: FakeStorage, account: Account
 ) -> None:
@@ -230,6 +245,17 @@ def test_a_code_for_an_e_mail_that_changed_while_it_was_made_is_not_sent(
     otp = use_cases.ResetOtp("former@example.com", "hash", "sealed")
     use_cases.send_reset_otp(storage, reset_id, otp, most_a_day=MOST_A_DAY, now=SOON)
     assert codes_sent(storage) == []
+
+
+def test_while_the_desk_changes_the_contact_no_code_is_sent_and_none_counts(
+    storage: FakeStorage, account: Account
+) -> None:
+    before = sent(storage, asked(storage)).id
+    ask(storage)
+    assert sent(storage, asked(storage)).account_id is None
+    assert len(codes_sent(storage)) == 1
+    with pytest.raises(ResetRefused):
+        finish(storage, before, account)
 
 
 def test_an_account_that_was_closed_meanwhile_stays_closed(storage: FakeStorage, account: Account) -> None:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from services.identity import domain, hotline, signatures, use_cases
-from services.identity.domain import Account, CredentialState
+from services.identity.domain import Account, ContactChange, CredentialState
 from services.identity.hotline import HotlineKey, HotlineMismatch, SignatureInvalid, call_of
 from services.identity.log_in_otp import LogInOtp, OtpExpired, OtpWrong
 from services.identity.tests.unit import samples
@@ -129,11 +129,22 @@ def test_an_account_without_a_password_is_not_completed_or_closed(
         reissue(storage)
 
 
+def test_while_the_desk_changes_the_contact_the_old_phone_is_nobodys(
+    storage: FakeStorage, account: Account
+) -> None:
+    change = ContactChange(uuid4(), account.id, uuid4(), "+84987654321", account.email, "Mất máy", NOW)
+    storage.add_contact_change(change)
+    with pytest.raises(HotlineMismatch):
+        reissue(storage)
+    storage.end_contact_change(change.id, "refused", NOW)
+    assert reissue(storage).account_id == account.id
+
+
 def test_each_refusal_asks_the_same_of_the_database(
     storage: FakeStorage, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[str]] = []
-    for name in ("account_named", "lock_account", "account", "live_credentials"):
+    for name in ("account_named", "lock_account", "account", "live_credentials", "is_contact_in_doubt"):
         real = getattr(storage, name)
         monkeypatch.setattr(
             storage, name, lambda *given, _name=name, _real=real: asked[-1].append(_name) or _real(*given)
