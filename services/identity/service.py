@@ -18,6 +18,7 @@ from shared.messaging.dependencies import Database, Gauges, Parts
 from shared.messaging.jobs import job
 from shared.messaging.listener import on_event
 from shared.messaging.rpc import Client, rpc
+from shared.otp import keyed_hash
 from shared.refusals import Refused
 from shared.sealed_objects import to_text
 
@@ -26,6 +27,7 @@ DELIVERY_STATES = {
     notification_events.DELIVERED.name: use_cases.DELIVERED,
     notification_events.FAILED.name: use_cases.FAILED,
 }
+LOOKED_UP = "vssid-looked-up"
 
 
 class IdentityService:
@@ -206,8 +208,9 @@ class IdentityService:
         asked = schemas.load(schemas.OpenApplications, request)
         with self.db.transaction() as tx:
             storage = Storage(tx)
-            officer = self.officer(storage, asked)
-            found = use_cases.list_open_applications(storage, officer, asked["number"], now())
+            officer, number = self.officer(storage, asked), asked["number"]
+            number_hash = keyed_hash(self.parts.settings.seal_private, LOOKED_UP, (), number)
+            found = use_cases.list_open_applications(storage, officer, number, number_hash, now())
         return {"items": [schemas.open_application(case) for case in found]}
 
     @rpc(writes=True)
@@ -222,6 +225,7 @@ class IdentityService:
             declaration_number=asked["declaration_number"],
             papers_checked=asked["papers_checked"],
             reason=asked["reason"] or "",
+            claim_minutes=self.parts.settings.case_claim_minutes,
             now=now(),
         )
         return schemas.case_state(case)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -34,12 +35,17 @@ def case(storage: FakeStorage) -> Case:
     return found
 
 
+def look_up(storage: FakeStorage, number: str) -> list[Case]:
+    return use_cases.list_open_applications(storage, ELSEWHERE, number, f"hash of {number}", LATER)
+
+
 def supersede(storage: FakeStorage, case: Case, **changes: Any) -> Case:
     values = {
         "number": "0123456789",
         "declaration_number": case.declaration_number,
         "papers_checked": True,
         "reason": REASON,
+        "claim_minutes": 20,
         "now": LATER,
     }
     return use_cases.supersede(storage, ELSEWHERE, **(values | changes))
@@ -49,13 +55,15 @@ def supersede(storage: FakeStorage, case: Case, **changes: Any) -> Case:
 def test_an_officer_of_another_agency_learns_number_and_date_alone(
     storage: FakeStorage, case: Case, number: str
 ) -> None:
-    (found,) = use_cases.list_open_applications(storage, ELSEWHERE, number, LATER)
+    (found,) = look_up(storage, number)
     assert schemas.open_application(found) == {
         "declaration_number": case.declaration_number,
         "opened_at": NOW.isoformat(),
     }
     assert storage.audit_rows()[-1] == ("open_applications_listed", None, {"cases": [str(case.id)]})
-    assert use_cases.list_open_applications(storage, ELSEWHERE, "9999999999", LATER) == []
+    assert look_up(storage, "9999999999") == []
+    nothing = {"cases": [], "number_hash": "hash of 9999999999"}
+    assert storage.audit_rows()[-1] == ("open_applications_listed", None, nothing)
 
 
 def test_it_is_closed_once_and_its_side_told(storage: FakeStorage, case: Case) -> None:
@@ -66,7 +74,7 @@ def test_it_is_closed_once_and_its_side_told(storage: FakeStorage, case: Case) -
     assert storage.ending(case.id) == domain.Ending(CaseStatus.CLOSED, LATER, ELSEWHERE.id, "superseded")
     acts = [row for row in storage.audit_rows() if row[0] == "case_superseded"]
     assert acts == [("case_superseded", case.id, {"reason": REASON})]
-    assert use_cases.list_open_applications(storage, ELSEWHERE, "0123456789", LATER) == []
+    assert look_up(storage, "0123456789") == []
 
 
 @pytest.mark.parametrize(
@@ -95,3 +103,25 @@ def test_not_one_that_was_verified_nor_one_that_an_officer_works_on(storage: Fak
     with pytest.raises(domain.CaseAlreadyEnded):
         supersede(storage, case)
     assert storage.tx.events("identity.closed.v1") == []
+
+
+@pytest.mark.parametrize("is_claimed", [False, True])
+def test_one_kept_for_the_officer_who_asked_is_closed_unless_that_officer_claims_it(
+    storage: FakeStorage, case: Case, is_claimed: bool
+) -> None:
+    use_cases.request_supplement(storage, OFFICER, case.id, items=["portrait"], note="Ảnh mờ", now=NOW)
+    sent = {"registration_id": case.registration_id, "note": None, "photos": []}
+    use_cases.resume_case(storage, sent, hold_hours=24, now=LATER, at=LATER)
+    if is_claimed:
+        use_cases.claim_case(storage, OFFICER, case.id, minutes=20, now=LATER)
+    with pytest.raises(domain.CaseClaimed) if is_claimed else nullcontext():
+        assert supersede(storage, case).status is CaseStatus.CLOSED
+
+
+def test_not_one_that_waits_for_a_second_officer(storage: FakeStorage, case: Case) -> None:
+    use_cases.confirm_case(
+        storage, OFFICER, case.id, papers_checked=True, person_id=uuid4(), now=LATER, two_officers=True
+    )
+    with pytest.raises(domain.SecondOfficerNeeded):
+        supersede(storage, case)
+    assert storage.all_cases[case.id].status is CaseStatus.WAITING
