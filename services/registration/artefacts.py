@@ -38,11 +38,12 @@ ORDER BY since LIMIT %(limit)s
 """
 DELETE_ABANDONED = """
 WITH abandoned AS (
-    SELECT id FROM registrations WHERE status = 'draft' AND changed_at <= %(before)s
+    SELECT id FROM registrations
+    WHERE (status = 'draft' OR status = 'cancelled' AND submitted_at IS NULL) AND changed_at <= %(before)s
     ORDER BY changed_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), due AS (
     UPDATE photo_objects SET reason = 'abandoned', since = %(at)s
-    WHERE registration_id IN (SELECT id FROM abandoned) AND reason = 'draft'
+    WHERE registration_id IN (SELECT id FROM abandoned) AND reason IN ('draft', 'closed')
 )
 DELETE FROM registrations WHERE id IN (SELECT id FROM abandoned)
 """
@@ -107,8 +108,8 @@ class Artefacts:
         return [Kept(**{**row, "reason": Reason(row["reason"])}) for row in self.tx.all(PHOTOS_DUE, rules)]
 
     def delete_abandoned_drafts(self, *, before: datetime, at: datetime, limit: int) -> int:
-        """Drafts that were saved last before then are gone, and their photos due. One that is being saved
-        just now stays. Returns how many."""
+        """Drafts that were saved last, or cancelled, before then are gone, and their photos due. One that is
+        being saved just now stays. Returns how many."""
         return self.tx.run(DELETE_ABANDONED, {"before": before, "at": at, "limit": limit})
 
     def put_off(self, refs: Sequence[str], *, at: datetime) -> None:

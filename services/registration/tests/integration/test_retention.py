@@ -189,6 +189,23 @@ def test_a_draft_that_nobody_saves_any_more_is_deleted_with_its_photos(archive: 
     assert [proof["reason"] for proof in archive.proofs(photo, of_sent)] == ["abandoned"]
 
 
+def test_a_draft_that_was_cancelled_goes_as_one_that_nobody_saves_does(archive: Archive) -> None:
+    photo, of_sent = archive.photo(), archive.photo()
+    begun, sent = with_photo(complete(), photo), with_photo(applied(), of_sent)
+    for held in (begun, sent):
+        archive.keep(held)
+    archive.keep(cancelled := begun.cancelled_by_citizen(datetime.now(UTC)))
+    archive.keep(closed := sent.ended(Status.CANCELLED, datetime.now(UTC)))
+    archive.now = archive.saved_at(begun) + 30 * DAY - timedelta(seconds=1)
+    archive.run()
+    assert archive.found(begun) == cancelled
+    archive.now = archive.saved_at(begun) + 30 * DAY
+    archive.run()
+    assert (archive.found(begun), archive.found(sent)) == (None, closed), "what was submitted stays"
+    assert archive.is_there(photo) == [False]
+    assert [proof["reason"] for proof in archive.proofs(photo)] == ["abandoned"]
+
+
 def test_killed_after_a_draft_has_gone_its_photos_go_with_the_next_run(archive: Archive) -> None:
     photo = archive.photo()
     archive.keep(begun := with_photo(complete(), photo))
