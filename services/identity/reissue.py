@@ -107,17 +107,21 @@ def _own_key(signer: HotlineKey, key: str | None) -> str | None:
 
 
 def _count(parts: Parts, call: Call) -> None:
-    """Each call counts, right or wrong: for its number, for the code, for the day. Raises ``HotlineTooMany``,
-    and ``HotlineUnavailable`` while Redis is away."""
+    """Each call counts, right or wrong: for its number, for the code as this number says it, for the code
+    whoever says it (far more, lest strangers keep its owner out), for the day. A withheld number and a code
+    that was not understood are nobody's. Raises ``HotlineTooMany``, and ``HotlineUnavailable`` while Redis
+    is away."""
     settings = parts.settings
+    caller_and_code = call.code and f"{call.code} {call.caller or 'withheld'}"
     limits = (
-        ("hotline_caller", call.caller or "", settings.hotline_per_caller),
-        ("hotline_code", call.code or "", settings.hotline_per_code),
+        ("hotline_caller", call.caller, settings.hotline_per_caller),
+        ("hotline_caller_and_code", caller_and_code, settings.hotline_per_caller_and_code),
+        ("hotline_code", call.code, settings.hotline_per_code),
         ("hotline_day", "", settings.hotline_per_day),
     )
     try:
         for name, key, limit in limits:
-            if not parts.limiter.hit(name, key, limit):
+            if key is not None and not parts.limiter.hit(name, key, limit):
                 raise HotlineTooMany(retry_after_seconds=parts.limiter.wait_seconds(name, key, limit))
     except CacheUnavailable:
         raise HotlineUnavailable from None

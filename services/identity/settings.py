@@ -91,8 +91,16 @@ class Settings(S3Settings, ServiceSettings):
     hotline_per_caller: str = field(
         default="5/day", metadata={"help": "Calls to the hotline of one number, e.g. 5/day."}
     )
+    hotline_per_caller_and_code: str = field(
+        default="5/day",
+        metadata={"help": "Calls to the hotline of one number about one code; all withheld ones are one."},
+    )
     hotline_per_code: str = field(
-        default="5/day", metadata={"help": "Calls to the hotline about one code, whoever calls."}
+        default="100/day",
+        metadata={
+            "help": "Calls to the hotline about one code, whoever calls: far more than one needs, "
+            "as strangers who use it up keep its owner out."
+        },
     )
     hotline_per_day: str = field(
         default="5000/day", metadata={"help": "Calls to the hotline that are answered, all together."}

@@ -199,14 +199,17 @@ def test_calls_are_limited_by_number_and_by_code(house: House, officer: str, pla
         assert outcome(house, platform.signed(citizen["phone"], f"99999999{number:02}")) == "HotlineMismatch"
     assert outcome(house, platform.signed(citizen["phone"], citizen["user"])) == "HotlineTooMany"
     other = with_own_password(house, officer)
-    for number in range(5):
+    for number in range(6):
         assert outcome(house, platform.signed(f"093{number:07}", other["user"])) == "HotlineMismatch"
-    limited = refused(
-        house, "reissue_by_hotline", **as_called(house, platform.signed(other["phone"], other["user"]))
-    )
+    call(house, platform.signed(other["phone"], other["user"]))  # no lock that a stranger can cause
+    withheld = [platform.signed("anonymous", other["user"]) for _ in range(6)]
+    assert [outcome(house, each) for each in withheld[:5]] == ["HotlineMismatch"] * 5
+    limited = refused(house, "reissue_by_hotline", **as_called(house, withheld[5]))
     assert limited.name == "HotlineTooMany"
     assert 0 < int(limited.details["retry_after_seconds"]) <= 86400
-    log_in(house, other["user"], OWN_PASSWORD)
+    call(house, platform.signed(other["phone"], other["user"]))
+    unclear = [platform.signed("anonymous", "xin chào") for _ in range(6)]
+    assert [outcome(house, each) for each in unclear] == ["HotlineMismatch"] * 6
 
 
 @pytest.mark.proves("F16")

@@ -18,7 +18,13 @@ import pytest
 from services.identity import domain, reissue, second_step, sign_in
 from services.identity.devices import Device, Lifetimes
 from services.identity.domain import Account, CredentialState
-from services.identity.hotline import HotlineKey, HotlineTooMany, HotlineUnavailable, SignatureReplayed
+from services.identity.hotline import (
+    HotlineKey,
+    HotlineMismatch,
+    HotlineTooMany,
+    HotlineUnavailable,
+    SignatureReplayed,
+)
 from services.identity.log_in_otp import OtpTooMany, OtpUnavailable
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
@@ -123,7 +129,8 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
             log_in_otps_per_day="10/day",
             hotline_clock_seconds=300,
             hotline_per_caller="5/day",
-            hotline_per_code="5/day",
+            hotline_per_caller_and_code="5/day",
+            hotline_per_code="100/day",
             hotline_per_day="5000/day",
             hotline_password_hours=24,
             seal_private="a secret",
@@ -225,13 +232,36 @@ def test_while_redis_is_away_codes_and_the_hotline_refuse_politely_and_log_in_go
 
 
 @pytest.mark.proves("G2")
-@pytest.mark.parametrize("full", ["hotline_caller", "hotline_code", "hotline_day"])
+@pytest.mark.parametrize("full", ["hotline_caller", "hotline_caller_and_code", "hotline_code", "hotline_day"])
 def test_no_password_is_made_beyond_a_limit(stage: Stage, full: str) -> None:
     before = dict(stage.storage.credentials)
     stage.limiter.full = full
     with pytest.raises(HotlineTooMany):
         stage.call()
     assert stage.storage.credentials == before
+
+
+def counted(stage: Stage, caller: str, code: str) -> dict[str, str]:
+    """What a call that fits nobody is counted under."""
+    with pytest.raises(HotlineMismatch):
+        stage.call(PLATFORM.signed(caller, code))
+    found = dict(stage.limiter.counted)
+    stage.limiter.counted.clear()
+    return found
+
+
+def test_calls_that_name_nobody_share_no_counter_but_that_of_the_day(stage: Stage) -> None:
+    code = "9999999998"
+    assert counted(stage, "0912345678", "tôi quên rồi") == {
+        "hotline_caller": "+84912345678",
+        "hotline_day": "",
+    }
+    assert counted(stage, "anonymous", "tôi quên rồi") == {"hotline_day": ""}
+    withheld = counted(stage, "anonymous", code)
+    assert set(withheld) == {"hotline_caller_and_code", "hotline_code", "hotline_day"}
+    known = counted(stage, "0912345678", code)
+    assert set(known) == {*withheld, "hotline_caller"}
+    assert known["hotline_caller_and_code"] != withheld["hotline_caller_and_code"]
 
 
 @pytest.mark.proves("G2")
