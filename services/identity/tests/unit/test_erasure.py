@@ -94,6 +94,8 @@ def test_the_answer_says_what_is_gone_and_what_stays_and_is_given_once(
     assert (answered.state, answered.answered_at) == (RequestState.GRANTED, LATER)
     assert answered.answer is not None
     assert answered.answer.startswith("Đã xóa: 4 ảnh; dữ liệu cá nhân của 1 hồ sơ")
+    assert "các lần đổi số điện thoại và email tại quầy" in answered.answer
+    assert "kể cả sau khi có kết quả" in answered.answer, "no more is promised than is done"
     assert told(storage) == [("erasure", "granted")]
     assert max(len(text) for text in rights.ERASED.values()) < 950, "the event takes 1000"
 
