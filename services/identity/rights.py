@@ -180,9 +180,9 @@ ERASED = {
     "vi": "Đã xóa: {photos} ảnh; dữ liệu cá nhân của {applications} hồ sơ không được chấp nhận hoặc đã đóng "
     "và của {drafts} bản khai chưa nộp. Vẫn giữ: quá trình tham gia và hưởng BHXH, BHYT, danh tính đã xác "
     "thực và tờ khai của nó (pháp luật về BHXH, BHYT); nhật ký việc cán bộ đã xem và làm, các lần đổi số "
-    "điện thoại và email tại quầy, lần hỏi CSDL dân cư, tin đã gửi, sự đồng ý và yêu cầu này (chứng minh việc "
-    "xử lý dữ liệu, pháp luật về bảo vệ dữ liệu cá nhân); hồ sơ đang xử lý, kể cả sau khi có kết quả: hiện "
-    "chưa có thời hạn tự động xóa; phiên đăng nhập, đến khi hết hạn lưu.",
+    "điện thoại và email tại quầy, lần hỏi CSDL dân cư, tin đã gửi, sự đồng ý và yêu cầu này (chứng minh "
+    "việc xử lý dữ liệu, pháp luật về bảo vệ dữ liệu cá nhân); hồ sơ đang xử lý, kể cả sau khi có kết quả: "
+    "hiện chưa có thời hạn tự động xóa; phiên đăng nhập, đến khi hết hạn lưu.",
     "en": "Erased: {photos} photos; what is personal of {applications} applications that were rejected or "
     "closed and of {drafts} that were never submitted. Kept: the insurance records, the verified identity "
     "and its declaration (law on social and health insurance); the trail of what officers read and did, "
