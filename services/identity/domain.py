@@ -405,7 +405,8 @@ class Credential:
     valid_until: datetime | None = None  # of an issued one
     reason: str | None = None
     channel: str | None = None
-    """Why it was issued and how it travelled; None for one of a registration, by SMS, and for one's own."""
+    """Why it was issued and how it travelled; None for one of a registration, by SMS. One's own
+    has the reason of the one that it was chosen with."""
 
 
 def registration_of(cause: str) -> UUID:

@@ -14,6 +14,7 @@ from uuid import UUID
 from services.identity.domain import EMAIL, Account, RequestInvalid
 from shared.refusals import FieldProblem, Refused
 
+REASON = "email_reset"
 TRIES = 5
 """How often a code may be tried."""
 AFTER_THE_ANSWER = timedelta(seconds=1)

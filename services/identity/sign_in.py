@@ -34,8 +34,8 @@ def log_in(
     device_name: str | None = None,
 ) -> Reply:
     """A session for the right password, on a device that is known by its token, or new. Unknown user and
-    wrong password cost and look the same. For a password that was read aloud, on a new device, the answer
-    names a second step instead (``second_step.ask``).
+    wrong password cost and look the same. For a password that was read aloud, on a device that is new
+    or logged out, the answer names a second step instead (``second_step.ask``).
 
     Raises ``LogInFailed``, ``TooManyTries``, ``FirstPasswordExpired``, ``OtpTooMany``, ``OtpUnavailable``.
     """
@@ -70,8 +70,13 @@ def confirm_log_in(
 
 
 def _is_known(db: Database, parts: Parts, account: Account, token: str | None) -> bool:
+    """By a device on which somebody is logged in: its token alone proves no more than that it once was."""
     with db.transaction() as tx:
-        return _known_device(Storage(tx), parts, account, token) is not None
+        storage = Storage(tx)
+        device = _known_device(storage, parts, account, token)
+        return device is not None and use_cases.is_logged_in(
+            storage, device, lifetimes=parts.lifetimes, now=now()
+        )
 
 
 def _enter(

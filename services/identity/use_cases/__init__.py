@@ -40,6 +40,7 @@ from services.identity.use_cases.desk import (
 from services.identity.use_cases.devices import (
     end_device,
     enter,
+    is_logged_in,
     known_device,
     list_devices,
     log_out,
@@ -165,6 +166,7 @@ __all__ = [
     "forget_email_reset",
     "head_of",
     "hold_email_reset",
+    "is_logged_in",
     "is_spoken",
     "issue_anew",
     "issue_credential",

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.identity import domain
+from services.identity import domain, email_reset, hotline
 from services.identity.domain import (
     Account,
     Credential,
     CredentialState,
 )
-from services.identity.hotline import CHANNEL
+from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Storage
 from shared.events import credentials as credentials_events
 from shared.messaging import outbox
@@ -22,6 +22,7 @@ from shared.messaging import outbox
 ISSUE_CREDENTIAL = "issue_credential"
 MANY = 10**6
 """A change of contact replaces a first password however often that happened before."""
+RECOVERED = (hotline.REASON, email_reset.REASON)
 DELIVERED, FAILED = "delivered", "failed"
 
 
@@ -52,7 +53,9 @@ def open_account(storage: Storage, verified: Mapping[str, Any], *, account_id: U
         ),
         now,
     )
-    if known is not None:
+    if known is not None and not account.is_reached_at(known.phone, known.email):
+        end_everywhere(storage, account.id, now)
+        end_recovered(storage, account.id, now)
         take_children_along(storage, known, account, now)
     _issue_soon(storage, account.id, str(case.registration_id), now)
 
@@ -69,7 +72,7 @@ def take_children_along(storage: Storage, before: Account, after: Account, now: 
         applicant = replace(person.applicant, phone=after.phone, email=after.email)
         storage.save_person(replace(person, applicant=applicant))
         storage.save_account(replace(account, phone=after.phone, email=after.email), now)
-        replace_unused(storage, account.id, now)
+        give_up_contact(storage, account.id, now)
 
 
 def _issue_soon(storage: Storage, account_id: UUID, cause: str, now: datetime) -> None:
@@ -142,23 +145,28 @@ def note_delivery(
         replace_password(storage, credential_id, replacements, now)
 
 
-def replace_unused(storage: Storage, account_id: UUID, now: datetime) -> None:
-    """First passwords that wait at a contact that was given up end; others go to the new one."""
-    for credential in storage.live_credentials(account_id):
-        if credential.state is CredentialState.ISSUED and credential.channel == CHANNEL:
-            _replace_spoken(storage, credential, now)
-        elif credential.state is CredentialState.ISSUED:
-            replace_password(storage, credential.id, MANY, now)
+def give_up_contact(storage: Storage, account_id: UUID, now: datetime) -> None:
+    """The account has another contact. A lost or stolen phone is the commonest reason: its app may be logged
+    in, and whoever has it may have recovered a password. All of that ends, and first passwords that wait
+    there; others go to the new contact. A password that the holder chose lives on."""
+    end_everywhere(storage, account_id, now)
+    live = storage.live_credentials(account_id)
+    is_recovered = end_recovered(storage, account_id, now)
+    waiting = [c.id for c in live if c.state is CredentialState.ISSUED and c.reason not in RECOVERED]
+    if waiting:
+        replace_password(storage, waiting[0], MANY, now)
+    elif is_recovered and not storage.live_credentials(account_id):
+        cause = storage.last_cause_by_sms(account_id)
+        again = domain.cause_of_replacement(cause, MANY) if cause else None
+        if again is not None:
+            _issue_soon(storage, account_id, again, now)
 
 
-def _replace_spoken(storage: Storage, spoken: Credential, now: datetime) -> None:
-    """Another voice password is a call away, from the new phone; but whoever has no other password yet gets
-    the next one by SMS."""
-    storage.end_credentials([spoken.id], now)
-    cause = storage.last_cause_by_sms(spoken.account_id)
-    again = domain.cause_of_replacement(cause, MANY) if cause else None
-    if again is not None and not storage.live_credentials(spoken.account_id):
-        _issue_soon(storage, spoken.account_id, again, now)
+def end_recovered(storage: Storage, account_id: UUID, now: datetime) -> bool:
+    """Passwords that were heard on the phone or reset by e-mail end, and what was chosen with them. Whether
+    there were any."""
+    recovered = [c.id for c in storage.live_credentials(account_id) if c.reason in RECOVERED]
+    return storage.end_credentials(recovered, now) > 0
 
 
 def replace_password(storage: Storage, credential_id: UUID, at_most: int, now: datetime) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 from services.identity import domain
 from services.identity.domain import AuditEntry, Case, CaseStatus, ContactChange, Officer
 from services.identity.guardianship import ContactIsGuardians
-from services.identity.use_cases.accounts import replace_unused, take_children_along
+from services.identity.use_cases.accounts import give_up_contact, take_children_along
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_contact_changed
 from shared.messaging import outbox
@@ -92,7 +92,7 @@ def find_contact_change(storage: Storage, change_id: UUID) -> tuple[ContactChang
 
 def finish_contact_change(storage: Storage, change_id: UUID, *, is_claimed: bool, now: datetime) -> str:
     """The phone is the account's by now, or is refused: the change takes effect, once, with its audit row and
-    its notices. First passwords that wait at the old contact end; others go to the new one. A person whom the
+    its notices. What the old contact opens is closed (``give_up_contact``). A person whom the
     desk has verified anew meanwhile keeps what was seen then. Returns the state."""
     change = storage.contact_change(change_id, to_change=True)
     if change is None or change.state != "pending":
@@ -116,5 +116,5 @@ def finish_contact_change(storage: Storage, change_id: UUID, *, is_claimed: bool
     storage.end_contact_change(change.id, "changed", now)
     storage.add_audit(AuditEntry(now, change.staff_id, "contact_changed", details={"change": str(change.id)}))
     tell_contact_changed(storage, account, phone=change.phone, email=change.email, now=now)
-    replace_unused(storage, account.id, now)
+    give_up_contact(storage, account.id, now)
     return "changed"

@@ -25,7 +25,9 @@ from services.identity.domain import (
     Supplement,
 )
 from services.identity.guardianship import NotAChild, of_age_at
+from services.identity.use_cases.accounts import end_recovered
 from services.identity.use_cases.children import confirm_guardianship, see_guardianship
+from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Position, Storage
 from services.identity.use_cases.telling import contact_of, tell_contact_changed, tell_verified
 from shared.events import identity as identity_events
@@ -249,6 +251,8 @@ def _remember(storage: Storage, case: Case, person_id: UUID, now: datetime) -> P
     storage.save_person(person)
     account = storage.account_of(person.id)
     if account is not None and not account.is_reached_at(applicant.phone, applicant.email):
+        end_everywhere(storage, account.id, now)
+        end_recovered(storage, account.id, now)  # the first password that this case is for follows
         tell_contact_changed(storage, account, phone=applicant.phone, email=applicant.email, now=now)
     return person
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.identity import domain
 from services.identity.devices import MOST_DEVICES, Device, Lifetimes, Refresh, Use
 from services.identity.domain import Account, Claims, Session
+from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.log_in import live_session
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_ended, tell_notice
@@ -22,6 +23,12 @@ def known_device(storage: Storage, account: Account, device_id: UUID, token_hash
     if device is None or (device.account_id, device.token_hash) != (account.id, token_hash):
         return None
     return device
+
+
+def is_logged_in(storage: Storage, device: Device, *, lifetimes: Lifetimes, now: datetime) -> bool:
+    """Whether a session on it lasts: one that was logged out, or unused for too long, may be in
+    other hands."""
+    return device.id in {known.id for known in _logged_in(storage, device.account_id, lifetimes, now)}
 
 
 def enter(storage: Storage, account: Account, device: Device, *, is_known: bool, now: datetime) -> datetime:
@@ -85,12 +92,7 @@ def list_devices(
     """The citizen's session, and the devices that are logged in, the last seen first. Raises
     ``TokenInvalid``."""
     session = live_session(storage, claims)
-    devices = storage.logged_in_devices(
-        session.account.id,
-        used_after=now - lifetimes.idle,
-        started_after=now - lifetimes.longest,
-        limit=DEVICES_SHOWN,
-    )
+    devices = _logged_in(storage, session.account.id, lifetimes, now)
     return session, devices
 
 
@@ -110,12 +112,13 @@ def log_out_everywhere(storage: Storage, claims: Claims, now: datetime) -> None:
     end_everywhere(storage, live_session(storage, claims).account.id, now)
 
 
-def end_everywhere(storage: Storage, account_id: UUID, now: datetime) -> None:
-    """The account is logged in nowhere, and knows no device."""
-    ended = storage.end_sessions(account_id, now)
-    for device in storage.devices_of(account_id, DEVICES_SHOWN):
-        storage.forget_device(device.id)
-    tell_ended(storage, account_id, ended, now)
+def _logged_in(storage: Storage, account_id: UUID, lifetimes: Lifetimes, now: datetime) -> list[Device]:
+    return storage.logged_in_devices(
+        account_id,
+        used_after=now - lifetimes.idle,
+        started_after=now - lifetimes.longest,
+        limit=DEVICES_SHOWN,
+    )
 
 
 def _forget(storage: Storage, device: Device, now: datetime) -> list[datetime]:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity.domain import Account, Credential
-from services.identity.email_reset import AFTER_THE_ANSWER, KEPT, EmailReset, ResetRefused
-from services.identity.use_cases.devices import end_everywhere
+from services.identity.email_reset import AFTER_THE_ANSWER, KEPT, REASON, EmailReset, ResetRefused
+from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_notice
 from shared.events import account as account_events
@@ -116,7 +116,7 @@ def finish_email_reset(
         raise ResetRefused
     storage.save_email_reset(replace(reset, used_at=now))
     storage.end_credentials(live, now)
-    storage.add_credential(new, str(reset.id), now)
+    storage.add_credential(replace(new, reason=REASON), str(reset.id), now)
     end_everywhere(storage, account.id, now)
     tell_notice(storage, held, "password_changed", now, phones=[held.phone])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -87,7 +87,8 @@ def change_password(
     storage: Storage, session: Session, used: Credential, new: Credential, *, session_id: UUID, now: datetime
 ) -> Session:
     """The new password replaces every earlier one and every earlier session, and its owner is told by
-    e-mail. Raises ``TokenInvalid`` when another change came first."""
+    e-mail. What was chosen with a recovered password is a recovered one (``accounts.end_recovered``).
+    Raises ``TokenInvalid`` when another change came first."""
     account = session.account
     storage.lock_account(account.id)
     live = [c.id for c in storage.live_credentials(account.id)]
@@ -95,7 +96,7 @@ def change_password(
         raise domain.TokenInvalid
     storage.end_credentials(live, now)
     ended = storage.end_sessions(account.id, now)
-    storage.add_credential(new, str(session.id), now)
+    storage.add_credential(replace(new, reason=used.reason), str(session.id), now)
     tell_notice(storage, account, "password_changed", now, emails=[account.email])
     begins_at = tell_ended(storage, account.id, ended, now)
     return log_in(storage, account, new, session_id=session_id, device_id=session.device_id, now=begins_at)

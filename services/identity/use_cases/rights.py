@@ -20,8 +20,8 @@ from services.identity.domain import (
     Person,
 )
 from services.identity.rights import AtTheDesk, Held, PersonRequest, RequestKind, RequestState
-from services.identity.use_cases.devices import end_everywhere
 from services.identity.use_cases.erasure import ask_erasure
+from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.log_in import live_session
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_answer

@@ -99,12 +99,7 @@ def tell_notice(
 def tell_contact_changed(
     storage: Storage, account: Account, *, phone: str, email: str, now: datetime
 ) -> None:
-    """Every session of the account ends, and its holder is told at the old and at the new contact.
-
-    Sessions end because a lost or stolen phone is the commonest reason for a change: its app may still be
-    logged in. The password stays; whoever knows it logs in again.
-    """
-    tell_ended(storage, account.id, storage.end_sessions(account.id, now), now)
+    """The holder is told at the old and at the new contact."""
     phones, emails = (account.phone, phone), (account.email, email)
     tell_notice(storage, account, "contact_changed", now, phones=phones, emails=emails)
 

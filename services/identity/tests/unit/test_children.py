@@ -10,12 +10,14 @@ from uuid import uuid4
 import pytest
 
 from services.identity import use_cases
+from services.identity.devices import Device
 from services.identity.domain import (
     Account,
     Case,
     CaseStatus,
     Claims,
     ContactChange,
+    CredentialState,
     Outcome,
     PasswordChangeRequired,
     Person,
@@ -195,11 +197,16 @@ def test_the_childs_account_has_the_guardians_contact_as_it_is_by_then_and_follo
             reason="Muốn đổi số điện thoại", change_id=uuid4(), now=NOW,
         )  # fmt: skip
 
+    recovered = samples.active(child.id, reason="hotline")
+    storage.add_credential(recovered, str(uuid4()), NOW)
+    storage.save_device(Device(uuid4(), child.id, "máy", b"hash", NOW, NOW))
     confirm(storage, opened_adult(storage, phone="+84966666666"), now=NOW)
     with_account(storage)
     followed = storage.account(child.id)
     assert followed is not None
     assert followed.phone == "+84966666666"
+    assert storage.credentials[recovered.id].state is CredentialState.ENDED
+    assert storage.devices == {}
 
 
 def grown_child(storage: FakeStorage) -> tuple[Account, datetime]:

@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from services.identity import domain, use_cases
-from services.identity.domain import Account, ContactChange, CredentialState, Officer, Session
+from services.identity import domain, email_reset, hotline, use_cases
+from services.identity.devices import Device
+from services.identity.domain import Account, ContactChange, Credential, CredentialState, Officer, Session
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
@@ -88,15 +89,79 @@ def test_a_change_waits_for_the_claim_and_takes_effect_once(
     assert "Mất điện thoại" not in repr(storage.audit_rows())
 
 
-def test_sessions_end_and_the_password_stays(storage: FakeStorage, account: Account) -> None:
+def test_sessions_end_devices_are_forgotten_and_the_own_password_stays(
+    storage: FakeStorage, account: Account
+) -> None:
     own = samples.active(account.id)
     storage.add_credential(own, "a session", NOW)
+    storage.save_device(Device(uuid4(), account.id, "máy", b"hash", NOW, NOW))
     session: Session = use_cases.log_in(storage, account, own, session_id=uuid4(), now=NOW)
     finish(storage, ask(storage))
     ended = storage.session(session.id)
     assert ended is not None
     assert ended.ended_at == LATER
     assert storage.live_credentials(account.id) == [own]
+    assert storage.devices == {}
+
+
+@pytest.mark.parametrize("reason", [hotline.REASON, email_reset.REASON])
+@pytest.mark.parametrize("has_unused", [True, False])
+def test_a_password_that_was_recovered_over_the_old_contact_ends_and_the_new_one_gets_another(
+    storage: FakeStorage, account: Account, reason: str, has_unused: bool
+) -> None:
+    storage.add_credential(samples.issued(account.id), str(uuid4()), NOW)
+    recovered = log_in_and_choose(storage, account, samples.issued(account.id, id=uuid4(), reason=reason))
+    again = log_in_and_choose(storage, account, recovered)
+    assert [c.reason for c in storage.live_credentials(account.id)] == [reason]
+    if has_unused:
+        unused = samples.issued(account.id, id=uuid4(), reason=hotline.REASON, channel=hotline.CHANNEL)
+        storage.add_credential(unused, str(uuid4()), NOW)
+    before = len(storage.tx.due("issue_credential"))
+
+    finish(storage, ask(storage))
+
+    assert storage.credentials[again.id].state is CredentialState.ENDED
+    assert storage.live_credentials(account.id) == []
+    assert len(storage.tx.due("issue_credential")) == before + 1
+    assert storage.devices == {}
+
+
+def log_in_and_choose(storage: FakeStorage, account: Account, used: Credential) -> Credential:
+    """On a device that is known by then."""
+    if used.id not in storage.credentials:
+        storage.add_credential(used, str(uuid4()), NOW)
+    device = Device(uuid4(), account.id, "máy", b"hash", NOW, NOW)
+    storage.save_device(device)
+    session = use_cases.log_in(storage, account, used, session_id=uuid4(), device_id=device.id, now=NOW)
+    new = samples.active(account.id, id=uuid4())
+    use_cases.change_password(storage, session, used, new, session_id=uuid4(), now=NOW)
+    return storage.credentials[new.id]
+
+
+def test_whom_the_desk_verifies_anew_with_another_contact_keeps_nothing_that_was_recovered(
+    storage: FakeStorage, account: Account
+) -> None:
+    recovered = samples.issued(account.id, reason=hotline.REASON, channel=hotline.CHANNEL)
+    log_in_and_choose(storage, account, recovered)
+    verified(storage, phone=NEW_PHONE)
+    assert storage.live_credentials(account.id) == []
+    assert storage.devices == {}
+    assert len(storage.tx.due("issue_credential")) == 2, "the first password of each case, and no other"
+
+
+def test_what_was_recovered_until_the_account_has_its_new_contact_ends_too(
+    storage: FakeStorage, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = use_cases.open_account
+    recovered = samples.active(account.id, reason=hotline.REASON)
+
+    def late(*given: Any, **named: Any) -> None:
+        storage.add_credential(recovered, str(uuid4()), NOW)
+        opened(*given, **named)
+
+    monkeypatch.setattr(use_cases, "open_account", late)
+    verified(storage, phone=NEW_PHONE)
+    assert storage.credentials[recovered.id].state is CredentialState.ENDED
 
 
 def test_a_first_password_that_waits_at_the_old_phone_is_replaced(

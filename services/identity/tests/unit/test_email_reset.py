@@ -12,7 +12,7 @@ import pytest
 from services.identity import use_cases
 from services.identity.devices import Device
 from services.identity.domain import Account, Credential, CredentialState, RequestInvalid, Session
-from services.identity.email_reset import KEPT, TRIES, EmailReset, ResetRefused, asked_for
+from services.identity.email_reset import KEPT, REASON, TRIES, EmailReset, ResetRefused, asked_for
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW
@@ -56,7 +56,7 @@ def codes_sent(storage: FakeStorage) -> list[dict[str, Any]]:
 
 
 def finish(storage: FakeStorage, reset_id: UUID, account: Account) -> Credential:
-    chosen = samples.active(account.id, id=uuid4())
+    chosen = samples.active(account.id, id=uuid4(), reason=REASON)
     use_cases.finish_email_reset(storage, reset_id, account, chosen, SOON)
     return chosen
 

@@ -181,7 +181,7 @@ def test_at_another_contact_it_ends_and_whoever_has_no_other_gets_one_by_sms(
     if not has_own:
         own = [c.id for c in storage.live_credentials(account.id) if c.state is CredentialState.ACTIVE]
         storage.end_credentials(own, NOW)
-    accounts.replace_unused(storage, account.id, LATER)
+    accounts.give_up_contact(storage, account.id, LATER)
     live = storage.live_credentials(account.id)
     assert [credential.state for credential in live] == ([CredentialState.ACTIVE] if has_own else [])
     jobs = [due.key for due in storage.tx.due(use_cases.ISSUE_CREDENTIAL)]

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -177,6 +177,20 @@ def test_no_code_is_needed_for_the_own_password_nor_where_the_setting_is_off(sta
     assert "sealed_access_token" in stage.log_in(OWN)
     stage.parts.settings.voice_log_in_otp = False
     assert "sealed_access_token" in stage.log_in()
+
+
+@pytest.mark.parametrize("how", ["logged out", "unused"])
+def test_a_device_on_which_nobody_is_logged_in_is_not_known(stage: Stage, how: str) -> None:
+    entered = stage.log_in(OWN)
+    device_token = entered["sealed_device_token"].removeprefix("gateway: ")
+    (session,) = stage.storage.sessions.values()
+    if how == "logged out":
+        stage.storage.end_session(session.id, session.started_at)
+    else:
+        began = session.started_at - stage.parts.lifetimes.idle
+        stage.storage.sessions[session.id] = replace(session, started_at=began)
+        stage.storage.refreshes.clear()
+    assert stage.log_in(device_token=device_token)["next_step"] == "otp"
 
 
 def test_somebody_else_s_device_is_unknown(stage: Stage) -> None:
