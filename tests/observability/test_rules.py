@@ -191,6 +191,13 @@ STORIES = {
         ),
         {},
     ),
+    "HotlineSignaturesRefused": Story(
+        share(
+            'vssid_hotline_calls_total{outcome="issued"}',
+            'vssid_hotline_calls_total{outcome="SignatureInvalid"}',
+        ),
+        {},
+    ),
 }
 
 

@@ -21,6 +21,7 @@ MEASURING = (
     "services.gateway.app",
     "services.identity.gauges",
     "services.identity.population_register",
+    "services.identity.reissue",
     "services.notification.jobs",
     "services.notification.sms",
     "services.registration.gauges",
