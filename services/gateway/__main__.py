@@ -70,7 +70,12 @@ def start(settings: Settings) -> Any:
     objects = SealedObjects(
         objects_of(settings, settings.objects_dir), public={"quarantine": settings.quarantine_public}
     )
-    return create(services, objects, photo_max_bytes=settings.photo_max_bytes)
+    return create(
+        services,
+        objects,
+        photo_max_bytes=settings.photo_max_bytes,
+        trusted_proxies=settings.trusted_proxies,
+    )
 
 
 def _file(name: str) -> Path | None:

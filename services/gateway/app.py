@@ -14,6 +14,7 @@ from flask_smorest import Api
 from prometheus_client import Histogram
 
 from services.gateway import problems
+from services.gateway.addresses import BehindProxies
 from services.gateway.resources import (
     account,
     children,
@@ -49,8 +50,13 @@ http_seconds = Histogram(
 Start = Callable[..., Any]
 
 
-def create(services: Services, objects: Any, *, photo_max_bytes: int = 8 * 1024 * 1024) -> Flask:
-    """The application over ``services`` (RPC) and ``objects`` (the photo store)."""
+def create(
+    services: Services, objects: Any, *, photo_max_bytes: int = 8 * 1024 * 1024, trusted_proxies: int = 0
+) -> Flask:
+    """The application over ``services`` (RPC) and ``objects`` (the photo store).
+
+    ``trusted_proxies``: how many of the site's own stand before it, one behind the other.
+    """
     app = Flask("vssid", static_folder=None)
     app.url_map.strict_slashes = False
     app.json = BoundedJson(app)
@@ -73,6 +79,8 @@ def create(services: Services, objects: Any, *, photo_max_bytes: int = 8 * 1024 
     problems.register(app)
     app.before_request(_note_start)
     app.after_request(_finish)
+    if trusted_proxies:
+        app.wsgi_app = BehindProxies(app.wsgi_app, trusted_proxies)  # type: ignore[method-assign]
     app.wsgi_app = Traced(app.wsgi_app)  # type: ignore[method-assign]
     return app
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from flask import current_app, request
 
+from services.gateway.addresses import place
 from services.gateway.problems import Problem
 from shared.sealed import Sealer
 
@@ -114,7 +115,7 @@ class Services:
 
     def caller(self) -> dict[str, str]:
         """Who calls, for limits: a keyed hash of the address, never the address."""
-        address = (request.remote_addr or "").encode()
+        address = place(request.remote_addr or "").encode()
         return {"address": hashlib.blake2b(address, key=self._address_key, digest_size=16).hexdigest()}
 
 

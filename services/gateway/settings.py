@@ -33,6 +33,14 @@ class Settings(S3Settings, CommonSettings):
         default="", metadata={"help": "file with the private key of that certificate (PEM)", "secret": False}
     )
     http_threads: int = field(default=32, metadata={"help": "requests answered at once"})
+    trusted_proxies: int = field(
+        default=0,
+        metadata={
+            "help": "proxies of the site's own that stand before the gateway, one behind the other; the"
+            " client's address is what they say in X-Forwarded-For. 0: the header is not believed",
+            "least": 0,
+        },
+    )
     deadline_seconds: float = field(default=5.0, metadata={"help": "longest wait for a service"})
     photo_max_bytes: int = field(default=8 * 1024 * 1024, metadata={"help": "largest photo accepted"})
 
