@@ -1,7 +1,8 @@
-"""A database with identity's tables, and the running service: one each for all tests."""
+"""A database with identity's tables, and the running service: one each for all tests of a process."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -14,10 +15,11 @@ from tests.fixtures import migrate
 @pytest.fixture(scope="session")
 def identity_dsn(servers: Instance) -> Iterator[str]:
     """A database with identity's tables, for tests that roll back or use people of their own."""
-    dsn = servers.database("identity_tables")
+    name = f"identity_tables_{os.getpid()}"
+    dsn = servers.database(name)
     migrate("identity", dsn)
     yield dsn
-    servers.drop_database("identity_tables")
+    servers.drop_database(name)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -36,6 +37,8 @@ from shared.sealed_objects import SealedObjects
 from shared.testing.processes import ServiceProcess, until
 from tests.fixtures import migrate
 
+NAME = f"identity_house_{os.getpid()}"
+"""Of this process: others run files of this folder beside it."""
 TOLD = "told"
 """A queue of the test that hears every event."""
 
@@ -56,9 +59,9 @@ class House:
 
     def __init__(self, servers: Instance, folder: Path) -> None:
         self._servers = servers
-        self.dsn = servers.database("identity_house")
+        self.dsn = servers.database(NAME)
         migrate("identity", self.dsn)
-        self.vhost = servers.vhost("identity_house")
+        self.vhost = servers.vhost(NAME)
         topology.apply(self.vhost.amqp_url, self.vhost.management_url, [IdentityService])
         self._listen()
         self._heard: list[tuple[str, dict[str, Any]]] = []
@@ -89,8 +92,8 @@ class House:
         self._link.stop()
         self.process.kill()
         self.register.stop()
-        self._servers.drop_vhost("identity_house")
-        self._servers.drop_database("identity_house")
+        self._servers.drop_vhost(NAME)
+        self._servers.drop_database(NAME)
 
     def _environment(self) -> dict[str, str]:
         return {
