@@ -34,6 +34,10 @@ LOCK = 5_873_001_477
 """Key of the advisory lock that one migrator at a time holds; PostgreSQL drops it with the connection."""
 
 NOTICE_A_KILLED_CLIENT = "SET client_connection_check_interval = '1s'"
+LOCK_WAIT = "SET LOCAL lock_timeout = '2s'"
+"""How long a migration waits for a table: whoever comes after it, as a log-in does, waits behind it."""
+
+LET_OTHERS_THROUGH_SECONDS = 3
 APPLIED = f"SELECT migration_id FROM {default_migration_table}"  # noqa: S608  # yoyo's own constant
 
 TELL_SECONDS = 3
@@ -43,6 +47,10 @@ Got = TypeVar("Got")
 
 class DatabaseAway(Exception):
     """The database could not be reached, or was locked by another migrator, for the whole time allowed."""
+
+
+class TablesInUse(Exception):
+    """A table that a migration changes was in somebody's use, as a back-up's, for the whole time allowed."""
 
 
 class MigrationsInvalid(Exception):
@@ -61,8 +69,9 @@ class MigrateSettings(settings.FromEnvironment):
 def migrate(service: str, dsn: str, wait_seconds: float = 60, tell: Tell = print) -> list[str]:
     """Apply what is missing and return the names of what was applied, in order.
 
-    Waits up to ``wait_seconds`` for the database and for other migrators, telling about it. Raises
-    ``DatabaseAway``, ``MigrationsInvalid``, or psycopg's error when a migration fails: it is undone then.
+    Waits up to ``wait_seconds`` for the database, other migrators and tables in use, telling about it. Raises
+    ``DatabaseAway``, ``TablesInUse``, ``MigrationsInvalid``, or psycopg's error when a migration fails: it is
+    undone then.
     """
     applied = _apply(_folders(service), service, dsn, wait_seconds, tell)
     tell(f"{service}: {len(applied)} migrations applied, the schema is current")
@@ -82,10 +91,25 @@ def _apply(folders: list[Path], name: str, dsn: str, wait_seconds: float, tell: 
         backend.break_lock()  # of a migrator that was killed: we hold the lock that counts
         for folder in folders:
             for migration in backend.to_apply(read_migrations(str(folder))):
-                backend.apply_one(migration)
+                _apply_one(backend, migration, deadline, tell)
                 applied.append(migration.id)
                 tell(f"{name}: applied {migration.id}")
     return applied
+
+
+def _apply_one(backend: _Backend, migration: Migration, deadline: float, tell: Tell) -> None:
+    """Apply it; when its tables are in use it is undone and tried again, so nobody waits long behind it."""
+
+    def attempt() -> None:
+        try:
+            backend.apply_one(migration)
+        except psycopg.errors.LockNotAvailable:
+            raise _NotYet(f"the tables of {migration.id}, which are in use") from None
+
+    try:
+        _patiently(attempt, deadline, tell, LET_OTHERS_THROUGH_SECONDS)
+    except DatabaseAway as gave_up:
+        raise TablesInUse(str(gave_up)) from None
 
 
 def pending(service: str, dsn: str) -> list[str]:
@@ -125,6 +149,7 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
             return
         self.ensure_internal_schema_updated()
         with self.transaction():
+            self.execute(LOCK_WAIT)
             migration.process_steps(self, "apply")
             self.mark_one(migration)
 
@@ -174,7 +199,7 @@ def _alone(backend: _Backend, deadline: float, tell: Tell) -> Iterator[None]:
     yield
 
 
-def _patiently(attempt: Callable[[], Got], deadline: float, tell: Tell) -> Got:
+def _patiently(attempt: Callable[[], Got], deadline: float, tell: Tell, pause_seconds: float = 0.2) -> Got:
     """What ``attempt`` returns once it can; until then tell every few seconds what is waited for."""
     started = told = time.monotonic()
     while True:
@@ -187,7 +212,7 @@ def _patiently(attempt: Callable[[], Got], deadline: float, tell: Tell) -> Got:
             if now - told >= TELL_SECONDS:
                 tell(f"waiting for {obstacle} … {now - started:.0f} s")
                 told = now
-            time.sleep(min(0.2, deadline - now))
+            time.sleep(min(pause_seconds, deadline - now))
 
 
 def _folders(service: str) -> list[Path]:
@@ -221,6 +246,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except DatabaseAway as away:
         complain(f"{options.service}: {away}; is PostgreSQL up, and DATABASE_URL right?")
+        return 1
+    except TablesInUse as in_use:
+        complain(
+            f"{options.service}: {in_use}. It was undone. Wait for the back-up or the long query to end "
+            "(pg_stat_activity shows it), then start this again, or allow more time with --wait"
+        )
         return 1
     except psycopg.Error as error:
         said = masked_text(error.diag.message_primary or type(error).__name__)

@@ -180,3 +180,65 @@ def test_an_index_may_be_built_without_blocking(dsn: str, write: Callable[[str, 
     write("services/example/migrations/0002_index.sql", sql)
     assert migrate.migrate("example", dsn, tell=str)[-1] == "0002_index"
     assert migrate.pending("example", dsn) == []
+
+
+@pytest.fixture
+def in_use(dsn: str, write: Callable[[str, str], Path]) -> Iterator[psycopg.Connection]:
+    """Somebody who reads ``kit``, as a back-up does, while a migration that alters it is to be applied."""
+    migrate.migrate("example", dsn, tell=str)
+    write(
+        "services/example/migrations/0002_more.sql",
+        "CREATE TABLE half (id int);\nALTER TABLE kit ADD COLUMN more int",
+    )
+    with psycopg.connect(dsn) as backing_up:
+        backing_up.execute("LOCK TABLE kit IN ACCESS SHARE MODE")
+        yield backing_up
+
+
+def test_a_migration_behind_a_back_up_lets_readers_through_and_is_applied_after_it(
+    dsn: str, in_use: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "LET_OTHERS_THROUGH_SECONDS", 0.5)
+    applied: list[str] = []
+    migrator = threading.Thread(target=lambda: applied.extend(migrate.migrate("example", dsn, 60, str)))
+    migrator.start()
+    waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'kit'::regclass"
+    with psycopg.connect(dsn, autocommit=True) as reader:
+        while not reader.execute(waiting).fetchone():
+            assert migrator.is_alive()
+            time.sleep(0.02)
+        reader.execute("SELECT * FROM kit")  # waits behind the migration, which gives way
+    assert applied == []
+    in_use.rollback()
+    migrator.join(timeout=60)
+    assert applied == ["0002_more"]
+
+
+def test_a_migration_that_never_gets_its_tables_is_undone_and_names_the_next_step(
+    dsn: str, in_use: psycopg.Connection, tmp_path: Path
+) -> None:
+    migrator = start(["-c", AS_EXAMPLE.replace('"30"', '"1"'), str(tmp_path)], dsn)
+    said, _ = migrator.communicate(timeout=60)
+    assert migrator.returncode == 1
+    assert "the tables of 0002_more, which are in use" in said
+    assert "pg_stat_activity" in said
+    assert "half" not in tables(dsn)
+
+
+def test_a_migration_without_the_time_out_holds_readers_up(
+    dsn: str, in_use: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted twin: what the first of these tests is there to see."""
+    monkeypatch.setattr(migrate, "LOCK_WAIT", "SET LOCAL lock_timeout = 0")
+    migrator = threading.Thread(target=migrate.migrate, args=("example", dsn, 60, str))
+    migrator.start()
+    waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'kit'::regclass"
+    with psycopg.connect(dsn, autocommit=True) as reader:
+        while not reader.execute(waiting).fetchone():
+            assert migrator.is_alive()
+            time.sleep(0.02)
+        reader.execute("SET statement_timeout = '6s'")
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            reader.execute("SELECT * FROM kit")
+    in_use.rollback()
+    migrator.join(timeout=60)
