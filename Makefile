@@ -173,7 +173,7 @@ prove: setup ## Prove promises with their planted twins: ROWS="G6 F9"
 
 # Measuring
 
-.PHONY: bench bench-quick bench-registrations
+.PHONY: bench bench-quick bench-registrations bench-log-ins
 
 bench: setup ## Measure against stock Nameko and FastStream, about an hour on a quiet machine
 	@sh bench/environment.sh $(VENV)
@@ -186,6 +186,10 @@ bench-quick: setup ## The same in small, three minutes, for development
 bench-registrations: setup ## What a registration costs on top of a thousand and of a million others, 40 minutes
 	@sh bench/environment.sh $(VENV)
 	@$(PY) -W ignore -m bench registrations
+
+bench-log-ins: setup ## Log-ins a second, of what argon2id alone allows on the same cores, eight minutes
+	@sh bench/environment.sh $(VENV)
+	@$(PY) -W ignore -m bench log_ins
 
 # Looking after the source
 

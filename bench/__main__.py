@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 
 import click
 
-from bench import latency, lookup, machine, records, registrations, report, stage
+from bench import latency, log_ins, lookup, machine, records, registrations, report, stage
 from bench.arena import Broken
 from bench.contestants import LOOKUP, STAGE, Contestant, Setting
 from bench.records import Records
 from deploy.native.instance import Instance
 from shared.testing.processes import ROOT
 
-PARTS = ("stage", "lookup", "latency", "backlog", "registrations")
+PARTS = ("stage", "lookup", "latency", "backlog", "registrations", "log_ins")
 Run = TypeVar("Run")
 Swept = stage.StageRun | lookup.LookupRun
 
@@ -44,18 +44,20 @@ class Size:
     earlier: tuple[int, int]
     """How many registrations there are already."""
     registrations: int
+    log_ins: tuple[int, float]
+    """How many people log in at once, and for how many seconds."""
 
 
 FULL = Size(
     repetitions=5, sweep=True, stage_events=5_000, stage_warm_up=500, sweep_events=1_500,
     lookup_seconds=5.0, lookup_warm_up=2.0, sweep_seconds=2.0, latency_events=200, latency_warm_up=50,
     backlog=((1_000, 5, 20), (10_000, 5, 3), (100_000, 3, 1), (1_000_000, 1, 1)),
-    earlier=(1_000, 1_000_000), registrations=40,
+    earlier=(1_000, 1_000_000), registrations=40, log_ins=(20, 30.0),
 )  # fmt: skip
 QUICK = Size(
     repetitions=1, sweep=False, stage_events=2_000, stage_warm_up=400, sweep_events=0,
     lookup_seconds=3.0, lookup_warm_up=1.0, sweep_seconds=0.0, latency_events=100, latency_warm_up=20,
-    backlog=((1_000, 2, 10), (10_000, 1, 2)), earlier=(1_000, 50_000), registrations=10,
+    backlog=((1_000, 2, 10), (10_000, 1, 2)), earlier=(1_000, 50_000), registrations=10, log_ins=(20, 15.0),
 )  # fmt: skip
 BACKLOG_WARM_UP = 600
 
@@ -137,6 +139,23 @@ class Bench:
                     what = f"{earlier:,} earlier, run {repetition + 1}"
                     click.echo(f"{time.strftime('%H:%M:%S')}  {what}: {run.shown}")
         self.records.keep("registrations", {str(n): registrations.of_runs(of) for n, of in runs.items()})
+
+    def log_ins(self) -> None:
+        """(f) The whole product, on servers of its own."""
+        people, seconds = self.size.log_ins
+        servers = Instance(self.servers.run / "log-ins")
+        servers.up("all")
+        try:
+            measured = log_ins.LogIns(servers, len(os.sched_getaffinity(0)))
+            click.echo(f"{time.strftime('%H:%M:%S')}  making {people} accounts")
+            measured.make(people)
+            runs = []
+            for repetition in range(self.size.repetitions):
+                runs.append(measured.measure(seconds))
+                click.echo(f"{time.strftime('%H:%M:%S')}  log-ins, run {repetition + 1}: {runs[-1].shown}")
+        finally:
+            servers.down()
+        self.records.keep("log_ins", log_ins.of_runs(runs))
 
     def _best(
         self, what: str, contestant: Contestant, one: Callable[[Contestant, Setting], Swept]

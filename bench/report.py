@@ -61,6 +61,14 @@ def tables(records: Records) -> Iterator[tuple[str, Row, Sequence[Row]]]:
                 for size, r in found.items()
             ],
         )  # fmt: skip
+    if r := records.read("log_ins"):
+        yield (
+            "Log-ins by HTTP, and argon2id alone",
+            ("log-ins/s", "hashes/s alone", "median, ms", "CPU beside the hash, ms each", "hub's lag, ms",
+             "beside argon2id alone, ms"),
+            [(f"{r['per_second']:.1f}", f"{r['hashes_per_second']:.1f}", f"{r['median_ms']:.0f}",
+              f"{r['other_cpu_ms']:.1f}", f"{r['lag_ms']:.0f}", f"{r['lag_beside_hashes_ms']:.0f}")],
+        )  # fmt: skip
     if rows := [
         (t.what, f"{t.ratio:.3g}", t.bound, "reached" if t.reached else "not reached")
         for t in targets(records)

@@ -72,3 +72,16 @@ def targets(records: Records) -> Iterator[Target]:
         yield Target(
             f"a registration on top of {int(largest):,}: large tables scanned", scanned, 0, at_least=False
         )
+    if found := records.read("log_ins"):
+        yield Target(
+            "log-ins a second, of argon2id's hashes a second",
+            found["per_second"] / found["hashes_per_second"],
+            0.7,
+            at_least=True,
+        )
+        yield Target(
+            "log-ins: identity's hub at the worst, ms later than beside argon2id alone",
+            found["lag_ms"] - found["lag_beside_hashes_ms"],
+            100.0,
+            at_least=False,
+        )
