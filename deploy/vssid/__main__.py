@@ -9,6 +9,7 @@ import click
 import httpx
 import psycopg
 
+from deploy.vssid.accounts import accounts
 from deploy.vssid.backup import after_restore, backup, restore
 from deploy.vssid.borrowed import borrowed
 from deploy.vssid.doctor import doctor
@@ -67,6 +68,7 @@ for command in (
     letters,
     jobs,
     staff,
+    accounts,
     hotline_clients,
     keys,
     reconcile,

@@ -9,6 +9,7 @@ from shared.testing.client import ProblemSeen
 from shared.testing.processes import until
 from tests.e2e.test_once_for_life import OWN_PASSWORD, verified
 from tests.e2e.test_own_data import is_shut_out
+from tests.operations.vssid import vssid
 
 
 @pytest.fixture
@@ -83,3 +84,17 @@ def test_everywhere_is_everywhere(client, citizen, new_client):
         until(lambda one=anybody: is_shut_out(one), 5.0, "a device still looks up")
         with pytest.raises(ProblemSeen):
             anybody.refresh()
+
+
+def test_an_operator_logs_an_account_out_everywhere(client, citizen, product):
+    done = vssid(product, "accounts", "log-out", answer=f"{citizen.code}\n")
+    assert done.returncode == 0, done.stderr
+    until(lambda: is_shut_out(client), 5.0, "the device still looks up")
+    with pytest.raises(ProblemSeen):
+        client.refresh()
+    client.log_in(citizen.code, OWN_PASSWORD)
+    written = (product.run / "audit.jsonl").read_text()
+    assert "account_logged_out" in written
+    assert citizen.code not in written
+    nobody = vssid(product, "accounts", "log-out", answer="0000000000\n")
+    assert (nobody.returncode, "no account has this code" in nobody.stderr) == (1, True)

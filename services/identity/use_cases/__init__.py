@@ -61,6 +61,7 @@ from services.identity.use_cases.email_reset import (
     try_reset_otp,
 )
 from services.identity.use_cases.erasure import answer_erasure, ask_erasure
+from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.hotline import (
     VoicePassword,
     begin_log_in_otp,
@@ -153,6 +154,7 @@ __all__ = [
     "confirm_case",
     "disable_staff",
     "end_device",
+    "end_everywhere",
     "enter",
     "export",
     "find_account",
