@@ -136,8 +136,8 @@ DETAILS: dict[str, tuple[str, str]] = {
     "WrongShape": ("Xem từng mục trong errors.", "See the entries of errors."),
     "BadRequest": ("Yêu cầu không đọc được.", "The request cannot be read."),
     "IdempotencyKeyInvalid": (
-        "Khóa gồm 8 đến 128 ký tự ASCII không có dấu cách, ví dụ một UUID.",
-        "The key is 8 to 128 ASCII characters without spaces, for example a UUID.",
+        "Khóa gồm 16 đến 128 ký tự ASCII không có dấu cách, ví dụ một UUID.",
+        "The key is 16 to 128 ASCII characters without spaces, for example a UUID.",
     ),
     "TokenMissing": (
         "Hãy đăng nhập và gửi tiêu đề Authorization: Bearer.",

@@ -38,7 +38,7 @@ CALLS: dict[str, frozenset[str]] = {
 }  # fmt: skip
 """All that the gateway asks of each service: what it may call at the broker, and no more."""
 
-IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{8,128}")
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{16,128}")
 
 
 class Caller(Protocol):

@@ -163,7 +163,7 @@ def test_where_there_is_no_token_yet_the_key_counts_with_the_callers_address(htt
         http.post(
             "/v1/registrations",
             json={},
-            headers={"Idempotency-Key": "12345678"},
+            headers={"Idempotency-Key": "1234567890abcdef"},
             environ_base={"REMOTE_ADDR": address},
         )
 
