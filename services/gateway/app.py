@@ -26,7 +26,7 @@ from services.gateway.resources import (
     staff,
 )
 from services.gateway.rpc import Services
-from services.gateway.shapes import ProblemShape
+from services.gateway.shapes.problems import ProblemShape
 from shared import logs, metrics, tracing
 
 log = logs.get(__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.gateway import shapes
+from services.gateway.shapes import staff as shapes
 from services.identity import schemas
 from services.identity.tests.unit import samples
 

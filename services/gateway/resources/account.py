@@ -8,12 +8,13 @@ from uuid import UUID
 from flask import jsonify, url_for
 from flask_smorest import Blueprint
 
-from services.gateway import shapes
-from services.gateway.hotline_shapes import LogInOtp, LogInStep
 from services.gateway.rpc import bearer, services
+from services.gateway.shapes import account as shapes
+from services.gateway.shapes.base import PageQuery, ShapeParser
+from services.gateway.shapes.hotline import LogInOtp, LogInStep
 
 blueprint = Blueprint("account", __name__, url_prefix="/v1", description="Logging in and looking up")
-blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
+blueprint.ARGUMENTS_PARSER = ShapeParser()
 CITIZEN: dict[str, Any] = {"security": [{"citizen": []}]}
 
 
@@ -139,7 +140,7 @@ def me() -> Any:
 
 @blueprint.route("/me/participation", methods=["GET"])
 @blueprint.doc(**CITIZEN)
-@blueprint.arguments(shapes.PageQuery, location="query")
+@blueprint.arguments(PageQuery, location="query")
 @blueprint.response(200, shapes.Participation)
 def participation(query: dict[str, Any]) -> Any:
     """The citizen's own participation, newest first, with its totals, source and date."""

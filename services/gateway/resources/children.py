@@ -8,20 +8,23 @@ from uuid import UUID
 from flask import url_for
 from flask_smorest import Blueprint
 
-from services.gateway import shapes
 from services.gateway.resources.account import CITIZEN
 from services.gateway.rpc import bearer, services
+from services.gateway.shapes import children as shapes
+from services.gateway.shapes.account import Participation
+from services.gateway.shapes.base import PageQuery, ShapeParser
+from services.gateway.shapes.registrations import Started
 
 blueprint = Blueprint(
     "children", __name__, url_prefix="/v1/me/children", description="Children, by parent or guardian"
 )
-blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
+blueprint.ARGUMENTS_PARSER = ShapeParser()
 
 
 @blueprint.route("", methods=["POST"])
 @blueprint.doc(**CITIZEN)
 @blueprint.arguments(shapes.StartForChild)
-@blueprint.response(201, shapes.Started)
+@blueprint.response(201, Started)
 def start(body: dict[str, Any]) -> Any:
     """Start a child's draft; it goes on like any registration, without document, phone and e-mail. The answer
     hands out the resume token, once."""
@@ -46,8 +49,8 @@ def children() -> Any:
 
 @blueprint.route("/<uuid:child_id>/participation", methods=["GET"])
 @blueprint.doc(**CITIZEN)
-@blueprint.arguments(shapes.PageQuery, location="query")
-@blueprint.response(200, shapes.Participation)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, Participation)
 def participation(query: dict[str, Any], child_id: UUID) -> Any:
     """A child's participation, for its confirmed guardian."""
     return services().call(

@@ -8,13 +8,13 @@ from typing import Any
 from flask import request
 from flask_smorest import Blueprint
 
-from services.gateway import shapes
-from services.gateway.hotline_shapes import HotlineCall, HotlineScript
 from services.gateway.problems import Problem
 from services.gateway.rpc import IDEMPOTENCY_KEY, services
+from services.gateway.shapes.base import ShapeParser
+from services.gateway.shapes.hotline import HotlineCall, HotlineScript
 
 blueprint = Blueprint("hotline", __name__, url_prefix="/v1/hotline", description="For the voice platform")
-blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
+blueprint.ARGUMENTS_PARSER = ShapeParser()
 SIGNATURE = ("signature-input", "signature", "content-digest")
 LONGEST_HEADER = 2048
 

@@ -7,14 +7,18 @@ from uuid import UUID
 
 from flask_smorest import Blueprint
 
-from services.gateway import shapes
-from services.gateway.reset_shapes import PasswordReset, PasswordResetConfirmation, PasswordResetStarted
 from services.gateway.rpc import services
+from services.gateway.shapes.base import ShapeParser
+from services.gateway.shapes.password_resets import (
+    PasswordReset,
+    PasswordResetConfirmation,
+    PasswordResetStarted,
+)
 
 blueprint = Blueprint(
     "password resets", __name__, url_prefix="/v1/password-resets", description="A password that was forgotten"
 )
-blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
+blueprint.ARGUMENTS_PARSER = ShapeParser()
 
 
 @blueprint.route("", methods=["POST"])

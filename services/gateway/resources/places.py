@@ -6,11 +6,12 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from services.gateway import shapes
 from services.gateway.rpc import services
+from services.gateway.shapes import places as shapes
+from services.gateway.shapes.base import ShapeParser
 
 blueprint = Blueprint("places", __name__, url_prefix="/v1", description="Agencies and administrative units")
-blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
+blueprint.ARGUMENTS_PARSER = ShapeParser()
 CACHED = {"Cache-Control": "public, max-age=300"}
 
 

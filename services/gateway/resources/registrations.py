@@ -12,14 +12,15 @@ from flask import Response, current_app, request, url_for
 from flask_smorest import Blueprint
 from werkzeug.datastructures import ETags
 
-from services.gateway import shapes
 from services.gateway.rpc import resume_token, services
+from services.gateway.shapes import registrations as shapes
+from services.gateway.shapes.base import ShapeParser
 from services.gateway.uploads import receive_photo
 from shared.messaging.calls import CallRefused, ServiceUnknown
 from shared.objects import ObjectsAway
 
 blueprint = Blueprint("registrations", __name__, url_prefix="/v1/registrations", description="Registering")
-blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
+blueprint.ARGUMENTS_PARSER = ShapeParser()
 TAG_LENGTH = 32
 HELD: dict[str, Any] = {"security": [{"resume_token": []}]}
 

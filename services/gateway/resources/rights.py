@@ -7,13 +7,14 @@ from uuid import UUID
 
 from flask_smorest import Blueprint
 
-from services.gateway import shapes
 from services.gateway.resources.account import CITIZEN
 from services.gateway.resources.staff import STAFF
 from services.gateway.rpc import bearer, services
+from services.gateway.shapes import rights as shapes
+from services.gateway.shapes.base import ShapeParser
 
 blueprint = Blueprint("rights", __name__, url_prefix="/v1", description="A person's rights over the own data")
-blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
+blueprint.ARGUMENTS_PARSER = ShapeParser()
 LONGEST_HISTORY_PAGES = 100
 
 

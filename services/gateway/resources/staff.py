@@ -9,14 +9,16 @@ from uuid import UUID
 from flask import Response, current_app
 from flask_smorest import Blueprint
 
-from services.gateway import shapes
 from services.gateway.problems import Problem
 from services.gateway.rpc import bearer, services
+from services.gateway.shapes import staff as shapes
+from services.gateway.shapes.base import ShapeParser
+from services.gateway.shapes.registrations import State
 from shared.objects import ObjectUnknown
 from shared.sealed_objects import ObjectBroken, from_text
 
 blueprint = Blueprint("staff", __name__, url_prefix="/v1/staff", description="Officers at the desk")
-blueprint.ARGUMENTS_PARSER = shapes.ShapeParser()
+blueprint.ARGUMENTS_PARSER = ShapeParser()
 STAFF: dict[str, Any] = {"security": [{"staff": []}]}
 
 
@@ -94,7 +96,7 @@ def claim_case(case_id: UUID) -> Any:
 @blueprint.route("/cases/<uuid:case_id>/supplement-request", methods=["POST"])
 @blueprint.doc(**STAFF)
 @blueprint.arguments(shapes.SupplementRequest)
-@blueprint.response(202, shapes.State)
+@blueprint.response(202, State)
 def request_supplement(body: dict[str, Any], case_id: UUID) -> Any:
     """Ask the citizen for photos or an answer; the case comes back to the same officer."""
     return services().write(
@@ -110,7 +112,7 @@ def request_supplement(body: dict[str, Any], case_id: UUID) -> Any:
 @blueprint.route("/cases/<uuid:case_id>/verification", methods=["POST"])
 @blueprint.doc(**STAFF)
 @blueprint.arguments(shapes.Confirmation)
-@blueprint.response(202, shapes.State)
+@blueprint.response(202, State)
 def confirm_case(body: dict[str, Any], case_id: UUID) -> Any:
     """The papers were checked: the citizen is verified, once, for life, a child with its guardian."""
     return services().write(
@@ -126,7 +128,7 @@ def confirm_case(body: dict[str, Any], case_id: UUID) -> Any:
 @blueprint.route("/cases/<uuid:case_id>/rejection", methods=["POST"])
 @blueprint.doc(**STAFF)
 @blueprint.arguments(shapes.Rejection)
-@blueprint.response(202, shapes.State)
+@blueprint.response(202, State)
 def reject_case(body: dict[str, Any], case_id: UUID) -> Any:
     """Reject, with a reason that the citizen is told."""
     return services().write(
@@ -141,7 +143,7 @@ def reject_case(body: dict[str, Any], case_id: UUID) -> Any:
 @blueprint.route("/contact-changes", methods=["POST"])
 @blueprint.doc(**STAFF)
 @blueprint.arguments(shapes.ContactChange)
-@blueprint.response(202, shapes.State)
+@blueprint.response(202, State)
 def change_contact(body: dict[str, Any]) -> Any:
     """Give a verified person another phone or e-mail, the papers seen. Pending: a registration that was not
     verified holds the phone and is being closed; ask again for what came of it."""
@@ -172,7 +174,7 @@ def open_applications(query: dict[str, Any]) -> Any:
 @blueprint.route("/open-applications/<declaration_number>/superseding", methods=["POST"])
 @blueprint.doc(**STAFF)
 @blueprint.arguments(shapes.Superseding)
-@blueprint.response(202, shapes.State)
+@blueprint.response(202, State)
 def supersede(body: dict[str, Any], declaration_number: str) -> Any:
     """Close the application that holds the code, the papers of its owner seen. Whoever made it is told;
     the person then submits the own application."""
