@@ -38,7 +38,7 @@ WHERE id = %(id)s AND email_otp IS NOT NULL
 """
 CUT_DATABASE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = %(service)s AND application_name NOT IN ('books', 'psql')
+WHERE datname = %(service)s AND backend_type = 'client backend' AND application_name NOT IN ('books', 'psql')
 """
 
 
