@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,20 +16,14 @@ from tests.properties.town import Town
 NewTown = Callable[..., Town]
 
 
-def seed_of(defect: str) -> int:
-    """The run's seed, and for each defect another that follows from it: towns of one installation, which
-    would have the same officers and people otherwise, also when SEED is set."""
-    return random.Random(f"{new_seed()} {defect}").getrandbits(32) if defect else new_seed()
-
-
 @pytest.fixture
 def new_town(product: Instance, tmp_path: Path) -> Iterator[NewTown]:
     """``new_town("identity", "…")``: a town whose identity has this defect; without, one that has none."""
     with ExitStack() as ending:
 
         def make(service: str = "", defect: str = "") -> Town:
-            seed = seed_of(defect)
-            log = product.run / f"stateful-{seed}.log"
+            seed = new_seed()
+            log = product.run / f"stateful-{defect or seed}.log".replace(" ", "-")
             print(f"the steps are written to {log}")
             planted = {}
             if service:

@@ -6,6 +6,7 @@ is remembered, and an answer that contradicts it, or that nobody may get, is an 
 
 from __future__ import annotations
 
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -472,19 +473,28 @@ class Life:
         return [code for mail in mails for code in OTP.findall(mail["text"])[:1]]
 
 
+def new_crowd() -> int:
+    """Other people and officers in each town, whatever its seed: an installation has seen towns before, and
+    they keep their phones, codes and names. The steps are the seed's alone."""
+    return secrets.randbelow(2**31)
+
+
 class Town:
     """What outlives a life: the product, its officers, and a log of every step."""
 
     def __init__(self, product: Any, seed: int, log: Path, planted: dict[str, ServiceProcess]) -> None:
         endpoints: dict[str, Any] = product.endpoints()
         self.seed = seed
+        self._crowd = new_crowd()
         self.gateway = str(endpoints["gateway"])
         self.inbox = Inbox(str(endpoints["sms"]), str(endpoints["mail"]))
         self.books = Books(endpoints["databases"])
         self.hazards = Hazards(product, self.books, planted)
-        self.desks = [add_officer(product, self.gateway, f"town-{seed}-{n}", AGENCY_CODE) for n in range(2)]
+        self.desks = [
+            add_officer(product, self.gateway, f"town-{self._crowd}-{n}", AGENCY_CODE) for n in range(2)
+        ]
         self.officer = self.desks[0]
-        self.stranger = add_officer(product, self.gateway, f"town-{seed}-other", OTHER_AGENCY)
+        self.stranger = add_officer(product, self.gateway, f"town-{self._crowd}-other", OTHER_AGENCY)
         self.steps = 0
         self._register = Path(endpoints["register_citizens_file"])
         self._log = log.open("a", encoding="utf-8")
@@ -493,7 +503,7 @@ class Town:
 
     def newcomers(self, number: int) -> list[Citizen]:
         """New citizens, all of them in the population register."""
-        people = generate(CITIZENS, seed=self.seed + 1_000_003 * number)
+        people = generate(CITIZENS, seed=self._crowd + 1_000_003 * number)
         write_register(self._register, [citizen.register_row() for citizen in people])
         return people
 
