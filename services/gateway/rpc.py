@@ -28,10 +28,10 @@ CALLS: dict[str, frozenset[str]] = {
             "confirm_log_in", "reissue_by_hotline",
             "log_in", "refresh", "log_out", "log_out_everywhere", "devices", "end_device",
             "change_password", "start_email_reset", "finish_email_reset", "me", "children",
-            "export", "ask_correction", "ask_erasure", "withdraw_consent", "own_requests", "open_requests",
-            "answer_request",
+            "export", "ask_correction", "ask_erasure", "ask_childs_erasure", "withdraw_consent",
+            "own_requests", "open_requests", "answer_request",
             "staff_log_in", "cases", "case", "photo", "claim_case", "request_supplement", "change_contact",
-            "confirm_case", "reject_case", "open_applications", "supersede",
+            "confirm_case", "reject_case", "open_applications", "supersede", "end_guardianship",
         }
     ),
     "history": frozenset({"participation"}),

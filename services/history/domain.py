@@ -97,7 +97,8 @@ class Lookup:
 
 @dataclass(frozen=True)
 class Guardianship:
-    """Who sees a child's records: the guardian's account, the child's code, until when; confirmed when."""
+    """Who sees a child's records: the guardian's account, the child's code, until when. ``confirmed_at``:
+    since when that holds; of one that was ended, when it was."""
 
     account_id: UUID
     child_id: UUID

@@ -39,6 +39,11 @@ class HistoryService:
         """The child's records are the guardian's to see, too."""
         use_cases.note_guardian(HistoryStorage(tx), event.data, event.time)
 
+    @on_event(identity.GUARDIANSHIP_ENDED)
+    def end_guardian(self, tx: Transaction, event: Event) -> None:
+        """The child's records are not the former guardian's to see any more."""
+        use_cases.end_guardian(HistoryStorage(tx), event.data)
+
     @on_event(account.SESSIONS_ENDED)
     def note_sessions_ended(self, tx: Transaction, event: Event) -> None:
         """Older tokens of the account are no longer accepted."""

@@ -135,7 +135,7 @@ class HistoryStorage:
         self.tx.run(END_SESSIONS, {"account_id": account_id, "issued_before": issued_before})
 
     def save_guardianship(self, confirmed: Guardianship) -> None:
-        """What was confirmed last stays."""
+        """What was confirmed, or ended, last stays."""
         self.tx.run(SAVE_GUARDIANSHIP, asdict(confirmed))
 
     def sessions_ended(self, account_ids: Sequence[UUID]) -> dict[UUID, datetime]:

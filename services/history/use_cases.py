@@ -118,6 +118,15 @@ def note_guardian(storage: Storage, told: Mapping[str, Any], at: datetime) -> No
         )
 
 
+def end_guardian(storage: Storage, told: Mapping[str, Any]) -> None:
+    """An officer has ended it (identity.guardianship_ended). Told before the confirmation that it ends: that
+    one changes nothing any more; a later confirmation does."""
+    ended_at = told["ended_at"]
+    storage.save_guardianship(
+        Guardianship(told["account_id"], told["child_person_id"], told["codes"][0], ended_at, ended_at)
+    )
+
+
 # ---- imports ---------------------------------------------------------------------------------------------
 
 

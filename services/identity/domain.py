@@ -332,6 +332,11 @@ class Account:
         """Whether this is its contact."""
         return (phone, email.casefold()) == (self.phone, self.email.casefold())
 
+    @property
+    def channels(self) -> list[dict[str, str]]:
+        """Where its messages go; nowhere when its last guardian's guardianship was ended."""
+        return [{"kind": kind, "to": to} for kind, to in (("sms", self.phone), ("email", self.email)) if to]
+
 
 @dataclass(frozen=True)
 class ContactChange:

@@ -5,12 +5,14 @@ Part of the domain: standard library only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from typing import Self
 from uuid import UUID
 
-from services.identity.domain import VIETNAM, Account, Applicant
-from shared.refusals import Refused
+from services.identity.domain import VIETNAM, Account, Applicant, Officer, RequestInvalid
+from shared.refusals import FieldProblem, Refused
 
 YEARS_OF_AGE = 18
 """Civil Code 91/2015, article 20: from then on a person is of age and acts alone."""
@@ -18,7 +20,8 @@ YEARS_OF_AGE = 18
 
 @dataclass(frozen=True)
 class Guardianship:
-    """That an officer has confirmed whose child it is: the guardian's account, the child, until when."""
+    """That an officer has confirmed whose child it is: the guardian's account, the child, until when. That is
+    when the child comes of age, or when an officer ended it, for ``end_reason``."""
 
     account_id: UUID
     child_person_id: UUID
@@ -26,6 +29,47 @@ class Guardianship:
     confirmed_by: UUID
     confirmed_at: datetime
     valid_until: datetime
+    end_reason: str | None = None
+    end_note: str | None = field(default=None, repr=False)
+    ended_by: UUID | None = None
+
+    def lasts(self, now: datetime) -> bool:
+        """Whether the guardian acts for the child."""
+        return now < self.valid_until
+
+    def ended(self, officer: Officer, reason: str, note: str | None, now: datetime) -> Self:
+        """Over from now on; always after it was confirmed, whatever the clocks of two hosts say."""
+        over = max(now, self.confirmed_at + timedelta(microseconds=1))
+        return replace(self, valid_until=over, end_reason=reason, end_note=note, ended_by=officer.id)
+
+
+END_REASONS = ("came_of_age", "custody_changed", "confirmed_in_error")
+LONGEST_NOTE = 500
+
+
+def ending_of(reason: str, note: str) -> tuple[str, str | None]:
+    """Why a guardianship ends, one of ``END_REASONS``, and the officer's note, which stays at the agency.
+    Raises ``RequestInvalid``."""
+    kept, problems = " ".join(note.split()), []
+    if reason not in END_REASONS:
+        reasons = ", ".join(END_REASONS)
+        problems.append(FieldProblem("reason", f"Chọn một trong: {reasons}.", f"Choose one of: {reasons}."))
+    if len(kept) > LONGEST_NOTE:
+        problems.append(
+            FieldProblem(
+                "note", f"Ghi tối đa {LONGEST_NOTE} ký tự.", f"Write {LONGEST_NOTE} characters at the most."
+            )
+        )
+    if problems:
+        raise RequestInvalid(*problems)
+    return reason, kept or None
+
+
+def whose_contact(child: Applicant, guardians: Sequence[Account]) -> Account | None:
+    """Of the guardians whose guardianship lasts, in the order in which they were confirmed, the one at whose
+    contact the child is reached: that at which it is, else the first. None where there is no guardian."""
+    reached = [guardian for guardian in guardians if guardian.is_reached_at(child.phone, child.email)]
+    return next(iter([*reached, *guardians]), None)
 
 
 @dataclass(frozen=True)
@@ -81,3 +125,17 @@ class ContactIsGuardians(Refused):
 
     vi = "Tài khoản của trẻ dùng liên hệ của người giám hộ; hãy đổi liên hệ của người giám hộ."
     en = "A child's account has its guardian's contact; change the guardian's."
+
+
+class GuardianshipUnknown(Refused):
+    """The case made nobody a guardian."""
+
+    vi = "Hồ sơ này không xác nhận quan hệ giám hộ nào."
+    en = "No guardianship was confirmed by this case."
+
+
+class ChildUnknown(Refused):
+    """No child for whom the caller is a guardian now: whether there is such a child is not told."""
+
+    vi = "Không tìm thấy trẻ này, hoặc bạn không (còn) là người giám hộ."
+    en = "There is no such child, or you are not (any more) its guardian."

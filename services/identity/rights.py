@@ -24,7 +24,7 @@ from services.identity.domain import (
     Person,
     RequestInvalid,
 )
-from services.identity.guardianship import Child
+from services.identity.guardianship import Child, Guardianship
 from shared.refusals import FieldProblem, Refused
 
 WORKING_DAYS = 2
@@ -87,6 +87,7 @@ class Held:
     resets: list[tuple[datetime, datetime | None]]
     requests: list[PersonRequest]
     children: list[Child]
+    ended: list[Guardianship]
 
 
 @dataclass(frozen=True)
@@ -178,18 +179,19 @@ ANSWERS = {
 """What is answered at once, in the person's language."""
 ERASED = {
     "vi": "Đã xóa: {photos} ảnh; dữ liệu cá nhân của {applications} hồ sơ không được chấp nhận hoặc đã đóng "
-    "và của {drafts} bản khai chưa nộp. Vẫn giữ: quá trình tham gia và hưởng BHXH, BHYT, danh tính đã xác "
-    "thực và tờ khai của nó (pháp luật về BHXH, BHYT); nhật ký việc cán bộ đã xem và làm, các lần đổi số "
-    "điện thoại và email tại quầy, lần hỏi CSDL dân cư, tin đã gửi, sự đồng ý và yêu cầu này (chứng minh "
-    "việc xử lý dữ liệu, pháp luật về bảo vệ dữ liệu cá nhân); hồ sơ đang xử lý, kể cả sau khi có kết quả: "
+    "và của {drafts} bản khai chưa nộp, kể cả đã khai cho trẻ. Vẫn giữ: quá trình tham gia và hưởng BHXH, "
+    "BHYT, danh tính đã xác thực và tờ khai của nó, quan hệ giám hộ đã xác nhận (pháp luật về BHXH, "
+    "BHYT); nhật ký việc cán bộ đã xem và làm, các lần đổi số điện thoại và email tại quầy, lần hỏi CSDL "
+    "dân cư, tin đã gửi, sự đồng ý và yêu cầu này (chứng minh việc xử lý dữ liệu, pháp luật về bảo vệ dữ "
+    "liệu cá nhân); hồ sơ đang xử lý, kể cả sau khi có kết quả: "
     "hiện chưa có thời hạn tự động xóa; phiên đăng nhập, đến khi hết hạn lưu.",
     "en": "Erased: {photos} photos; what is personal of {applications} applications that were rejected or "
-    "closed and of {drafts} that were never submitted. Kept: the insurance records, the verified identity "
-    "and its declaration (law on social and health insurance); the trail of what officers read and did, "
-    "changes of phone and e-mail at the desk, questions to the population register, messages sent, the "
-    "consent and this request (to prove how data was handled, law on personal data); applications under "
-    "way, also after they have ended: there is no time yet after which they are erased by themselves; "
-    "log-ins, until their time is over.",
+    "closed and of {drafts} that were never submitted, also those made for a child. Kept: the insurance "
+    "records, the verified identity and its declaration, confirmed guardianships (law on social and health "
+    "insurance); the trail of what officers read and did, changes of phone and e-mail at the desk, "
+    "questions to the population register, messages sent, the consent and this request (to prove how data "
+    "was handled, law on personal data); applications under way, also after they have ended: there is no "
+    "time yet after which they are erased by themselves; log-ins, until their time is over.",
 }
 """What came of a request for erasure: what is gone, and what stays under which duty."""
 GRANTED_CORRECTION = {"vi": "Thông tin đã được sửa.", "en": "The data was corrected."}

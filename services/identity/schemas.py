@@ -11,7 +11,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from services.identity.devices import Device
 from services.identity.domain import Account, Applicant, Case, CaseStatus, RequestInvalid, Session
-from services.identity.guardianship import Child
+from services.identity.guardianship import Child, Guardianship
 from services.identity.hotline import SIGNED_HEADERS
 from services.identity.rights import AtTheDesk, Held, PersonRequest
 from shared.refusals import FieldProblem
@@ -128,6 +128,10 @@ class WithToken(Request):
     sealed_token = sealed()
 
 
+class OfChild(WithToken):
+    child_id = fields.UUID(required=True)
+
+
 class EndDevice(WithToken):
     device_id = fields.UUID(required=True)
 
@@ -173,6 +177,11 @@ class CasePhoto(OneCase):
 class Confirmation(OneCase):
     papers_checked = fields.Raw(load_default=False, allow_none=True)  # only a plain true counts
     guardianship_confirmed = fields.Raw(load_default=False, allow_none=True)  # as before
+
+
+class GuardianshipEnding(OneCase):
+    reason = fields.String(load_default="", allow_none=True, validate=validate.Length(max=40))
+    note = fields.String(load_default="", allow_none=True, validate=validate.Length(max=5000))
 
 
 class SupplementRequest(OneCase):
@@ -327,6 +336,17 @@ def child_view(child: Child) -> dict[str, Any]:
     }
 
 
+def ended_view(ended: Guardianship) -> dict[str, Any]:
+    """What an officer has ended, as the former guardian sees it: by its ``id``, nothing of the child."""
+    return {
+        "id": str(ended.child_person_id),
+        "relation": ended.relation,
+        "confirmed_at": ended.confirmed_at.isoformat(),
+        "ended_at": ended.valid_until.isoformat(),
+        "reason": ended.end_reason,
+    }
+
+
 def me_view(session: Session) -> dict[str, Any]:
     """Whose session it is."""
     return {
@@ -412,6 +432,7 @@ def held_view(held: Held) -> dict[str, Any]:
         ],
         "requests": [request_view(request) for request in held.requests],
         "children": [child_view(child) for child in held.children],
+        "ended_guardianships": [ended_view(one) for one in held.ended],
     }
 
 

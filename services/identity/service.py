@@ -254,11 +254,30 @@ class IdentityService:
 
     @rpc
     def children(self, **request: Any) -> dict[str, Any]:
-        """``{items}``: the children for whom the citizen was confirmed as guardian."""
+        """``{items, ended}``: the children for whom the citizen was confirmed as guardian, and what of
+        that an officer has ended."""
         claims = self.claims(schemas.load(schemas.WithToken, request))
         with self.db.transaction() as tx:
-            found = use_cases.list_children(Storage(tx), claims, now())
-        return {"items": [schemas.child_view(child) for child in found]}
+            found, ended = use_cases.list_children(Storage(tx), claims, now())
+        return {
+            "items": [schemas.child_view(child) for child in found],
+            "ended": [schemas.ended_view(one) for one in ended],
+        }
+
+    @rpc(writes=True)
+    def end_guardianship(self, tx: Any, **request: Any) -> dict[str, str]:
+        """``{id, status: ended}``: who was confirmed by this case is the child's guardian no more."""
+        asked = schemas.load(schemas.GuardianshipEnding, request)
+        storage = Storage(tx)
+        use_cases.end_guardianship(
+            storage,
+            self.officer(storage, asked),
+            asked["case_id"],
+            reason=asked["reason"] or "",
+            note=asked["note"] or "",
+            now=now(),
+        )
+        return {"id": str(asked["case_id"]), "status": "ended"}
 
     # -- a person's rights ------------------------------------------------------------------------
 
@@ -291,6 +310,15 @@ class IdentityService:
         account = use_cases.citizen(storage, self.claims(schemas.load(schemas.WithToken, request)))
         asked = use_cases.ask_erasure(storage, account, request_id=new_id(), now=now())
         return schemas.request_view(asked)
+
+    @rpc(writes=True)
+    def ask_childs_erasure(self, tx: Any, **request: Any) -> dict[str, Any]:
+        """As ``ask_erasure``, of a child, for its guardian."""
+        storage, asked = Storage(tx), schemas.load(schemas.OfChild, request)
+        guardian = use_cases.citizen(storage, self.claims(asked))
+        return schemas.request_view(
+            use_cases.ask_childs_erasure(storage, guardian, asked["child_id"], request_id=new_id(), now=now())
+        )
 
     @on_event(registration_events.ERASED)
     def answer_erasure(self, tx: Any, event: Event) -> None:

@@ -37,6 +37,7 @@ class Purpose(StrEnum):
     CONTACT_CHANGED = "contact_changed"
     THROTTLED = "throttled"
     REQUEST_ANSWERED = "request_answered"
+    GUARDIANSHIP_ENDED = "guardianship_ended"
 
 
 class State(StrEnum):

@@ -49,6 +49,11 @@ class NotificationService:
         """The registration was closed."""
         use_cases.tell_closed(MessageStorage(tx), event)
 
+    @on_event(identity.GUARDIANSHIP_ENDED)
+    def tell_guardianship_ended(self, tx: Transaction, event: Event) -> None:
+        """Somebody is a child's guardian no more."""
+        use_cases.tell_guardianship_ended(MessageStorage(tx), event)
+
     @on_event(identity.SUPPLEMENT_REQUESTED)
     def tell_supplement(self, tx: Transaction, event: Event) -> None:
         """The agency asks for more."""

@@ -46,6 +46,18 @@ CLOSING_REASONS = {
         "superseded": "the phone or the code was confirmed for somebody else",
     },
 }
+GUARDIANSHIP_END_REASONS = {
+    "vi": {
+        "came_of_age": "người được giám hộ đã thành niên",
+        "custody_changed": "quyền nuôi con hoặc việc giám hộ đã thay đổi",
+        "confirmed_in_error": "quan hệ giám hộ đã được xác nhận nhầm",
+    },
+    "en": {
+        "came_of_age": "the child is of age",
+        "custody_changed": "custody or guardianship has changed",
+        "confirmed_in_error": "the guardianship was confirmed in error",
+    },
+}
 WITHOUT_DIACRITICS = str.maketrans(
     "àáảãạăằắẳẵặâầấẩẫậèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵđ"
     "ÀÁẢÃẠĂẰẮẲẴẶÂẦẤẨẪẬÈÉẺẼẸÊỀẾỂỄỆÌÍỈĨỊÒÓỎÕỌÔỒỐỔỖỘƠỜỚỞỠỢÙÚỦŨỤƯỪỨỬỮỰỲÝỶỸỴĐ",
@@ -97,6 +109,7 @@ class Texts:
             **message.facts,
             "items_of": SUPPLEMENT_ITEMS[message.language],
             "closing_reasons": CLOSING_REASONS[message.language],
+            "guardianship_end_reasons": GUARDIANSHIP_END_REASONS[message.language],
             "secret": secret,
         }
         return self._environment.get_template(template).render(told)

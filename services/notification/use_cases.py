@@ -138,6 +138,14 @@ def remind(storage: Storage, event: Event) -> None:
     _write(storage, event, _both(event, Purpose.REMINDER), facts=facts, valid_until=deadline)
 
 
+def tell_guardianship_ended(storage: Storage, event: Event) -> None:
+    """Whoever was a child's guardian; of the child nothing is said, nor what the officer noted."""
+    purpose = Purpose.GUARDIANSHIP_ENDED
+    channels = [(Channel(c["kind"]), c["to"], purpose) for c in event.data["channels"]]
+    facts = {"at": event.data["ended_at"].isoformat(), "reason": event.data["reason"]}
+    _write(storage, event, channels, facts=facts)
+
+
 def tell_account(storage: Storage, event: Event) -> None:
     """A notice to the holder of an account, on the channels that the event names."""
     purpose = Purpose(event.data["kind"])

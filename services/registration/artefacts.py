@@ -78,6 +78,10 @@ WHERE submitted_at IS NULL
   AND (declaration->>'code' = ANY(%(numbers)s) OR declaration->'document'->>'number' = ANY(%(numbers)s))
   AND declaration->'birth'->>'value' = ANY(%(births)s)
 """
+UNSUBMITTED_BY = """
+SELECT id FROM registrations
+WHERE submitted_at IS NULL AND guardian->>'account_id' = %(account_id)s AND erased_at IS NULL
+"""
 PHOTOS_OF = """
 SELECT count(*) AS rows FROM photo_objects WHERE registration_id = ANY(%(ids)s) AND reason <> 'erased'
 """
@@ -139,6 +143,10 @@ class Artefacts:
         submitted."""
         values = {"numbers": list(numbers), "births": list(births)}
         return [row["id"] for row in self.tx.all(UNSUBMITTED_OF, values)]
+
+    def unsubmitted_by(self, account_id: UUID) -> list[UUID]:
+        """What a guardian, by the account, began for a child and never submitted; not what was erased."""
+        return [row["id"] for row in self.tx.all(UNSUBMITTED_BY, {"account_id": str(account_id)})]
 
     def photos_kept_of(self, registration_ids: Sequence[UUID]) -> int:
         """How many photos of these are not being erased yet."""

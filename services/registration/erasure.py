@@ -1,5 +1,6 @@
 """What a person has erased here on request: photos, drafts, and what is personal of applications that came to
-nothing. Identity asks, knows which applications are the person's, and tells the person what came of it."""
+nothing, also of those made for a child. Identity asks, knows which applications are the person's, and tells
+the person what came of it."""
 
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ class Storage(Protocol):
     def find(self, registration_id: UUID, *, to_change: bool = False) -> Registration | None: ...
     def save(self, registration: Registration) -> None: ...
     def unsubmitted_of(self, numbers: Sequence[str], births: Sequence[str]) -> list[UUID]: ...
+    def unsubmitted_by(self, account_id: UUID) -> list[UUID]: ...
     def photos_kept_of(self, registration_ids: Sequence[UUID]) -> int: ...
     def add_erasure(self, erasure: Erasure) -> None: ...
     def erasure(self, request_id: UUID) -> Erasure | None: ...
@@ -48,7 +50,8 @@ def erase(storage: Storage, asked: Mapping[str, Any], *, at: datetime) -> None:
 def _erase(storage: Storage, asked: Mapping[str, Any], at: datetime) -> Erasure:
     ended = {*asked["closed_ids"], *asked["verified_ids"]}
     begun = storage.unsubmitted_of(asked["numbers"], asked["births"])
-    locked = [storage.find(found, to_change=True) for found in sorted({*ended, *begun})]
+    for_children = storage.unsubmitted_by(asked["account_id"])
+    locked = [storage.find(found, to_change=True) for found in sorted({*ended, *begun, *for_children})]
     held = [r for r in locked if r is not None and (r.id in ended or r.submission is None)]
     photos = storage.photos_kept_of([registration.id for registration in held])
     for registration in held:

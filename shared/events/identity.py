@@ -66,3 +66,17 @@ GUARDIANSHIP_CONFIRMED = EventType(
         "account_id": Id(optional=True),  # the guardian's; the code that the child's account has comes first
     },
 )
+
+GUARDIANSHIP_ENDED = EventType(
+    "identity.guardianship_ended.v1",
+    {
+        "account_id": Id(),  # of who was the guardian
+        "child_person_id": Id(),
+        "codes": Several(Text(longest=12)),  # that of the child's account first
+        "ended_at": Moment(),
+        "reason": Text(one_of=("came_of_age", "custody_changed", "confirmed_in_error")),
+        "channels": parts.channels(),
+        "language": parts.language(),
+    },
+)
+"""An officer has ended it. What comes of age ends by itself, as ``valid_until`` of the confirmation says."""

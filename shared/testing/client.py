@@ -347,6 +347,11 @@ class CitizenClient(Session):
         found: list[dict[str, Any]] = self.ask("GET", "/v1/me/children")["items"]
         return found
 
+    def ended_guardianships(self) -> list[dict[str, Any]]:
+        """Of these children one was the guardian, until an officer said otherwise."""
+        found: list[dict[str, Any]] = self.ask("GET", "/v1/me/children")["ended"]
+        return found
+
     def participation(self, child_id: str | None = None) -> dict[str, Any]:
         """All pages of the own participation, or of a child's, as one."""
         path = f"/v1/me/children/{child_id}/participation" if child_id else "/v1/me/participation"
@@ -458,6 +463,16 @@ class OfficerClient(Session):
         """The papers were checked; of a child also the guardianship."""
         body = {"papers_checked": True, **({"guardianship_confirmed": True} if guardianship else {})}
         found: dict[str, Any] = self.ask("POST", f"/v1/staff/cases/{case_id}/verification", json=body)
+        return found
+
+    def end_guardianship(
+        self, case_id: str, reason: str, note: str | None = None, *, key: str | None = None
+    ) -> dict[str, Any]:
+        """The guardianship that was confirmed by this case is over. ``key`` is the Idempotency-Key."""
+        body = {"reason": reason, **({"note": note} if note else {})}
+        headers = {"Idempotency-Key": key} if key else {}
+        path = f"/v1/staff/cases/{case_id}/guardianship-ending"
+        found: dict[str, Any] = self.ask("POST", path, json=body, headers=headers)
         return found
 
     def change_contact(self, user: str, *, reason: str, **contact: str) -> dict[str, Any]:

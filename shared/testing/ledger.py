@@ -13,6 +13,7 @@ Problems name registrations by their ids; nothing of a person is in them.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Mapping
@@ -40,11 +41,12 @@ SELECT account_id::text, cause, state, valid_until IS NOT NULL AS issued, delive
 GUARDIANSHIPS = """
 SELECT 'identity' AS where, g.account_id::text, a.code
   FROM guardianships g JOIN accounts a ON a.person_id = g.child_person_id
- WHERE a.code = ANY(%(codes)s) OR g.account_id = ANY(%(accounts)s::uuid[])
+ WHERE g.valid_until > now() AND (a.code = ANY(%(codes)s) OR g.account_id = ANY(%(accounts)s::uuid[]))
 """
 GUARDIANSHIPS_HEARD = """
 SELECT 'history' AS where, account_id::text, code
-  FROM guardianships WHERE code = ANY(%(codes)s) OR account_id = ANY(%(accounts)s::uuid[])
+  FROM guardianships
+ WHERE valid_until > now() AND (code = ANY(%(codes)s) OR account_id = ANY(%(accounts)s::uuid[]))
 """
 MESSAGES = """
 SELECT recipient, channel, purpose, state, cause_event_id::text, registration_id::text
@@ -61,6 +63,7 @@ class Ledger:
         self._inbox = Inbox(endpoints["sms"], endpoints["mail"])
         self._promises: dict[str, Promise] = {}
         self._drafts: set[str] = set()
+        self._steps = itertools.count(1)
         self._lock = threading.Lock()
 
     # --- written by clients ----------------------------------------------------------------------
@@ -97,7 +100,13 @@ class Ledger:
         that the deadline has passed, ``expired``, or that the application of a person verified before was
         completed without the desk: ``reused``."""
         with self._lock:
-            self._promises[registration_id].decision = decision
+            promise = self._promises[registration_id]
+            promise.decision, promise.step = decision, next(self._steps)
+
+    def ended_guardianship(self, registration_id: str) -> None:
+        """The officer was told that the guardianship with which this child was verified is over."""
+        with self._lock:
+            self._promises[registration_id].ended_step = next(self._steps)
 
     def asked_supplement(self, registration_id: str) -> None:
         """The officer was told that the citizen is asked for something more."""

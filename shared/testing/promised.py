@@ -16,7 +16,8 @@ ENDING_TOLD = {"rejected": "rejected", "expired": "closed"}
 @dataclass
 class Promise:
     """One accepted registration and what was told of it since. ``phone`` is E.164. ``guardian``: of a child,
-    the registration with which its guardian was verified."""
+    the registration with which its guardian was verified. ``step``, ``ended_step``: of all that clients were
+    told, the how-manieth was that the officer has decided, and that the guardianship was ended."""
 
     registration_id: str
     declaration_number: str
@@ -34,6 +35,13 @@ class Promise:
     guardian: str | None = None
     supplements_asked: int = 0
     supplements_sent: int = 0
+    step: int = 0
+    ended_step: int | None = None
+
+    def is_guardianship(self, step: int) -> bool:
+        """Whether, by then, an officer had confirmed whose child it is and nobody had ended that."""
+        confirmed = self.guardian is not None and self.decision == "verified" and self.step <= step
+        return confirmed and (self.ended_step is None or step < self.ended_step)
 
     @property
     def is_verified(self) -> bool:
@@ -47,10 +55,9 @@ class Promise:
             return FINAL[self.decision]
         return "supplement_requested" if self.supplements_sent < self.supplements_asked else "awaiting_visit"
 
-    @property
-    def may_wait_with_a_password(self) -> bool:
-        """Verified again, and the password that came of it not changed yet."""
-        return self.decision == "reused" and not self.passwords_changed
+
+NOW = 10**9
+"""A step after all that was told."""
 
 
 class Book:
@@ -83,6 +90,36 @@ class Book:
     def of_person(self, code: str) -> Sequence[Promise]:
         """All registrations of a person."""
         return self._of_person.get(code, ())
+
+    def may_wait_with_a_password(self, promise: Promise) -> bool:
+        """Verified again, a child by another guardian, and the password that came of it not changed yet."""
+        moved = any((ended.ended_step or 0) > promise.step for ended in self.moves(promise.code))
+        if promise.passwords_changed or moved:
+            return False
+        earlier = [p for p in self.of_person(promise.code) if p.guardian and p.is_verified]
+        first = min(earlier, key=lambda p: p.step, default=promise)
+        return promise.decision == "reused" or first is not promise
+
+    def guardianships(self, code: str, step: int = NOW) -> list[Promise]:
+        """Those of a child by then, in the order in which they were confirmed: at the contact of the first
+        the child is reached (ADR 0024)."""
+        return sorted((p for p in self.of_person(code) if p.is_guardianship(step)), key=lambda p: p.step)
+
+    def contact_of(self, promise: Promise, step: int = NOW) -> tuple[str, str]:
+        """Phone and e-mail at which the person was reached by then: a child has its guardian's, or none."""
+        if promise.guardian is None:
+            return promise.phone, promise.email
+        lasting = self.guardianships(promise.code, step)
+        return (lasting[0].phone, lasting[0].email) if lasting else ("", "")
+
+    def moves(self, code: str) -> list[Promise]:
+        """The guardianships of a child at whose end it was reached at another guardian's contact."""
+        ended = [(p, p.ended_step) for p in self.of_person(code) if p.ended_step is not None]
+        return [
+            p
+            for p, step in ended
+            if self.guardianships(code, step - 1)[:1] == [p] and self.guardianships(code, step)
+        ]
 
     def reached_at(self, contact: str) -> Sequence[Promise]:
         """All registrations with this phone or e-mail."""

@@ -3,6 +3,8 @@
 A phone has one account and an account one password that opens it, with two exceptions, each of which the
 promises themselves have to give a reason for: the children of a guardian are reached at the guardian's phone;
 and who registers again, verified before, gets a first password beside the one in use, until it is changed.
+A child of two guardians is reached at the first one's contact; when that guardianship is ended, at the
+other's, with another first password; and nowhere when none is left.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from shared.testing.promised import ENDING_TOLD, Book, Promise
+from shared.testing.promised import ENDING_TOLD, NOW, Book, Promise
 
 Row = dict[str, Any]
 
@@ -125,9 +127,14 @@ def _check_registration(promise: Promise, found: Found, report: Report) -> None:
 def _check_verified_once(promise: Promise, book: Book, report: Report) -> None:
     """A person is verified once, for life; only who was is verified again without the desk."""
     who = promise.registration_id
-    before = [p for p in book.of_person(promise.code) if p.decision == "verified" and p is not promise]
-    if promise.decision == "verified" and before:
-        report.duplicates.append(f"{who}: verified at the desk, as before in {before[0].registration_id}")
+    before = [
+        p
+        for p in book.of_person(promise.code)
+        if p.decision == "verified" and p is not promise and book.head_of(p) == book.head_of(promise)
+    ]
+    lasting = [p for p in before if p.ended_step is None]
+    if promise.decision == "verified" and promise.ended_step is None and lasting:
+        report.duplicates.append(f"{who}: verified at the desk, as before in {lasting[0].registration_id}")
     if promise.decision == "reused" and not any(
         (p.phone, p.email) == (promise.phone, promise.email) for p in before
     ):
@@ -145,7 +152,7 @@ def _check_account(promise: Promise, book: Book, found: Found, issued: Sequence[
     if not accounts:
         report.lost.append(f"{who}: no account")
         return
-    if any(account["phone"] != promise.phone for account in accounts):
+    if any(account["phone"] != book.contact_of(promise)[0] for account in accounts):
         report.lost.append(f"{who}: its account is reached at another phone")
     passwords = found.passwords_of(accounts)
     _check_spoken(promise, book, passwords, report)
@@ -155,7 +162,7 @@ def _check_account(promise: Promise, book: Book, found: Found, issued: Sequence[
     if {password["account_id"] for password in issued} - {account["id"] for account in accounts}:
         report.unasked.append(f"{who}: its password opens somebody else's account")
     arrived = [password for password in issued if password["delivery"] != "failed"]
-    if len(arrived) > 1:
+    if len(arrived) > 1 + len(book.moves(promise.code)):
         report.duplicates.append(f"{who}: {len(arrived)} passwords, none of which was lost on its way")
 
 
@@ -164,8 +171,12 @@ def _check_live(promise: Promise, book: Book, passwords: Sequence[Row], report: 
     and has not changed it yet."""
     who, printed = promise.registration_id, [row for row in passwords if row.get("channel") != VOICE]
     live = [row for row in printed if row["state"] != "ended"]
-    again = {p.registration_id for p in book.of_person(promise.code) if p.may_wait_with_a_password}
+    again = {p.registration_id for p in book.of_person(promise.code) if book.may_wait_with_a_password(p)}
     waiting = [row for row in live if row["state"] == "issued" and _registration_of(row) in again]
+    if not book.contact_of(promise)[0]:
+        if live:
+            report.unasked.append(f"{who}: a password of a child whom nobody represents any more")
+        return
     if not live:
         report.lost.append(f"{who}: no credential")
     if len(waiting) > 1 or len(live) - len(waiting) > 1:
@@ -184,9 +195,10 @@ def _check_spoken(promise: Promise, book: Book, passwords: Sequence[Row], report
 
 
 def _check_guardianships(book: Book, found: Found, report: Report) -> None:
-    """Each child that was verified has its guardian, in identity and in history; nobody else has one."""
+    """Each child that was verified has its guardian, in identity and in history, until that is ended; nobody
+    else has one."""
     accounts = {account["code"]: account["id"] for account in found.accounts}
-    children = [p for p in book.promises if p.guardian is not None and p.decision == "verified"]
+    children = [p for p in book.promises if p.is_guardianship(NOW)]
     promised = {(accounts.get(book.head_of(child)), child.code): child for child in children}
     kept = Counter((row["where"], row["account_id"], row["code"]) for row in found.guardianships)
     for (guardian, code), child in promised.items():
@@ -198,7 +210,7 @@ def _check_guardianships(book: Book, found: Found, report: Report) -> None:
     for where, guardian, code in kept:
         if (guardian, code) not in promised:
             who = next((p.registration_id for p in book.of_person(code)), "nobody's")
-            report.unasked.append(f"{who}: a guardian in {where} whom no officer confirmed")
+            report.unasked.append(f"{who}: a guardian in {where} whom no officer confirmed, or who was ended")
 
 
 class Received(NamedTuple):
@@ -231,7 +243,8 @@ def _alike_due(book: Book, phone: str) -> int:
     there = book.reached_at(phone)
     endings = Counter(promise.decision for promise in there if promise.decision in ENDING_TOLD)
     supplements = sum(promise.supplements_asked for promise in there)
-    return max(1, supplements, sum(promise.reissued for promise in there), *endings.values())
+    ended = sum(promise.ended_step is not None for promise in there)
+    return max(1, ended, supplements, sum(promise.reissued for promise in there), *endings.values())
 
 
 def _check_received(book: Book, found: Found, issued: Mapping[str, Sequence[Row]], report: Report) -> None:
@@ -241,9 +254,17 @@ def _check_received(book: Book, found: Found, issued: Mapping[str, Sequence[Row]
     least: Counter[Received] = Counter()
     most: Counter[Received] = Counter()
     for promise in book.promises:
-        for key, few, many in _due(promise, len(issued.get(promise.registration_id, ()))):
+        for key, few, many in _due(promise):
             least[key] += few
             most[key] += many
+    for code in {promise.code for promise in book.promises}:
+        passwords = _passwords_due(book, code)
+        spare = sum(len(issued.get(p.registration_id, ())) for p in book.of_person(code) if p.is_verified)
+        spare -= sum(passwords.values())
+        for (phone, email), count in passwords.items():
+            for key in (Received(phone, "sms", code), Received(email, "instructions", code)):
+                least[key] += count
+                most[key] += max(count, count + spare)
     unknown = Counter(
         Received(
             row["recipient"],
@@ -264,18 +285,28 @@ def _check_received(book: Book, found: Found, issued: Mapping[str, Sequence[Row]
             kind.append(f"{book.whose(key.to, key.code)}: {count} {key.purpose}, where {most[key]} was due")
 
 
-def _due(promise: Promise, issued: int) -> Iterator[tuple[Received, int, int]]:
-    """For each kind of message: the least and the most that are right."""
-    verified, changed = promise.is_verified, promise.passwords_changed
+def _passwords_due(book: Book, code: str) -> Counter[tuple[str, str]]:
+    """How many first passwords were due at which contact of a person; more of them only replace others."""
+    due: Counter[tuple[str, str]] = Counter()
+    for promise in book.of_person(code):
+        if promise.is_verified:
+            due[book.contact_of(promise, promise.step)] += 1
+    for ended in book.moves(code):
+        due[book.contact_of(ended, ended.ended_step or 0)] += 1
+    return due
+
+
+def _due(promise: Promise) -> Iterator[tuple[Received, int, int]]:
+    """For each kind of message but passwords: the least and the most that are right."""
+    changed, over = promise.passwords_changed, int(promise.ended_step is not None)
     ended, asked = int(promise.decision in ENDING_TOLD), promise.supplements_asked
     spoken, codes = promise.reissued, promise.log_in_codes
     new_devices = promise.new_devices + codes + promise.thefts
-    notices = ended + asked + spoken + codes + promise.resets + promise.thefts
+    notices = ended + asked + spoken + codes + promise.resets + promise.thefts + over
     code_confirmed = int(promise.guardian is None)
     yield Received(promise.email, "email_otp"), code_confirmed, max(code_confirmed, promise.otp_requests)
-    yield Received(promise.phone, "sms", promise.code), int(verified), issued if verified else 0
     yield Received(promise.phone, "sms"), notices, notices
-    yield Received(promise.email, "instructions", promise.code), int(verified), issued if verified else 0
+    yield Received(promise.email, "guardianship_ended"), over, over
     yield Received(promise.email, "supplement"), asked, asked
     for decision, purpose in ENDING_TOLD.items():
         told = int(promise.decision == decision)

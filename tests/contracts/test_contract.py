@@ -51,6 +51,8 @@ LISTENERS: dict[str, tuple[str, ...]] = {
     "notification.tell_account": ("account.notice_due.v1",),
     "notification.tell_request_answered": ("account.request_answered.v1",),
     "history.note_guardian": ("identity.guardianship_confirmed.v1",),
+    "history.end_guardian": ("identity.guardianship_ended.v1",),
+    "notification.tell_guardianship_ended": ("identity.guardianship_ended.v1",),
     "history.note_sessions_ended": ("account.sessions_ended.v1",),
 }
 
@@ -101,9 +103,11 @@ CALLS: dict[str, set[str]] = {
         "reject_case",
         "open_applications",
         "supersede",
+        "end_guardianship",
         "export",
         "ask_correction",
         "ask_erasure",
+        "ask_childs_erasure",
         "withdraw_consent",
         "own_requests",
         "open_requests",

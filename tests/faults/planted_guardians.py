@@ -1,5 +1,5 @@
 """Identity with a defect planted, the one that ``PLANTED`` in the environment names: somebody becomes a
-child's guardian without the officer, or sees the children of others."""
+child's guardian without the officer, sees the children of others, or is the guardian still after the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.identity.guardianship import Guardianship, of_age_at
 from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from services.identity.storage.guardianships import Guardianships
-from services.identity.use_cases import children, desk
+from services.identity.use_cases import children, desk, parting
 
 __all__ = ["IdentityService", "Settings"]
 
@@ -43,7 +43,17 @@ def _everybodys_children() -> None:
     Guardianships.CHILDREN_OF = Guardianships.CHILDREN_OF.replace(OF_ONE, "g.valid_until")
 
 
+def _an_ending_that_nobody_hears() -> None:
+    parting.tell_guardianship_ended = lambda *_, **__: None
+
+
+def _an_ending_that_changes_no_password() -> None:
+    parting.start_anew = lambda *_, **__: None
+
+
 {
+    "an ending that nobody hears": _an_ending_that_nobody_hears,
+    "an ending that changes no password": _an_ending_that_changes_no_password,
     "whoever registers the child": _whoever_registers_the_child,
     "without the certificate": _without_the_certificate,
     "everybody's children": _everybodys_children,

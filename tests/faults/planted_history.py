@@ -1,5 +1,5 @@
 """History with a defect planted, the one that ``PLANTED`` in the environment names: of what stands between a
-child's records and somebody who is not its guardian, one condition is missing."""
+child's records and somebody who is not its guardian, or not any more, one condition is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ ITS_GUARDIAN = "guardianships.account_id = question.account_id"
 ANYBODY = "TRUE"
 ANY_GUARDIAN = "EXISTS (SELECT FROM guardianships held WHERE held.account_id = question.account_id)"
 
-assert ITS_GUARDIAN in storage.LOOK_UP
-storage.LOOK_UP = storage.LOOK_UP.replace(
-    ITS_GUARDIAN, {"anybody": ANYBODY, "any guardian": ANY_GUARDIAN}[os.environ["PLANTED"]]
-)
+WHILE_IT_LASTS = "guardianships.valid_until > question.asked_at"
+
+condition, instead = {
+    "anybody": (ITS_GUARDIAN, ANYBODY),
+    "any guardian": (ITS_GUARDIAN, ANY_GUARDIAN),
+    "ended still looks up": (WHILE_IT_LASTS, "TRUE"),
+}[os.environ["PLANTED"]]
+assert condition in storage.LOOK_UP
+storage.LOOK_UP = storage.LOOK_UP.replace(condition, instead)

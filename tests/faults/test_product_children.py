@@ -20,6 +20,8 @@ from tests.faults.replaced import instead
 IDENTITY = f"{__package__}.planted_guardians:IdentityService"
 HISTORY = f"{__package__}.planted_history:HistoryService"
 OWN_PASSWORD = "mật khẩu của riêng tôi"
+ENDED_SECONDS = 5.0
+"""In this time after the end nobody looks the child up by it any more."""
 HEARD_SECONDS = 2.0
 """In this time what identity says has long been heard by history."""
 
@@ -93,6 +95,33 @@ def nobody_is_a_guardian_until_an_officer_says_so(crowd: Crowd) -> None:
     assert sees(mother, child_id)
 
 
+def who_was_the_guardian_sees_no_more(crowd: Crowd) -> None:
+    """With the child's id, and the child's password, in hand."""
+    mother, father = (guardian(crowd, number) for number in range(2))
+    child_id = confirmed_child(crowd, 3, mother)
+    assert confirmed_child(crowd, 3, father) == child_id
+    child = as_child(crowd.world.citizens[3])
+    first = crowd.inbox.wait_for_password(crowd.world.citizens[0].phone, number=3)
+    childs = CitizenClient(crowd.gateway)
+    childs.log_in(child.code, first)
+    childs.change_password(child.code, first, OWN_PASSWORD)
+    officer = crowd.world.officers[crowd.world.agency_of(child)]
+    case = next(
+        one
+        for one in officer.cases("verified", child.code)
+        if officer.case(one["id"])["guardian"]["code"] == crowd.world.citizens[0].code
+    )
+    officer.end_guardianship(case["id"], "custody_changed")
+    ends = time.monotonic() + ENDED_SECONDS
+    while sees(mother, child_id):
+        assert time.monotonic() < ends, "who was the guardian sees the child still"
+        time.sleep(0.2)
+    assert mother.children() == []
+    told = refusal(lambda: CitizenClient(crowd.gateway).log_in(child.code, OWN_PASSWORD))
+    assert told == "log-in-failed", "who was the guardian logs in as the child"
+    assert sees(father, child_id)
+
+
 @pytest.fixture
 def crowd(product: Instance) -> Crowd:
     return Crowd(product, 5, new_seed())
@@ -100,7 +129,12 @@ def crowd(product: Instance) -> Crowd:
 
 @pytest.mark.proves("F17")
 @pytest.mark.parametrize(
-    "part", [only_its_guardian_sees_a_child, nobody_is_a_guardian_until_an_officer_says_so]
+    "part",
+    [
+        only_its_guardian_sees_a_child,
+        nobody_is_a_guardian_until_an_officer_says_so,
+        who_was_the_guardian_sees_no_more,
+    ],
 )
 def test_a_child_is_seen_by_the_guardian_whom_an_officer_has_confirmed_and_by_nobody_else(
     crowd: Crowd, part: Callable[[Crowd], None]
@@ -121,6 +155,14 @@ def test_a_child_is_seen_by_the_guardian_whom_an_officer_has_confirmed_and_by_no
             "whoever registers the child",
             nobody_is_a_guardian_until_an_officer_says_so,
             "who only says to be the guardian",
+        ),
+        (HISTORY, "ended still looks up", who_was_the_guardian_sees_no_more, "the child still"),
+        (IDENTITY, "an ending that nobody hears", who_was_the_guardian_sees_no_more, "sees the child still"),
+        (
+            IDENTITY,
+            "an ending that changes no password",
+            who_was_the_guardian_sees_no_more,
+            "logs in as the child",
         ),
     ],
 )

@@ -14,6 +14,7 @@ from services.gateway.shapes import children as shapes
 from services.gateway.shapes.account import Participation
 from services.gateway.shapes.base import PageQuery, ShapeParser
 from services.gateway.shapes.registrations import Started
+from services.gateway.shapes.rights import PersonRequest
 
 blueprint = Blueprint(
     "children", __name__, url_prefix="/v1/me/children", description="Children, by parent or guardian"
@@ -43,7 +44,8 @@ def start(body: dict[str, Any]) -> Any:
 @blueprint.doc(**CITIZEN)
 @blueprint.response(200, shapes.Children)
 def children() -> Any:
-    """The children for whom an officer has confirmed the citizen, while they are under age."""
+    """The children for whom an officer has confirmed the citizen, while they are under age; and what of that
+    an officer has ended, without anything of the child."""
     return services().call("identity", "children", sealed_token=bearer("identity"))
 
 
@@ -59,4 +61,15 @@ def participation(query: dict[str, Any], child_id: UUID) -> Any:
         sealed_token=bearer("history"),
         cursor=query.get("cursor"),
         child_id=str(child_id),
+    )
+
+
+@blueprint.route("/<uuid:child_id>/erasures", methods=["POST"])
+@blueprint.doc(**CITIZEN)
+@blueprint.response(202, PersonRequest)
+def ask_erasure(child_id: UUID) -> Any:
+    """Have erased what no duty keeps of a child, by its confirmed guardian, who is told by SMS and e-mail
+    what is gone and what stays, by which duty."""
+    return services().write(
+        "identity", "ask_childs_erasure", sealed_token=bearer("identity"), child_id=str(child_id)
     )

@@ -140,6 +140,23 @@ def reject_case(body: dict[str, Any], case_id: UUID) -> Any:
     )
 
 
+@blueprint.route("/cases/<uuid:case_id>/guardianship-ending", methods=["POST"])
+@blueprint.doc(**STAFF)
+@blueprint.arguments(shapes.GuardianshipEnding)
+@blueprint.response(202, State)
+def end_guardianship(body: dict[str, Any], case_id: UUID) -> Any:
+    """End the guardianship that was confirmed by this case: who was the guardian is told, and sees nothing of
+    the child any more; the child is reached at another guardian's contact, or nowhere."""
+    return services().write(
+        "identity",
+        "end_guardianship",
+        sealed_staff_token=bearer("identity"),
+        case_id=str(case_id),
+        reason=body["reason"],
+        note=body.get("note"),
+    )
+
+
 @blueprint.route("/contact-changes", methods=["POST"])
 @blueprint.doc(**STAFF)
 @blueprint.arguments(shapes.ContactChange)

@@ -24,5 +24,18 @@ class Child(Schema):
     )
 
 
+class EndedGuardianship(Schema):
+    """What an officer has ended, as the former guardian sees it."""
+
+    id = fields.String(required=True, metadata={"format": "uuid", "description": "that the child had here"})
+    relation = fields.String(required=True, metadata={"description": "parent or guardian"})
+    confirmed_at = fields.String(required=True, metadata={"format": "date-time"})
+    ended_at = fields.String(required=True, metadata={"format": "date-time"})
+    reason = fields.String(
+        required=True, metadata={"description": "came_of_age, custody_changed or confirmed_in_error"}
+    )
+
+
 class Children(Schema):
     items = fields.List(fields.Nested(Child), required=True)
+    ended = fields.List(fields.Nested(EndedGuardianship), required=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from services.gateway.shapes.base import Shape, text
-from services.gateway.shapes.children import Child
+from services.gateway.shapes.children import Child, EndedGuardianship
 
 
 class Correction(Shape):
@@ -80,5 +80,8 @@ class PersonalData(Schema):
         fields.Nested(Child),
         required=True,
         metadata={"description": "for whom the citizen was confirmed as guardian, while under age"},
+    )
+    ended_guardianships = fields.List(
+        fields.Nested(EndedGuardianship), required=True, metadata={"description": "by an officer"}
     )
     participation = fields.List(fields.Nested("ParticipationItem"), required=True)

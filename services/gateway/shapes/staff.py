@@ -26,6 +26,13 @@ class Confirmation(PapersChecked):
     )
 
 
+class GuardianshipEnding(Shape):
+    reason = text(
+        "came_of_age, custody_changed or confirmed_in_error", required=True, example="custody_changed"
+    )
+    note = text("for the agency alone, 500 characters at the most")
+
+
 class SupplementRequest(Shape):
     items = fields.List(
         fields.String(),

@@ -13,25 +13,27 @@ from services.identity.guardianship import Child, Guardianship
 from services.identity.storage.people import JOINED_ACCOUNT_COLUMNS, account_of_row
 from services.identity.storage.tables import Tables
 
-COLUMNS = "g.account_id, g.child_person_id, g.relation, g.confirmed_by, g.confirmed_at, g.valid_until"
+COLUMNS = """g.account_id, g.child_person_id, g.relation, g.confirmed_by, g.confirmed_at, g.valid_until,
+    g.end_reason, g.end_note, g.ended_by"""
 Row = Mapping[str, Any]
 
 
 class Guardianships(Tables):
-    """Confirmed by officers."""
+    """Confirmed by officers, and ended by them."""
 
     SAVE_GUARDIANSHIP = """
         INSERT INTO guardianships (account_id, child_person_id, relation, confirmed_by, confirmed_at,
-                                   valid_until)
+                                   valid_until, end_reason, end_note, ended_by)
         VALUES (%(account_id)s, %(child_person_id)s, %(relation)s, %(confirmed_by)s, %(confirmed_at)s,
-                %(valid_until)s)
+                %(valid_until)s, %(end_reason)s, %(end_note)s, %(ended_by)s)
         ON CONFLICT (account_id, child_person_id) DO UPDATE SET relation = excluded.relation,
             confirmed_by = excluded.confirmed_by, confirmed_at = excluded.confirmed_at,
-            valid_until = excluded.valid_until
+            valid_until = excluded.valid_until, end_reason = excluded.end_reason,
+            end_note = excluded.end_note, ended_by = excluded.ended_by
     """
 
     def save_guardianship(self, confirmed: Guardianship) -> None:
-        """As it was confirmed last."""
+        """As it was confirmed, or ended, last."""
         self.tx.run(self.SAVE_GUARDIANSHIP, asdict(confirmed))
 
     GUARDIANSHIP = f"""
@@ -54,6 +56,17 @@ class Guardianships(Tables):
         """Those of a guardian who are under age then, by name."""
         rows = self.tx.all(self.CHILDREN_OF, {"account_id": account_id, "now": now})
         return [child_of_row(row) for row in rows]
+
+    ENDED_OF = f"""
+        SELECT {COLUMNS} FROM guardianships g
+        WHERE g.account_id = %(account_id)s AND g.end_reason IS NOT NULL AND g.valid_until <= %(now)s
+        ORDER BY g.valid_until DESC, g.child_person_id
+    """
+
+    def ended_guardianships_of(self, account_id: UUID, now: datetime) -> list[Guardianship]:
+        """Those of a former guardian that an officer has ended, the last first."""
+        rows = self.tx.all(self.ENDED_OF, {"account_id": account_id, "now": now})
+        return [Guardianship(**row) for row in rows]
 
     GUARDIANS_OF = f"""
         SELECT {JOINED_ACCOUNT_COLUMNS} FROM guardianships g JOIN accounts a ON a.id = g.account_id

@@ -149,13 +149,18 @@ class People(Tables):
                 a.phone = b.phone OR lower(a.email) = lower(b.email)
                 OR p.verified_at <= g.confirmed_at AND NOT EXISTS (
                     SELECT FROM contact_changes c
-                    WHERE c.account_id = a.id AND c.state = 'changed' AND c.asked_at > g.confirmed_at))
+                    WHERE c.account_id = a.id AND c.state = 'changed' AND c.asked_at > g.confirmed_at)
+                AND NOT EXISTS (
+                    SELECT FROM guardianships h JOIN accounts d ON d.id = h.account_id
+                    WHERE h.child_person_id = p.id AND h.valid_until > %(now)s
+                        AND d.phone = a.phone AND lower(d.email) = lower(a.email)))
         ) AS is_doubted
     """
 
     def is_contact_in_doubt(self, account_id: UUID, now: datetime) -> bool:
         """Whether the contact may be in other hands: the desk is changing it, or a guardian's that it
-        follows; or its holder has come of age and has none but the one that a guardian gave."""
+        follows; or its holder has come of age and has none but the one that a guardian gave; or it is, in
+        part, that of somebody whose guardianship was ended."""
         row = self.tx.one(self.CONTACT_IN_DOUBT, {"id": account_id, "now": now})
         return bool(row and row["is_doubted"])
 

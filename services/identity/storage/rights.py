@@ -137,6 +137,18 @@ class Rights(Tables):
         """What the population register was asked for: ``purpose, asked_at, answered``, newest first."""
         return self.tx.all(self.QUESTIONS, {"ids": registration_ids, "limit": limit})
 
+    IN_VAIN_BY = f"""
+        SELECT {CASE_COLUMNS} FROM cases
+        WHERE guardian IS NOT NULL AND guardian ->> 'account_id' = %(account_id)s
+            AND status IN ('rejected', 'closed')
+        ORDER BY opened_at, id
+    """
+
+    def cases_in_vain_by(self, account_id: UUID) -> list[Case]:
+        """In which the account's holder registered a child, and which came to nothing; not those that were
+        emptied."""
+        return [case_of_row(row) for row in self.tx.all(self.IN_VAIN_BY, {"account_id": str(account_id)})]
+
     EMPTY_CASE = """
         UPDATE cases SET applicant = %(applicant)s, warnings = '{}', mismatched = '{}', supplement = NULL,
             guardian = NULL, search_text = %(search_text)s, erased_at = %(at)s,

@@ -60,7 +60,7 @@ from services.identity.use_cases.email_reset import (
     start_email_reset,
     try_reset_otp,
 )
-from services.identity.use_cases.erasure import answer_erasure, ask_erasure
+from services.identity.use_cases.erasure import answer_erasure, ask_childs_erasure, ask_erasure
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.hotline import (
     VoicePassword,
@@ -79,6 +79,7 @@ from services.identity.use_cases.log_in import (
     log_in,
     own_data,
 )
+from services.identity.use_cases.parting import end_guardianship
 from services.identity.use_cases.ports import Position, Storage
 from services.identity.use_cases.register import (
     CHECK_REGISTER,
@@ -140,6 +141,7 @@ __all__ = [
     "VoicePassword",
     "answer_erasure",
     "answer_request",
+    "ask_childs_erasure",
     "ask_contact_change",
     "ask_correction",
     "ask_erasure",
@@ -155,6 +157,7 @@ __all__ = [
     "disable_staff",
     "end_device",
     "end_everywhere",
+    "end_guardianship",
     "enter",
     "export",
     "find_account",

@@ -99,11 +99,13 @@ def issue_credential(
 ) -> None:
     """The first password exists from here on. One that was issued earlier and never used ends; the one in
     use lives until the new one is first used. A cause (``domain.cause_of_replacement``) has one, however
-    often this runs."""
+    often this runs. Where nobody is reached there is none."""
     storage.lock_account(account_id)
     account = storage.account(account_id)
     if account is None:
         raise LookupError("a credential for an account that does not exist")
+    if not account.channels:
+        return
     if storage.credential_for(account_id, cause) is not None:
         return
     registration_id = domain.registration_of(cause)
@@ -120,7 +122,7 @@ def issue_credential(
         "registration_id": registration_id,
         "code": account.code,
         "reason": "registration",
-        "channels": [{"kind": "sms", "to": account.phone}, {"kind": "email", "to": account.email}],
+        "channels": account.channels,
         "sealed_secret": made.sealed_secret,
         "valid_until": valid_until,
         "language": account.language,
@@ -156,10 +158,23 @@ def give_up_contact(storage: Storage, account_id: UUID, now: datetime) -> None:
     if waiting:
         replace_password(storage, waiting[0], MANY, now)
     elif is_recovered and not storage.live_credentials(account_id):
-        cause = storage.last_cause_by_sms(account_id)
-        again = domain.cause_of_replacement(cause, MANY) if cause else None
-        if again is not None:
-            _issue_soon(storage, account_id, again, now)
+        _issue_another(storage, account_id, now)
+
+
+def start_anew(storage: Storage, account: Account, now: datetime) -> None:
+    """Somebody who acted for the holder does so no more, and may know the password, even have chosen it: no
+    password and no session of before is left, and a first password goes to the contact that there is now."""
+    end_everywhere(storage, account.id, now)
+    storage.end_credentials([credential.id for credential in storage.live_credentials(account.id)], now)
+    if account.channels:
+        _issue_another(storage, account.id, now)
+
+
+def _issue_another(storage: Storage, account_id: UUID, now: datetime) -> None:
+    cause = storage.last_cause_by_sms(account_id)
+    again = domain.cause_of_replacement(cause, MANY) if cause else None
+    if again is not None:
+        _issue_soon(storage, account_id, again, now)
 
 
 def end_recovered(storage: Storage, account_id: UUID, now: datetime) -> bool:

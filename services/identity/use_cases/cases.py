@@ -157,10 +157,14 @@ def _known_person(storage: Storage, case: Case, now: datetime) -> Person | None:
     """Who was verified before and comes back with the same contact, a child with a confirmed guardian."""
     people = storage.people_with(case.applicant.numbers)
     account = storage.account_of(people[0].id) if len(people) == 1 else None
-    if account is None or not domain.is_known_contact(account, people[0], case.applicant):
-        return None
-    if case.guardian is not None:
+    applicant = case.applicant
+    if account is not None and case.guardian is not None:
         confirmed = storage.guardianship(case.guardian.account_id, people[0].id)
-        if confirmed is None or confirmed.valid_until <= now:
+        guardian = storage.account(case.guardian.account_id)
+        if confirmed is None or guardian is None or confirmed.end_reason or not confirmed.lasts(now):
             return None
+        if guardian.is_reached_at(applicant.phone, applicant.email):  # the child is, perhaps, at another's
+            applicant = replace(applicant, phone=account.phone, email=account.email)
+    if account is None or not domain.is_known_contact(account, people[0], applicant):
+        return None
     return people[0]

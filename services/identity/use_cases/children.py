@@ -22,9 +22,11 @@ def read_guardian(storage: Storage, claims: Claims, now: datetime) -> Account:
     return account
 
 
-def list_children(storage: Storage, claims: Claims, now: datetime) -> list[Child]:
-    """Those for whom the citizen was confirmed, while they are under age, by name."""
-    return storage.children_of(citizen(storage, claims).id, now)
+def list_children(storage: Storage, claims: Claims, now: datetime) -> tuple[list[Child], list[Guardianship]]:
+    """Those for whom the citizen was confirmed, while they are under age, by name; and what an officer has
+    ended, without anything of the child."""
+    account = citizen(storage, claims)
+    return storage.children_of(account.id, now), storage.ended_guardianships_of(account.id, now)
 
 
 def see_guardianship(case: Case, *, is_confirmed: bool) -> None:
@@ -69,11 +71,10 @@ def tell_guardianship(storage: Storage, case: Case, child: Person, confirmed: Gu
     guardian = storage.account(confirmed.account_id)
     if guardian is None:
         raise LookupError("a guardian without an account")
-    code = child.applicant.code
     data = {
         "person_id": guardian.person_id,
         "child_person_id": child.id,
-        "codes": [code, *sorted(child.numbers.union(child.applicant.numbers) - {code})],
+        "codes": codes_of(child),
         "valid_until": confirmed.valid_until,
         "account_id": confirmed.account_id,
     }
@@ -87,3 +88,33 @@ def tell_guardianship(storage: Storage, case: Case, child: Person, confirmed: Gu
             traceparent=case.traceparent,
         ),
     )
+
+
+def tell_guardianship_ended(
+    storage: Storage, case: Case, child: Person, former: Account, ended: Guardianship
+) -> None:
+    """identity.guardianship_ended, as of then: history shows no more, and who was the guardian is told."""
+    data = {
+        "account_id": former.id,
+        "child_person_id": child.id,
+        "codes": codes_of(child),
+        "ended_at": ended.valid_until,
+        "reason": ended.end_reason,
+        "channels": former.channels,
+        "language": former.language,
+    }
+    outbox.add(
+        storage.tx,
+        identity_events.GUARDIANSHIP_ENDED.event(
+            subject=child.id,
+            correlation_id=case.registration_id,
+            at=ended.valid_until,
+            data=data,
+        ),
+    )
+
+
+def codes_of(child: Person) -> list[str]:
+    """All numbers that stand for the child, that of its account first."""
+    code = child.applicant.code
+    return [code, *sorted(child.numbers.union(child.applicant.numbers) - {code})]

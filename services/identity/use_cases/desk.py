@@ -24,7 +24,7 @@ from services.identity.domain import (
     StaffAccount,
     Supplement,
 )
-from services.identity.guardianship import NotAChild, of_age_at
+from services.identity.guardianship import NotAChild, of_age_at, whose_contact
 from services.identity.use_cases.accounts import end_recovered
 from services.identity.use_cases.children import confirm_guardianship, see_guardianship
 from services.identity.use_cases.everywhere import end_everywhere
@@ -240,9 +240,9 @@ def own_case(storage: Storage, officer: Officer, case_id: UUID, *, to_change: bo
 
 
 def _remember(storage: Storage, case: Case, person_id: UUID, now: datetime) -> Person:
-    applicant = _as_reached_now(storage, case)
-    storage.lock_numbers(applicant.numbers)
-    people = storage.people_with(applicant.numbers)
+    storage.lock_numbers(case.applicant.numbers)
+    people = storage.people_with(case.applicant.numbers)
+    applicant = _as_reached_now(storage, case, people, now)
     if len(people) > 1 or (people and not people[0].may_have(applicant.numbers)):
         raise domain.PersonNumberTaken
     if case.guardian and people and of_age_at(people[0].applicant.birth_value) <= now:
@@ -257,11 +257,14 @@ def _remember(storage: Storage, case: Case, person_id: UUID, now: datetime) -> P
     return person
 
 
-def _as_reached_now(storage: Storage, case: Case) -> Applicant:
-    """A child is reached where its guardian is by now."""
+def _as_reached_now(storage: Storage, case: Case, people: Sequence[Person], now: datetime) -> Applicant:
+    """A child is reached where its guardian is by now; another guardian changes nothing about that, while the
+    guardianship of the one before lasts (ADR 0024)."""
     guardian = storage.account(case.guardian.account_id) if case.guardian else None
     if guardian is None:
         return case.applicant
+    for child in people:
+        guardian = whose_contact(child.applicant, storage.guardians_of(child.id, now)) or guardian
     return replace(case.applicant, phone=guardian.phone, email=guardian.email)
 
 

@@ -10,16 +10,35 @@ from uuid import UUID
 
 from services.identity import rights
 from services.identity.domain import Account, CaseStatus
+from services.identity.guardianship import ChildUnknown
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_answer
 from shared.events import account as account_events
 from shared.messaging import outbox
 
+GUARDIAN = "guardian"
+"""Of a request for a child's data: whose account asked."""
 
-def ask_erasure(storage: Storage, account: Account, *, request_id: UUID, now: datetime) -> PersonRequest:
-    """Cases that came to nothing lose what is personal, and registration is told. It is answered with what
-    registration has done. Asked again before: the same request, and registration is told again."""
+
+def ask_childs_erasure(
+    storage: Storage, guardian: Account, child_id: UUID, *, request_id: UUID, now: datetime
+) -> PersonRequest:
+    """What no duty keeps of a child, asked for by its guardian, who is told what came of it (law on personal
+    data: children through their representative). Raises ``ChildUnknown``."""
+    held = storage.guardianship(guardian.id, child_id)
+    child = storage.account_of(child_id) if held is not None and held.lasts(now) else None
+    if child is None:
+        raise ChildUnknown
+    return ask_erasure(storage, child, request_id=request_id, now=now, guardian=guardian)
+
+
+def ask_erasure(
+    storage: Storage, account: Account, *, request_id: UUID, now: datetime, guardian: Account | None = None
+) -> PersonRequest:
+    """Cases that came to nothing lose what is personal, also those in which the holder registered a child,
+    and registration is told. It is answered with what registration has done. Asked again before: the same
+    request, and registration is told again. ``guardian``: who asks for a child."""
     storage.lock_account(account.id)
     (person,) = storage.people_with([account.code])
     numbers = person.numbers.union(person.applicant.numbers)
@@ -28,10 +47,13 @@ def ask_erasure(storage: Storage, account: Account, *, request_id: UUID, now: da
     asked = storage.open_request(account.id, RequestKind.ERASURE)
     if asked is None:
         closed = [case for case in cases if rights.is_to_be_emptied(case, numbers, births)]
+        closed += [case for case in storage.cases_in_vain_by(account.id) if case not in closed]
         for case in closed:
             storage.save_emptied(rights.emptied(case), now)
         ids = " ".join(str(case.registration_id) for case in closed)
         due, wanted = rights.due_at(now), {"registrations": ids}
+        if guardian is not None:
+            wanted[GUARDIAN] = str(guardian.id)
         asked = PersonRequest(request_id, account.id, "", RequestKind.ERASURE, now, due, wanted)
         storage.add_request(asked)
     verified = [case for case in cases if case.status is CaseStatus.VERIFIED]
@@ -51,13 +73,16 @@ def ask_erasure(storage: Storage, account: Account, *, request_id: UUID, now: da
 
 
 def answer_erasure(storage: Storage, erased: Mapping[str, Any], now: datetime) -> None:
-    """registration.erased: the one answer, with what is gone and what stays. Told again: nothing."""
+    """registration.erased: the one answer, with what is gone and what stays, to whoever asked. Told again:
+    nothing."""
     asked = storage.request(erased["request_id"])
     account = storage.account(erased["account_id"])
     if asked is None or account is None or asked.state is not RequestState.OPEN:
         return
     counts = {name: erased[name] for name in ("photos", "applications", "drafts")}
-    answer = rights.ERASED[account.language].format(**counts)
+    asker = storage.account(UUID(asked.wanted[GUARDIAN])) if GUARDIAN in asked.wanted else account
+    assert asker is not None
+    answer = rights.ERASED[asker.language].format(**counts)
     answered = asked.answered(RequestState.GRANTED, answer, now)
     storage.answer_request(answered)
-    tell_answer(storage, account, answered, now)
+    tell_answer(storage, asker, answered, now)

@@ -15,7 +15,7 @@ from services.identity.domain import (
 )
 from services.identity.hotline import CHANNEL
 from services.identity.use_cases.accounts import replace_password
-from services.identity.use_cases.children import tell_guardianship
+from services.identity.use_cases.children import tell_guardianship, tell_guardianship_ended
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import contact_of, tell_checked, tell_sessions_ended, tell_verified
 from shared.events import identity as identity_events
@@ -75,6 +75,9 @@ def tell_case_again(storage: Storage, registration_id: UUID) -> None:
         confirmed = case.guardian and storage.guardianship(case.guardian.account_id, people[0].id)
         if confirmed:
             tell_guardianship(storage, case, people[0], confirmed)
+            former = storage.account(confirmed.account_id)
+            if confirmed.end_reason is not None and former is not None:
+                tell_guardianship_ended(storage, case, people[0], former, confirmed)
     elif not case.applicant.phone:
         raise LookupError("a case whose person had it erased")
     else:

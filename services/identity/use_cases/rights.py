@@ -64,6 +64,7 @@ def export(
         storage.email_resets_of(account.id, RESETS_SHOWN),
         storage.requests_of(account.id, REQUESTS_SHOWN),
         storage.children_of(account.id, now),
+        storage.ended_guardianships_of(account.id, now),
     )
 
 

@@ -82,12 +82,16 @@ def tell_notice(
     phones: Iterable[str] = (),
     emails: Iterable[str] = (),
 ) -> None:
-    """Something happened to an account: its holder is told at each of these, once."""
+    """Something happened to an account: its holder is told at each of these, once. Nobody is where there is
+    none."""
+    channels = [{"kind": "sms", "to": to} for to in dict.fromkeys(phones) if to]
+    channels += [{"kind": "email", "to": to} for to in dict.fromkeys(emails) if to]
+    if not channels:
+        return
     data = {
         "account_id": account.id,
         "kind": kind,
-        "channels": [{"kind": "sms", "to": to} for to in dict.fromkeys(phones)]
-        + [{"kind": "email", "to": to} for to in dict.fromkeys(emails)],
+        "channels": channels,
         "language": account.language,
     }
     outbox.add(
@@ -111,7 +115,7 @@ def tell_answer(storage: Storage, account: Account, request: PersonRequest, now:
         "request_kind": request.kind.value,
         "outcome": request.state.value,
         "answer": request.answer,
-        "channels": [{"kind": "sms", "to": account.phone}, {"kind": "email", "to": account.email}],
+        "channels": account.channels,
         "language": account.language,
     }
     outbox.add(

@@ -100,6 +100,27 @@ class StorageSuite:
         assert storage.photos_kept_of([own.id, sent.id]) == 1
         assert storage.unsubmitted_of(["0123456789"], ["1990-05-17"]) == []
 
+    def test_what_a_guardian_began_and_never_submitted_is_found_by_the_account(
+        self, storage: Storage
+    ) -> None:
+        mother, father = (Guardian(uuid4(), "0987654321", "parent", "+84912345678") for _ in range(2))
+        own, others, sent, erased_before = (
+            draft(id=one.id, guardian=guardian)
+            for one, guardian in (
+                (complete(), mother),
+                (complete(), father),
+                (submitted(), mother),
+                (complete(), mother),
+            )
+        )
+        for registration in (own, others, sent, erased_before):
+            storage.add(registration)
+            storage.save(registration)
+        storage.save(replace(submitted(), id=sent.id, guardian=mother))
+        storage.save(erased(erased_before, LATER))
+        assert storage.unsubmitted_by(mother.account_id) == [own.id]
+        assert storage.unsubmitted_by(uuid4()) == []
+
     def test_what_was_erased_is_on_record(self, storage: Storage) -> None:
         done = Erasure(uuid4(), uuid4(), NOW, 3, 2, 1)
         storage.add_erasure(done)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -37,8 +37,10 @@ def read(sealed: str) -> Claims:
     return TOKENS[sealed]
 
 
-def ask(storage: FakeHistory, *requests: dict[str, Any]) -> list[dict[str, Any] | Refused]:
-    return use_cases.participation(storage, use_cases.read_requests(requests, read, NOW))
+def ask(
+    storage: FakeHistory, *requests: dict[str, Any], now: datetime = NOW
+) -> list[dict[str, Any] | Refused]:
+    return use_cases.participation(storage, use_cases.read_requests(requests, read, now))
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_nobody_elses_rows_are_seen_whatever_is_asked(storage: FakeHistory) -> N
     assert [item["employer"] for item in hers["items"]] == ["Xí nghiệp Khác"]
 
 
-def confirm(storage: FakeHistory, **changes: Any) -> str:
+def confirm(storage: FakeHistory, at: datetime = NOW, **changes: Any) -> str:
     """Tell that ``mine`` is confirmed for the person with her code; the child's id."""
     told = {
         "account_id": ACCOUNT,
@@ -92,7 +94,7 @@ def confirm(storage: FakeHistory, **changes: Any) -> str:
         "codes": ["9999999999"],
         "valid_until": NOW + timedelta(days=1),
     } | changes
-    use_cases.note_guardian(storage, told, NOW)
+    use_cases.note_guardian(storage, told, at)
     return str(told["child_person_id"])
 
 
@@ -118,6 +120,30 @@ def test_an_ended_session_of_a_guardian_sees_no_child(storage: FakeHistory) -> N
     use_cases.end_sessions(storage, ACCOUNT, NOW + timedelta(seconds=1))
     (answer,) = ask(storage, {"sealed_token": "mine", "child_id": child_id})
     assert isinstance(answer, TokenInvalid)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 1, 1, 0)])
+def test_a_guardian_whose_guardianship_was_ended_sees_no_child_in_whatever_order_it_is_told(
+    storage: FakeHistory, order: tuple[int, ...]
+) -> None:
+    child_id = uuid4()
+    ended = {
+        "account_id": ACCOUNT,
+        "child_person_id": child_id,
+        "codes": ["9999999999"],
+        "ended_at": NOW + timedelta(milliseconds=1),
+    }
+    for step in order:
+        if step == 0:
+            confirm(storage, child_person_id=child_id)
+        else:
+            use_cases.end_guardian(storage, ended)
+    asked, later = {"sealed_token": "mine", "child_id": str(child_id)}, NOW + timedelta(milliseconds=1)
+    (answer,) = ask(storage, asked, now=later)
+    assert isinstance(answer, ChildUnknown)
+    confirm(storage, child_person_id=child_id, at=NOW + timedelta(hours=1))
+    (answer,) = ask(storage, asked, now=later)
+    assert isinstance(answer, dict), "an officer has confirmed it again"
 
 
 @pytest.mark.parametrize("changes", [{"account_id": None}, {"codes": []}])

@@ -24,6 +24,7 @@ from services.identity.domain import (
     Ending,
     Guardian,
     Hold,
+    Officer,
     Outcome,
     Person,
     Photo,
@@ -302,6 +303,41 @@ def test_a_guardianship_is_kept_as_it_was_confirmed_last_until_the_child_is_of_a
     assert storage.guardians_of(mother.id, NOW) == storage.guardians_of(child.id, until) == []
 
 
+def test_a_guardianship_that_was_ended_is_no_guardians_and_is_told_as_ended(storage: AnyStorage) -> None:
+    officer = samples.staff(id=uuid4(), user=uuid4().hex)
+    storage.add_staff(officer, NOW)
+    people = [
+        Person(uuid4(), samples.applicant(code=code, document_number=f"00{code}"), NOW)
+        for code in ("1000000021", "1000000022", "1000000023")
+    ]
+    for person in people:
+        storage.save_person(person)
+    mother, father, child = (
+        storage.save_account(
+            samples.account(person.id, id=uuid4(), code=person.applicant.code, phone=phone, email=phone), NOW
+        )
+        for person, phone in zip(people, ("+84911111111", "+84922222222", "+84911111111"), strict=True)
+    )
+    until, soon = NOW + timedelta(days=1), NOW + timedelta(minutes=1)
+    hers, his = (
+        Guardianship(one.id, child.person_id, "parent", officer.id, NOW, until) for one in (mother, father)
+    )
+    storage.save_guardianship(hers)
+    storage.save_guardianship(his)
+    assert storage.ended_guardianships_of(father.id, until) == [], "this one ends with the child's childhood"
+    ended = his.ended(Officer(officer.id, officer.agency_code), "custody_changed", "Bản án", soon)
+    storage.save_guardianship(ended)
+    assert storage.guardianship(father.id, child.person_id) == ended
+    assert storage.ended_guardianships_of(father.id, soon) == [ended]
+    assert storage.children_of(father.id, soon) == []
+    assert storage.guardians_of(child.person_id, soon) == [mother]
+    assert not storage.is_contact_in_doubt(child.id, soon), "it is her contact, and she is a guardian still"
+    storage.save_account(replace(child, email=father.email), soon)
+    assert storage.is_contact_in_doubt(child.id, soon)
+    storage.save_guardianship(his)
+    assert storage.guardianship(father.id, child.person_id) == his
+
+
 def test_a_contact_is_in_doubt_while_it_is_changed_and_when_it_was_a_guardians(storage: AnyStorage) -> None:
     officer = samples.staff(id=uuid4(), user=uuid4().hex)
     storage.add_staff(officer, NOW)
@@ -338,6 +374,17 @@ def test_a_contact_is_in_doubt_while_it_is_changed_and_when_it_was_a_guardians(s
     assert doubted(until) == [False, False, False]
     storage.save_account(replace(child, email="NEW@example.com"), until)
     assert doubted(until) == [False, True, False]
+
+
+def test_what_a_guardian_registered_in_vain_is_found_by_the_account(storage: AnyStorage) -> None:
+    guardian = Guardian(uuid4(), "1000000031", "parent")
+    rejected, verified, waiting = (samples.case(guardian=guardian) for _ in range(3))
+    for case in (rejected, verified, waiting):
+        storage.add_case(case)
+    storage.end_case(rejected.id, Ending(CaseStatus.REJECTED, NOW, None, "Không khớp"))
+    storage.end_case(verified.id, Ending(CaseStatus.VERIFIED, NOW, None))
+    assert [case.id for case in storage.cases_in_vain_by(guardian.account_id)] == [rejected.id]
+    assert storage.cases_in_vain_by(uuid4()) == []
 
 
 def test_a_childs_case_keeps_who_registers_it(storage: AnyStorage) -> None:

@@ -106,6 +106,16 @@ class FakeStorage:
         ]
         return sorted(found, key=lambda case: (case.opened_at, case.id))
 
+    def cases_in_vain_by(self, account_id: UUID) -> list[Case]:
+        found = [
+            case
+            for case in self.all_cases.values()
+            if case.status in (CaseStatus.REJECTED, CaseStatus.CLOSED)
+            and case.guardian is not None
+            and case.guardian.account_id == account_id
+        ]
+        return sorted(found, key=lambda case: (case.opened_at, case.id))
+
     def save_emptied(self, case: Case, at: datetime) -> None:
         self.all_cases[case.id] = case
         ending = self.endings[case.id]
@@ -243,6 +253,11 @@ class FakeStorage:
         ]
         return sorted(found, key=lambda child: child.applicant.full_name)
 
+    def ended_guardianships_of(self, account_id: UUID, now: datetime) -> list[Guardianship]:
+        ended = [g for g in self.guardianships.values() if g.end_reason and g.valid_until <= now]
+        own = [g for g in ended if g.account_id == account_id]
+        return sorted(own, key=lambda one: (now - one.valid_until, one.child_person_id))
+
     def guardians_of(self, child_person_id: UUID, now: datetime) -> list[Account]:
         confirmed = sorted(self.guardianships.values(), key=lambda one: one.confirmed_at)
         return [
@@ -279,7 +294,9 @@ class FakeStorage:
             guardian = self.accounts[ended.account_id]
             if account.phone == guardian.phone or account.email.casefold() == guardian.email.casefold():
                 return True
-            if given <= ended.confirmed_at:
+            lasting = [self.accounts[i] for i in guardians]
+            followed = any(one.is_reached_at(account.phone, account.email) for one in lasting)
+            if given <= ended.confirmed_at and not followed:
                 return True
         return False
 

@@ -26,6 +26,7 @@ from services.identity.domain import (
 )
 from services.identity.email_reset import asked_for
 from services.identity.guardianship import (
+    Child,
     ContactIsGuardians,
     GuardianshipNotConfirmed,
     GuardianTooYoung,
@@ -60,7 +61,8 @@ def mother(storage: FakeStorage) -> Account:
 
 
 def father(storage: FakeStorage) -> Account:
-    return account(storage, code="0222222222", document_number="001088000002", phone="+84922222222")
+    own = {"code": "0222222222", "phone": "+84922222222", "email": "cha@example.com"}
+    return account(storage, document_number="001088000002", **own)
 
 
 def opened(storage: FakeStorage, guardian: Account, certificate: bool = True, **changes: Any) -> Case:
@@ -97,6 +99,11 @@ def session(storage: FakeStorage, of: Account, scope: str = "citizen") -> Claims
     return Claims(of.id, of.code, scope, began.id)
 
 
+def children(storage: FakeStorage, of: Account, now: datetime = NOW) -> list[Child]:
+    """Those that the guardian is told of."""
+    return use_cases.list_children(storage, session(storage, of), now)[0]
+
+
 def with_account(storage: FakeStorage) -> Account:
     """The account that comes of what was verified last."""
     event = storage.tx.events("identity.verified.v1")[-1]
@@ -113,12 +120,12 @@ def test_a_child_is_confirmed_together_with_its_guardian_once(storage: FakeStora
     for refused in (False, None, "true", 1):
         with pytest.raises(GuardianshipNotConfirmed):
             confirm(storage, case, refused)
-    assert use_cases.list_children(storage, session(storage, guardian), NOW) == []
+    assert children(storage, guardian) == []
     for _ in range(2):
         assert confirm(storage, case).status is CaseStatus.VERIFIED
 
     (event,) = storage.tx.events(CONFIRMED)
-    (child,) = use_cases.list_children(storage, session(storage, guardian), NOW)
+    (child,) = children(storage, guardian)
     assert event.data == {
         "person_id": guardian.person_id,
         "child_person_id": child.guardianship.child_person_id,
@@ -164,20 +171,20 @@ def test_nobody_but_a_confirmed_guardian_has_the_child(storage: FakeStorage) -> 
     guardian, stranger = mother(storage), father(storage)
     confirm(storage, opened(storage, guardian))
     confirm(storage, opened(storage, stranger, code="7777777777"))
-    (hers,) = use_cases.list_children(storage, session(storage, guardian), NOW)
-    (his,) = use_cases.list_children(storage, session(storage, stranger), NOW)
+    (hers,) = children(storage, guardian)
+    (his,) = children(storage, stranger)
     assert (hers.applicant.code, his.applicant.code) == ("5555555555", "7777777777")
     grown_up = of_age_at("2020-02-29")
-    assert use_cases.list_children(storage, session(storage, guardian), grown_up) == []
+    assert children(storage, guardian, grown_up) == []
 
 
 def test_a_guardian_who_asks_for_the_own_data_is_told_of_the_children(storage: FakeStorage) -> None:
     guardian, stranger = mother(storage), father(storage)
     case = opened(storage, guardian)
     confirm(storage, case)
-    children = use_cases.list_children(storage, session(storage, guardian), NOW)
-    of_age = children[0].guardianship.valid_until
-    for who, now, told in ((guardian, NOW, children), (stranger, NOW, []), (guardian, of_age, [])):
+    hers = children(storage, guardian)
+    of_age = hers[0].guardianship.valid_until
+    for who, now, told in ((guardian, NOW, hers), (stranger, NOW, []), (guardian, of_age, [])):
         assert use_cases.export(storage, who, request_id=uuid4(), now=now).children == told
 
 
@@ -305,10 +312,7 @@ def test_another_guardian_is_another_case_for_the_desk(storage: FakeStorage) -> 
     case = opened(storage, second)
     assert case.status is CaseStatus.WAITING
     confirm(storage, case)
-    assert [len(use_cases.list_children(storage, session(storage, a), NOW)) for a in (first, second)] == [
-        1,
-        1,
-    ]
+    assert [len(children(storage, a)) for a in (first, second)] == [1, 1]
 
 
 def test_an_adults_number_makes_no_child(storage: FakeStorage) -> None:

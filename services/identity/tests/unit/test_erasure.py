@@ -10,10 +10,19 @@ import pytest
 
 from services.identity import rights, schemas, use_cases
 from services.identity.domain import Account, Case, CaseStatus, Credential, CredentialState
+from services.identity.guardianship import ChildUnknown, of_age_at
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
+from services.identity.tests.unit.test_children import (
+    CHILDS,
+    confirm,
+    father,
+    mother,
+    opened,
+    with_account,
+)
 from services.identity.tests.unit.test_contact import verified
 from services.identity.tests.unit.test_rights import claims_of, told
 
@@ -136,3 +145,63 @@ def test_an_emptied_case_is_not_told_again_after_a_restore(storage: FakeStorage,
     ask(storage, account)
     with pytest.raises(LookupError):
         use_cases.tell_case_again(storage, case.registration_id)
+
+
+# ---- guardians and children --------------------------------------------------------------------
+
+
+def in_vain(storage: FakeStorage, guardian: Account) -> Case:
+    case = opened(storage, guardian)
+    use_cases.reject_case(storage, OFFICER, case.id, reason="Giấy khai sinh không khớp", now=NOW)
+    return storage.all_cases[case.id]
+
+
+def test_what_a_guardian_declared_for_a_child_in_vain_is_the_guardians_to_erase(storage: FakeStorage) -> None:
+    guardian, other = mother(storage), father(storage)
+    case, others, waiting = in_vain(storage, guardian), in_vain(storage, other), opened(storage, guardian)
+    ask(storage, guardian)
+    left = storage.all_cases[case.id]
+    assert (left.applicant.code, left.guardian) == ("", None)
+    assert "Bé Thử" not in repr(vars(left))
+    assert [storage.all_cases[one.id] for one in (others, waiting)] == [others, waiting]
+    assert due(storage)[0]["closed_ids"] == [case.registration_id]
+
+
+def test_a_childs_data_is_erased_through_a_guardian_who_is_told(storage: FakeStorage) -> None:
+    guardian, second = mother(storage), father(storage)
+    wrong = in_vain(storage, guardian)
+    case = opened(storage, guardian)
+    confirm(storage, case)
+    child = with_account(storage)
+    confirm(storage, opened(storage, second))
+    asked = use_cases.ask_childs_erasure(storage, second, child.person_id, request_id=uuid4(), now=LATER)
+    assert asked.account_id == child.id
+    assert storage.all_cases[wrong.id].applicant.code == ""
+    assert storage.all_cases[case.id].applicant.code == child.code, "the verified one stays"
+    assert due(storage)[0]["account_id"] == child.id
+    assert due(storage)[0]["closed_ids"] == [wrong.registration_id]
+    use_cases.answer_erasure(storage, erased(asked), LATER)
+    (event,) = storage.tx.events("account.request_answered.v1")
+    assert event.data["channels"] == second.channels, "whoever asked is answered"
+    assert storage.requests[asked.id].state is RequestState.GRANTED
+    assert "quan hệ giám hộ đã xác nhận" in event.data["answer"]
+
+
+def test_only_a_guardian_of_now_has_a_childs_data_erased(storage: FakeStorage) -> None:
+    guardian, stranger = mother(storage), father(storage)
+    case = opened(storage, guardian)
+    confirm(storage, case)
+    child = with_account(storage)
+    grown = of_age_at(CHILDS["birth_value"])
+    for who, child_id, at in (
+        (stranger, child.person_id, NOW),
+        (guardian, uuid4(), NOW),
+        (guardian, child.person_id, grown),
+    ):
+        with pytest.raises(ChildUnknown):
+            use_cases.ask_childs_erasure(storage, who, child_id, request_id=uuid4(), now=at)
+    use_cases.end_guardianship(storage, OFFICER, case.id, reason="custody_changed", note="", now=LATER)
+    with pytest.raises(ChildUnknown):
+        use_cases.ask_childs_erasure(storage, guardian, child.person_id, request_id=uuid4(), now=LATER)
+    assert storage.requests == {}
+    assert due(storage) == []

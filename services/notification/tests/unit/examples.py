@@ -93,6 +93,19 @@ def closed(reason: str = "cancelled", language: str = "vi") -> Event:
     )
 
 
+def guardianship_ended(reason: str = "custody_changed", language: str = "vi") -> Event:
+    return event(
+        identity.GUARDIANSHIP_ENDED,
+        account_id=ACCOUNT,
+        child_person_id=uuid4(),
+        codes=["9999999999"],
+        ended_at=NOW,
+        reason=reason,
+        channels=[{"kind": "sms", "to": PHONE}, {"kind": "email", "to": EMAIL}],
+        language=language,
+    )
+
+
 def supplement_requested(language: str = "vi") -> Event:
     return event(
         identity.SUPPLEMENT_REQUESTED,

@@ -29,6 +29,7 @@ def written(event: Event) -> list:
         "credentials.issued.v1": use_cases.deliver_credentials,
         "identity.rejected.v1": use_cases.tell_rejected,
         "identity.closed.v1": use_cases.tell_closed,
+        "identity.guardianship_ended.v1": use_cases.tell_guardianship_ended,
         "identity.supplement_requested.v1": use_cases.tell_supplement,
         "registration.reminder_due.v1": use_cases.remind,
         "account.notice_due.v1": use_cases.tell_account,
@@ -51,6 +52,10 @@ def every_message() -> list:
             examples.reminder_due(language),
         ]
         events += [examples.closed(why, language) for why in ("cancelled", "deadline_passed", "superseded")]
+        events += [
+            examples.guardianship_ended(reason, language)
+            for reason in ("came_of_age", "custody_changed", "confirmed_in_error")
+        ]
         events += [
             examples.notice_due(kind, language)
             for kind in ("password_changed", "reissued", "new_device", "contact_changed", "throttled")
@@ -147,3 +152,11 @@ def test_vietnamese_loses_its_diacritics_and_nothing_else() -> None:
 
 def test_the_default_places_are_settings() -> None:
     assert {"hotline", "app_store_url", "google_play_url"} <= set(Settings.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_of_a_guardianship_that_has_ended_the_reason_is_told_and_nothing_of_the_child(language) -> None:
+    sms, email = written(examples.guardianship_ended("confirmed_in_error", language))
+    told = WORDS.email(email, None).text
+    assert {"vi": "đã được xác nhận nhầm", "en": "confirmed in error"}[language] in told
+    assert "9999999999" not in told + WORDS.sms(sms, None) + str(sms.facts) + str(email.facts)

@@ -59,6 +59,7 @@ WRITING = [
     (use_cases.deliver_credentials, examples.issued(), 2),
     (use_cases.tell_rejected, examples.rejected(), 2),
     (use_cases.tell_closed, examples.closed(), 2),
+    (use_cases.tell_guardianship_ended, examples.guardianship_ended(), 2),
     (use_cases.tell_supplement, examples.supplement_requested(), 2),
     (use_cases.remind, examples.reminder_due(), 2),
     (use_cases.tell_account, examples.notice_due(), 2),

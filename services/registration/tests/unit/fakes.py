@@ -59,6 +59,10 @@ class FakeStorage:
             and held.declaration.birth.value in births
         ]
 
+    def unsubmitted_by(self, account_id: UUID) -> list[UUID]:
+        drafts = [held for held in self.kept.values() if held.submission is None and held.erased_at is None]
+        return [held.id for held in drafts if held.guardian and held.guardian.account_id == account_id]
+
     def photos_kept_of(self, registration_ids: Sequence[UUID]) -> int:
         held = [self.kept[i] for i in registration_ids]
         return sum(len(list(photos_of(one))) for one in held if one.erased_at is None)

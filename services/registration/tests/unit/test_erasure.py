@@ -92,6 +92,24 @@ def test_drafts_of_the_person_are_closed_and_emptied_and_others_stay(storage: Fa
     assert told(storage) == [(2, 0, 2)]
 
 
+def test_what_a_guardian_began_for_a_child_is_closed_and_emptied_and_what_others_began_stays(
+    storage: FakeStorage,
+) -> None:
+    mother = Guardian(UUID(int=1), "7900000001", "parent", "+84912345678")
+    childs = {"code": "9876543210", "document__number": "001190000009"}
+    own = keep(storage, replace(complete(form_changes=childs), guardian=mother))
+    others = [
+        keep(storage, replace(complete(form_changes=childs), guardian=replace(mother, account_id=uuid4()))),
+        keep(storage, replace(submitted(), guardian=mother)),
+    ]
+    erasure.erase(storage, asked(), at=LATER)
+    left = storage.kept[own.id]
+    assert (left.status, left.declaration) == (Status.CANCELLED, None)
+    assert left.guardian == replace(mother, code="", phone="")
+    assert [storage.kept[held.id] for held in others] == others
+    assert told(storage) == [(1, 0, 1)]
+
+
 def test_an_ending_that_comes_late_empties_what_was_to_be_erased(storage: FakeStorage) -> None:
     held = keep(storage, submitted())
     erasure.erase(storage, asked(closed=(held.id,)), at=LATER)

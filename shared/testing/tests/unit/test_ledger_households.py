@@ -286,3 +286,148 @@ def test_as_many_sms_may_read_alike_as_there_was_to_tell(town):
 
     town.found.sms.append(copy.copy(town.found.sms[0]))
     assert town.problems() == []
+
+
+# ---- two guardians of one child ------------------------------------------------------------------
+
+FATHER, SECOND = (f"0192f6a0-0000-7000-8000-00000000000{number}" for number in (5, 6))
+FATHERS, HIS_PHONE, HIS_EMAIL = "0123452222", "+84987654321", "binh@example.org"
+
+
+class Parents(Town):
+    """Her child is also that of a father, whom an officer confirmed after her."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        who = {"phone": HIS_PHONE, "email": HIS_EMAIL, "decision": "verified"}
+        self.father = Promise(FATHER, "TK-5", FATHERS, **who, step=2)
+        self.second = Promise(SECOND, "TK-6", CHILDS, **who, otp_requests=0, guardian=FATHER, step=3)
+        self.child.step = 1
+        self.promises += [self.father, self.second]
+        for promise in (self.father, self.second):
+            self.found.registrations[promise.registration_id] = {
+                "status": "completed",
+                "declaration_number": promise.declaration_number,
+            }
+            self.found.cases[promise.registration_id] = case()
+        self.found.accounts.append({"id": "f", "code": FATHERS, "phone": HIS_PHONE})
+        self.found.credentials["f"] = [password("f", FATHER)]
+        self.found.credentials["c"] = [
+            password("c", CHILD, "ended"),
+            password("c", "a session", "active", None),
+            password("c", SECOND),
+        ]
+        self.found.sms += [
+            {**password_sms(FATHERS, "f"), "to": HIS_PHONE},
+            password_sms(CHILDS, "w"),
+        ]
+        self.found.emails += [
+            {**email(*what, number=9), "to": HIS_EMAIL}
+            for what in (("email_otp",), ("instructions", FATHERS))
+        ]
+        self.found.emails.append(email("instructions", CHILDS, 2))
+        self.found.guardianships += [
+            {"where": where, "account_id": "f", "code": CHILDS} for where in ("identity", "history")
+        ]
+
+    def end(self, promise: Promise) -> None:
+        """The officer ends it, and whoever was the guardian is told."""
+        promise.ended_step = 4
+        account = "m" if promise is self.child else "f"
+        kept = [row for row in self.found.guardianships if row["account_id"] != account]
+        self.found.guardianships[:] = kept
+        self.found.sms.append({"to": promise.phone, "text": "VssID: Quan he giam ho da ket thuc"})
+        self.found.emails.append({**email("guardianship_ended", number=len(kept)), "to": promise.email})
+
+    def move(self) -> None:
+        """The child is reached at the father's, and nothing known before opens its account."""
+        self.found.accounts[1]["phone"] = HIS_PHONE
+        for row in self.found.credentials["c"]:
+            row["state"] = "ended"
+        self.found.credentials["c"].append(password("c", f"{SECOND} 1"))
+        self.found.sms.append({**password_sms(CHILDS, "v"), "to": HIS_PHONE})
+        self.found.emails.append({**email("instructions", CHILDS, 3), "to": HIS_EMAIL})
+
+
+@pytest.fixture
+def parents() -> Parents:
+    return Parents()
+
+
+def test_a_child_of_two_guardians_is_reached_at_the_first_ones_contact(parents):
+    assert parents.problems() == []
+
+    parents.found.accounts[1]["phone"] = HIS_PHONE
+    assert parents.problems() == ["lost"]
+
+
+def test_a_password_that_went_to_the_second_guardian_is_seen(parents):
+    parents.found.sms[-1]["to"] = HIS_PHONE
+
+    assert parents.problems() == ["lost", "unasked"]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_each_guardianship_of_a_child_is_missed_and_seen_when_it_is_kept_twice(parents, number):
+    parents.found.guardianships.append(parents.found.guardianships[number])
+    assert parents.problems() == ["duplicates"]
+
+    parents.found.guardianships[:] = [
+        row for row in parents.found.guardianships if row != parents.found.guardianships[number]
+    ]
+    assert parents.problems() == ["lost"]
+
+
+def test_verified_twice_at_the_desk_with_the_same_guardian_is_a_duplicate(parents):
+    parents.second.guardian = MOTHER
+
+    assert "duplicates" in parents.problems()
+
+
+def test_a_guardianship_that_is_ended_moves_the_child_to_the_other_guardian(parents):
+    parents.end(parents.child)
+    assert "lost" in parents.problems(), "the child is reached where it was"
+
+    parents.move()
+    assert parents.problems() == []
+
+
+@pytest.mark.parametrize("where", ["identity", "history"])
+def test_a_guardianship_that_was_ended_and_is_kept_is_unasked(parents, where):
+    parents.end(parents.child)
+    parents.move()
+    parents.found.guardianships.append({"where": where, "account_id": "m", "code": CHILDS})
+
+    assert parents.problems() == ["unasked"]
+
+
+@pytest.mark.parametrize("kind", ["sms", "emails"])
+def test_who_was_the_guardian_and_was_not_told_or_told_twice_is_seen(parents, kind):
+    parents.end(parents.second)
+    assert parents.problems() == []
+
+    told = getattr(parents.found, kind)
+    told.append({**told[-1], "message_id": "<another>"})
+    assert parents.problems() == ["duplicates"]
+    del told[-2:]
+    assert parents.problems() == ["lost"]
+
+
+def test_a_password_of_before_that_lives_on_after_the_move_is_a_duplicate(parents):
+    parents.end(parents.child)
+    parents.move()
+    parents.found.credentials["c"][1]["state"] = "active"
+
+    assert parents.problems() == ["duplicates"]
+
+
+def test_a_child_without_a_guardian_has_no_contact_and_no_password(parents):
+    for promise in (parents.second, parents.child):
+        parents.end(promise)
+    parents.child.ended_step = 5
+    parents.found.accounts[1]["phone"] = ""
+    assert parents.problems() == ["unasked"]
+
+    for row in parents.found.credentials["c"]:
+        row["state"] = "ended"
+    assert parents.problems() == []

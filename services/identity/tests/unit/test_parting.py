@@ -1,0 +1,288 @@
+"""Guardianships that an officer ends, and whose contact a child keeps among several guardians."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.identity import use_cases
+from services.identity.domain import (
+    Account,
+    Case,
+    CaseStatus,
+    CaseUnknown,
+    CredentialState,
+    Officer,
+    RequestInvalid,
+)
+from services.identity.guardianship import Guardianship, GuardianshipUnknown, of_age_at
+from services.identity.tests.unit import samples
+from services.identity.tests.unit.fakes import FakeStorage
+from services.identity.tests.unit.samples import NOW, OFFICER
+from services.identity.tests.unit.test_children import (
+    CHILDS,
+    change_contact,
+    children,
+    confirm,
+    father,
+    may_recover,
+    mother,
+    opened,
+    opened_adult,
+    session,
+    with_account,
+)
+
+LATER = NOW + timedelta(days=1)
+ENDED = "identity.guardianship_ended.v1"
+
+
+@pytest.fixture
+def storage() -> FakeStorage:
+    return FakeStorage()
+
+
+def confirmed(storage: FakeStorage, guardian: Account, at: datetime = NOW) -> tuple[Case, Account]:
+    """A child's case, and its account."""
+    case = opened(storage, guardian)
+    confirm(storage, case, now=at)
+    return case, with_account(storage)
+
+
+def end(storage: FakeStorage, case: Case, reason: str = "custody_changed", **options: Any) -> Guardianship:
+    given: dict[str, Any] = {"note": "", "now": LATER, "officer": OFFICER} | options
+    return use_cases.end_guardianship(
+        storage, given["officer"], case.id, reason=reason, note=given["note"], now=given["now"]
+    )
+
+
+def account_of(storage: FakeStorage, account: Account) -> Account:
+    found = storage.account(account.id)
+    assert found is not None
+    return found
+
+
+def test_who_was_the_guardian_sees_the_child_no_more_and_is_told(storage: FakeStorage) -> None:
+    guardian = mother(storage)
+    case, child = confirmed(storage, guardian)
+    ended = end(storage, case, note="Bản án số 12")
+    assert children(storage, guardian, LATER) == []
+    assert use_cases.list_children(storage, session(storage, guardian), LATER) == ([], [ended])
+    assert use_cases.export(storage, guardian, request_id=uuid4(), now=LATER).ended == [ended]
+    (event,) = storage.tx.events(ENDED)
+    assert event.data == {
+        "account_id": guardian.id,
+        "child_person_id": child.person_id,
+        "codes": [child.code],
+        "ended_at": LATER,
+        "reason": "custody_changed",
+        "channels": guardian.channels,
+        "language": guardian.language,
+    }
+    rows = [row for row in storage.audit_rows() if row[0] == "guardianship_ended"]
+    assert rows == [
+        ("guardianship_ended", case.id, {"guardian": str(guardian.id), "reason": "custody_changed"})
+    ]
+    assert (ended.end_note, ended.ended_by) == ("Bản án số 12", OFFICER.id)
+    assert "Bản án" not in repr(ended)
+
+
+def test_again_it_is_the_same_answer_and_the_first_reason_stays(storage: FakeStorage) -> None:
+    case, _ = confirmed(storage, mother(storage))
+    first = end(storage, case)
+    assert end(storage, case, "confirmed_in_error", now=LATER + timedelta(hours=1)) == first
+    assert len(storage.tx.events(ENDED)) == 1
+
+
+def test_a_guardianship_that_ended_as_the_child_came_of_age_is_left_as_it_is(storage: FakeStorage) -> None:
+    case, child = confirmed(storage, mother(storage))
+    grown = of_age_at(CHILDS["birth_value"])
+    assert end(storage, case, now=grown).end_reason is None
+    assert storage.tx.events(ENDED) == []
+    assert account_of(storage, child).channels
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "right"),
+    [
+        ({"reason": ""}, "reason", "came_of_age, custody_changed, confirmed_in_error"),
+        ({"reason": "moved"}, "reason", "came_of_age, custody_changed, confirmed_in_error"),
+        ({"note": "x" * 501}, "note", "500"),
+    ],
+)
+def test_a_reason_that_is_none_is_refused_by_name(
+    storage: FakeStorage, given: dict[str, str], field: str, right: str
+) -> None:
+    guardian = mother(storage)
+    case, _ = confirmed(storage, guardian)
+    with pytest.raises(RequestInvalid) as refused:
+        end(storage, case, **given)
+    (problem,) = refused.value.problems
+    assert problem.field == field
+    assert right in problem.vi
+    assert right in problem.en
+    assert len(children(storage, guardian, LATER)) == 1
+
+
+def test_only_the_agency_that_confirmed_it_ends_it(storage: FakeStorage) -> None:
+    guardian = mother(storage)
+    case, _ = confirmed(storage, guardian)
+    with pytest.raises(CaseUnknown):
+        end(storage, case, officer=Officer(uuid4(), "00199"))
+    assert len(children(storage, guardian, LATER)) == 1
+
+
+def test_a_case_that_made_nobody_a_guardian_ends_nothing(storage: FakeStorage) -> None:
+    guardian = mother(storage)
+    confirmed(storage, guardian)
+    waiting = opened(storage, father(storage))
+    for case in (waiting, opened_adult(storage)):
+        with pytest.raises(GuardianshipUnknown):
+            end(storage, case)
+    assert storage.tx.events(ENDED) == []
+
+
+def test_confirmed_again_the_guardian_acts_again(storage: FakeStorage) -> None:
+    guardian = mother(storage)
+    case, _ = confirmed(storage, guardian)
+    end(storage, case)
+    again = opened(storage, guardian)
+    assert again.status is CaseStatus.WAITING, "an officer has to confirm it again"
+    confirm(storage, again, now=LATER + timedelta(hours=1))
+    later = LATER + timedelta(hours=2)
+    (seen,) = children(storage, guardian, later)
+    assert seen.guardianship.end_reason is None
+    assert use_cases.list_children(storage, session(storage, guardian), later)[1] == []
+
+
+def test_after_a_restore_an_ending_is_told_again_after_its_confirmation(storage: FakeStorage) -> None:
+    case, _ = confirmed(storage, mother(storage))
+    end(storage, case)
+    (first,) = storage.tx.events(ENDED)
+    use_cases.tell_case_again(storage, case.registration_id)
+    again = storage.tx.events(ENDED)[-1]
+    assert (again.data, again.time) == (first.data, first.time)
+    told = storage.tx.events("identity.guardianship_confirmed.v1")[-1]
+    assert told.data["valid_until"] == LATER
+
+
+def test_an_ending_is_after_its_confirmation_though_the_clocks_disagree(storage: FakeStorage) -> None:
+    case, _ = confirmed(storage, mother(storage))
+    early = NOW - timedelta(seconds=3)
+    ended = end(storage, case, now=early)
+    assert ended.valid_until > ended.confirmed_at
+    assert storage.tx.events(ENDED)[0].data["ended_at"] == ended.valid_until
+
+
+# ---- whose contact -----------------------------------------------------------------------------
+
+
+def test_a_second_guardian_changes_nothing_about_where_the_child_is_reached(storage: FakeStorage) -> None:
+    first, second = mother(storage), father(storage)
+    _, child = confirmed(storage, first)
+    notices = len(storage.tx.events("account.notice_due.v1"))
+    _, again = confirmed(storage, second, LATER)
+    assert again == child
+    assert again.channels == first.channels
+    assert len(storage.tx.events("account.notice_due.v1")) == notices
+    assert len(children(storage, second, LATER)) == 1
+
+
+def test_a_second_guardian_is_verified_once_only(storage: FakeStorage) -> None:
+    first, second = mother(storage), father(storage)
+    confirmed(storage, first)
+    confirmed(storage, second)
+    for guardian in (first, second):
+        assert opened(storage, guardian).status is CaseStatus.VERIFIED
+    assert opened(storage, second, full_name="Nguyễn Khác").status is CaseStatus.WAITING
+
+
+def test_the_child_follows_the_contact_of_the_first_guardian_alone(storage: FakeStorage) -> None:
+    first, second = mother(storage), father(storage)
+    _, child = confirmed(storage, first)
+    confirmed(storage, second)
+    storage.all_cases.clear()
+    for guardian in (first, second):
+        confirm(storage, opened_adult(storage, **_person(storage, guardian)))
+        with_account(storage)
+    assert account_of(storage, child).channels == first.channels
+
+    for guardian, phone in ((second, "0944444444"), (first, "0955555555")):
+        change_contact(storage, guardian, LATER, phone=phone, email=f"me{phone}@example.com")
+    assert account_of(storage, child).phone == "+84955555555"
+    assert account_of(storage, child).email == "me0955555555@example.com"
+
+
+def _person(storage: FakeStorage, account: Account) -> dict[str, Any]:
+    applicant = storage.people[account.person_id].applicant
+    return {"code": applicant.code, "document_number": applicant.document_number, "phone": applicant.phone}
+
+
+def test_when_the_first_guardianship_ends_the_contact_passes_and_nothing_known_before_opens_the_account(
+    storage: FakeStorage,
+) -> None:
+    first, second = mother(storage), father(storage)
+    case, child = confirmed(storage, first)
+    confirmed(storage, second, NOW + timedelta(minutes=1))
+    own = samples.active(child.id)
+    issued = replace(samples.active(child.id, id=uuid4()), valid_until=LATER, state=CredentialState.ISSUED)
+    storage.add_credential(issued, str(case.registration_id), NOW)
+    storage.add_credential(own, str(uuid4()), NOW)
+    claims = session(storage, child)
+    end(storage, case)
+    moved = account_of(storage, child)
+    assert moved.channels == second.channels
+    assert storage.people[child.person_id].applicant.phone == second.phone
+    assert storage.live_credentials(child.id) == []
+    assert storage.sessions[claims.session_id].ended_at is not None
+    due = storage.tx.due("issue_credential")[-1]
+    assert (due.key, due.payload) == (f"{case.registration_id} 1", {"account_id": str(child.id)})
+    assert account_of(storage, first) == first
+    assert account_of(storage, second) == second
+
+
+def test_when_the_second_guardianship_ends_the_child_stays_where_it_was_and_recovers_there(
+    storage: FakeStorage,
+) -> None:
+    first, second = mother(storage), father(storage)
+    _, child = confirmed(storage, first)
+    case, _ = confirmed(storage, second, NOW + timedelta(minutes=1))
+    own = samples.active(child.id)
+    storage.add_credential(own, str(uuid4()), NOW)
+    end(storage, case)
+    assert account_of(storage, child) == child
+    assert storage.live_credentials(child.id) == [own]
+    assert may_recover(storage, child, LATER)
+
+
+def test_without_a_guardian_the_account_stays_and_nobody_is_sent_anything(storage: FakeStorage) -> None:
+    guardian = mother(storage)
+    case, child = confirmed(storage, guardian)
+    storage.add_credential(samples.active(child.id), str(uuid4()), NOW)
+    end(storage, case)
+    left = account_of(storage, child)
+    assert left == replace(child, phone="", email="")
+    assert left.channels == []
+    assert not may_recover(storage, left, LATER)
+    told = len(storage.tx.events("account.notice_due.v1"))
+    made = use_cases.FirstPassword(uuid4(), "a hash", "sealed")
+    use_cases.issue_credential(
+        storage, child.id, f"{case.registration_id} 1", made, now=LATER, valid_hours=72
+    )
+    assert storage.tx.events("credentials.issued.v1") == []
+    assert storage.live_credentials(child.id) == []
+    assert len(storage.tx.events("account.notice_due.v1")) == told
+
+
+def test_a_guardian_who_comes_later_is_where_the_child_is_reached_then(storage: FakeStorage) -> None:
+    case, child = confirmed(storage, mother(storage))
+    end(storage, case)
+    second = father(storage)
+    confirmed(storage, second, LATER + timedelta(hours=1))
+    assert account_of(storage, child).channels == second.channels
+    notice = storage.tx.events("account.notice_due.v1")[-1]
+    assert [channel["to"] for channel in notice.data["channels"]] == [second.phone, second.email]
