@@ -6,6 +6,7 @@ from services.identity.use_cases.accounts import (
     DELIVERED,
     FAILED,
     ISSUE_CREDENTIAL,
+    RETRY_SECONDS,
     FirstPassword,
     issue_credential,
     note_delivery,
@@ -16,7 +17,6 @@ from services.identity.use_cases.cases import close_case, open_case, resume_case
 from services.identity.use_cases.children import list_children, read_guardian
 from services.identity.use_cases.contact import (
     CHANGE_CONTACT,
-    RETRY_SECONDS,
     ask_contact_change,
     find_contact_change,
     finish_contact_change,

@@ -20,6 +20,8 @@ from shared.events import credentials as credentials_events
 from shared.messaging import outbox
 
 ISSUE_CREDENTIAL = "issue_credential"
+RETRY_SECONDS = 10
+"""Between two looks at whether a change of contact has ended."""
 MANY = 10**6
 """A change of contact replaces a first password however often that happened before."""
 RECOVERED = (hotline.REASON, email_reset.REASON)
@@ -75,8 +77,14 @@ def take_children_along(storage: Storage, before: Account, after: Account, now: 
         give_up_contact(storage, account.id, now)
 
 
-def _issue_soon(storage: Storage, account_id: UUID, cause: str, now: datetime) -> None:
-    outbox.add(storage.tx, outbox.Due(ISSUE_CREDENTIAL, cause, now, {"account_id": str(account_id)}))
+def _issue_soon(storage: Storage, account_id: UUID, cause: str, at: datetime) -> None:
+    outbox.add(storage.tx, outbox.Due(ISSUE_CREDENTIAL, cause, at, {"account_id": str(account_id)}))
+
+
+def _is_contact_changing(storage: Storage, account: Account, now: datetime) -> bool:
+    """Whether the desk is changing it, or a guardian's that it may follow: either ends by itself."""
+    followed = (account, *storage.guardians_of(account.person_id, now))
+    return any(storage.pending_contact_change(one.id) is not None for one in followed)
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,8 @@ def issue_credential(
 ) -> None:
     """The first password exists from here on. One that was issued earlier and never used ends; the one in
     use lives until the new one is first used. A cause (``domain.cause_of_replacement``) has one, however
-    often this runs. Where nobody is reached there is none."""
+    often this runs. Where nobody is reached there is none; while the contact is being changed it waits, so as
+    not to go to a phone that was lost."""
     storage.lock_account(account_id)
     account = storage.account(account_id)
     if account is None:
@@ -107,6 +116,9 @@ def issue_credential(
     if not account.channels:
         return
     if storage.credential_for(account_id, cause) is not None:
+        return
+    if _is_contact_changing(storage, account, now):
+        _issue_soon(storage, account_id, cause, now + timedelta(seconds=RETRY_SECONDS))
         return
     registration_id = domain.registration_of(cause)
     unused = [c.id for c in storage.live_credentials(account_id) if c.state is CredentialState.ISSUED]

@@ -41,7 +41,7 @@ def open_case(
 
     The register's answer is the one we wrote down ourselves; an application without one is checked by a
     job. A request to close that came first closes it at once. Who was verified before and comes back with
-    the same contact is not sent to the desk again.
+    the same contact is not sent to the desk again, unless that contact is in doubt.
     """
     registration_id: UUID = submitted["registration_id"]
     storage.lock_registration(registration_id)
@@ -154,7 +154,8 @@ def _case_of(
 
 
 def _known_person(storage: Storage, case: Case, now: datetime) -> Person | None:
-    """Who was verified before and comes back with the same contact, a child with a confirmed guardian."""
+    """Who was verified before and comes back with the same contact, a child with a confirmed guardian. Nobody
+    while that contact is in doubt: a password would go to a phone that may be in other hands."""
     people = storage.people_with(case.applicant.numbers)
     account = storage.account_of(people[0].id) if len(people) == 1 else None
     applicant = case.applicant
@@ -167,4 +168,4 @@ def _known_person(storage: Storage, case: Case, now: datetime) -> Person | None:
             applicant = replace(applicant, phone=account.phone, email=account.email)
     if account is None or not domain.is_known_contact(account, people[0], applicant):
         return None
-    return people[0]
+    return None if storage.is_contact_in_doubt(account.id, now) else people[0]

@@ -13,13 +13,12 @@ from uuid import UUID
 from services.identity import domain
 from services.identity.domain import AuditEntry, Case, CaseStatus, ContactChange, Officer
 from services.identity.guardianship import ContactIsGuardians
-from services.identity.use_cases.accounts import give_up_contact, take_children_along
+from services.identity.use_cases.accounts import RETRY_SECONDS, give_up_contact, take_children_along
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_contact_changed
 from shared.messaging import outbox
 
 CHANGE_CONTACT = "change_contact"
-RETRY_SECONDS = 10
 
 
 def ask_contact_change(

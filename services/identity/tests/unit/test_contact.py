@@ -11,7 +11,15 @@ import pytest
 
 from services.identity import domain, email_reset, hotline, use_cases
 from services.identity.devices import Device
-from services.identity.domain import Account, ContactChange, Credential, CredentialState, Officer, Session
+from services.identity.domain import (
+    Account,
+    CaseStatus,
+    ContactChange,
+    Credential,
+    CredentialState,
+    Officer,
+    Session,
+)
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
@@ -63,6 +71,46 @@ def finish(storage: FakeStorage, change: ContactChange, is_claimed: bool = True)
 
 def notices(storage: FakeStorage) -> list[Any]:
     return [e.data for e in storage.tx.events("account.notice_due.v1") if e.data["kind"] == "contact_changed"]
+
+
+def apply_again(storage: FakeStorage, **changes: Any) -> CaseStatus:
+    data = samples.submitted(samples.applicant(**changes))
+    use_cases.open_case(storage, data, case_id=uuid4(), at=LATER)
+    case = storage.case_of(data["registration_id"])
+    assert case is not None
+    return case.status
+
+
+@pytest.mark.proves("G13")
+def test_who_comes_back_with_the_phone_that_is_being_changed_is_sent_to_the_desk(
+    storage: FakeStorage, account: Account
+) -> None:
+    change = ask(storage)
+    assert apply_again(storage) is CaseStatus.WAITING
+    assert [event.data["method"] for event in storage.tx.events("identity.verified.v1")] == ["desk"]
+    finish(storage, change)
+    assert apply_again(storage) is CaseStatus.WAITING, "the old phone is another contact by now"
+    assert apply_again(storage, phone=NEW_PHONE) is CaseStatus.VERIFIED
+
+
+def test_a_password_that_is_due_waits_for_the_end_of_a_change_and_goes_to_the_phone_there_is_then(
+    storage: FakeStorage, account: Account
+) -> None:
+    change, cause = ask(storage), str(uuid4())
+    made = use_cases.FirstPassword(uuid4(), "hash", "sealed")
+
+    def issue() -> None:
+        use_cases.issue_credential(storage, account.id, cause, made, now=LATER, valid_hours=1)
+
+    issue()
+    assert storage.live_credentials(account.id) == []
+    again = storage.tx.due("issue_credential")[-1]
+    assert (again.key, again.payload) == (cause, {"account_id": str(account.id)})
+    assert again.at == LATER + timedelta(seconds=use_cases.RETRY_SECONDS)
+    finish(storage, change)
+    issue()
+    (issued,) = storage.tx.events("credentials.issued.v1")
+    assert issued.data["channels"][0] == {"kind": "sms", "to": NEW_PHONE}
 
 
 @pytest.mark.parametrize("user", ["0123456789", "001190000001"])
