@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 
@@ -62,3 +63,16 @@ def test_a_missing_or_malformed_address_is_named(
     err = capsys.readouterr().err
     assert said in err
     assert "hidden" not in err
+
+
+def test_what_runs_outside_a_transaction_holds_nobody_up() -> None:
+    """It has no lock time-out, which would give up an index that is being built: it may only build one,
+    drop one, or add rows."""
+    harmless = ("CREATE INDEX CONCURRENTLY", "DROP INDEX CONCURRENTLY IF EXISTS", "INSERT INTO")
+    files = [*migrate.KIT_MIGRATIONS.glob("*.sql"), *migrate.SERVICES.glob("*/migrations/*.sql")]
+    outside = [file for file in files if file.read_text().startswith("-- transactional: false")]
+    assert outside
+    for file in outside:
+        text = re.sub(r"^--.*$", "", file.read_text(), flags=re.MULTILINE)
+        for statement in filter(None, map(str.strip, text.split(";"))):
+            assert statement.startswith(harmless), f"{file.name}: {statement[:60]}"
