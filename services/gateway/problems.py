@@ -48,6 +48,7 @@ KINDS: dict[str, Kind] = {
     # registration
     "RegistrationUnknown": Kind(404, "Không tìm thấy hồ sơ", "Registration not found"),
     "StepOutOfOrder": Kind(409, "Chưa thể thực hiện bước này", "The step is out of order"),
+    "DeclarationEmptied": Kind(410, "Tờ khai đã xoá theo thời hạn", "The declaration was deleted in time"),
     "DeclarationInvalid": Kind(422, "Thông tin khai chưa đúng", "The declaration is not right"),
     "PhotoKindUnknown": Kind(404, "Loại ảnh không đúng", "Unknown kind of photo"),
     "PhotoNotNeeded": Kind(409, "Không cần ảnh này", "This photo is not needed"),

@@ -183,15 +183,15 @@ ERASED = {
     "BHYT, danh tính đã xác thực và tờ khai của nó, quan hệ giám hộ đã xác nhận (pháp luật về BHXH, "
     "BHYT); nhật ký việc cán bộ đã xem và làm, các lần đổi số điện thoại và email tại quầy, lần hỏi CSDL "
     "dân cư, tin đã gửi, sự đồng ý và yêu cầu này (chứng minh việc xử lý dữ liệu, pháp luật về bảo vệ dữ "
-    "liệu cá nhân); hồ sơ đang xử lý, kể cả sau khi có kết quả: "
-    "hiện chưa có thời hạn tự động xóa; phiên đăng nhập, đến khi hết hạn lưu.",
+    "liệu cá nhân); hồ sơ đang xử lý, đến khi có kết quả: nếu không được "
+    "chấp nhận hoặc bị đóng thì được xóa ngay; phiên đăng nhập, đến khi hết hạn lưu.",
     "en": "Erased: {photos} photos; what is personal of {applications} applications that were rejected or "
     "closed and of {drafts} that were never submitted, also those made for a child. Kept: the insurance "
     "records, the verified identity and its declaration, confirmed guardianships (law on social and health "
     "insurance); the trail of what officers read and did, changes of phone and e-mail at the desk, "
     "questions to the population register, messages sent, the consent and this request (to prove how data "
-    "was handled, law on personal data); applications under way, also after they have ended: there is no "
-    "time yet after which they are erased by themselves; log-ins, until their time is over.",
+    "was handled, law on personal data); applications under way, until they have ended: one "
+    "that is rejected or closed is erased at once; log-ins, until their time is over.",
 }
 """What came of a request for erasure: what is gone, and what stays under which duty."""
 GRANTED_CORRECTION = {"vi": "Thông tin đã được sửa.", "en": "The data was corrected."}
@@ -203,12 +203,11 @@ def births_of(person: Person, cases: Iterable[Case]) -> frozenset[str]:
     return frozenset({person.applicant.birth_value, *(applicant.birth_value for applicant in verified)})
 
 
-def is_to_be_emptied(case: Case, numbers: frozenset[str], births: frozenset[str]) -> bool:
-    """Whether a case came to nothing and is about the person of these numbers and birth dates. Somebody else
-    may have declared the same number: what was about that other person is not the holder's to erase."""
+def is_about(case: Case, numbers: frozenset[str], births: frozenset[str]) -> bool:
+    """Whether a case is about the person of these numbers and birth dates. Somebody else may have declared
+    the same number: what was about that other person is not the holder's to erase."""
     person = case.applicant
-    came_to_nothing = case.status in (CaseStatus.REJECTED, CaseStatus.CLOSED)
-    return came_to_nothing and bool(numbers.intersection(person.numbers)) and person.birth_value in births
+    return bool(numbers.intersection(person.numbers)) and person.birth_value in births
 
 
 def emptied(case: Case) -> Case:

@@ -325,6 +325,11 @@ class IdentityService:
         """Registration has erased its part."""
         use_cases.answer_erasure(Storage(tx), event.data, now())
 
+    @on_event(registration_events.EMPTIED)
+    def empty_case(self, tx: Any, event: Event) -> None:
+        """An application that came to nothing has lost what was personal."""
+        use_cases.empty_case(Storage(tx), event.data["registration_id"], event.time)
+
     @rpc
     def withdraw_consent(self, **request: Any) -> dict[str, Any]:
         """The request, granted: the account is closed."""

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from services.registration.domain import Registration
-from services.registration.retention import Erasure, Kept, Reason, photos_of
+from services.registration.retention import Emptied, Erasure, Kept, Reason, Why, photos_of
 from shared.database import Transaction
 
 NOTE_PHOTOS = """
@@ -93,6 +93,21 @@ ERASURE = """
 SELECT request_id, account_id, erased_at, photos, applications, drafts FROM erasures WHERE request_id = %(id)s
 """
 
+OVER = """
+SELECT id FROM registrations
+WHERE status IN ('rejected', 'expired', 'cancelled') AND submitted_at IS NOT NULL AND erased_at IS NULL
+  AND changed_at <= %(before)s
+ORDER BY changed_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+"""
+PROVE_EMPTIED = """
+INSERT INTO emptied_applications (registration_id, reason, ended_at, emptied_at)
+VALUES (%(registration_id)s, %(reason)s, %(ended_at)s, %(emptied_at)s)
+ON CONFLICT (registration_id) DO NOTHING
+"""
+EMPTIED = """
+SELECT registration_id, reason, ended_at, emptied_at FROM emptied_applications WHERE registration_id = %(id)s
+"""
+
 
 class Artefacts:
     """Inside one transaction."""
@@ -161,6 +176,20 @@ class Artefacts:
         """What was erased on this request, if it was."""
         row = self.tx.one(ERASURE, {"id": request_id})
         return Erasure(**row) if row else None
+
+    def applications_over(self, *, before: datetime, limit: int) -> list[UUID]:
+        """Applications that came to nothing, ended, or were changed last, before then and are not emptied
+        yet, oldest first: held until the transaction ends. One in other hands just now waits."""
+        return [row["id"] for row in self.tx.all(OVER, {"before": before, "limit": limit})]
+
+    def prove_emptied(self, emptied: Emptied) -> None:
+        """Write down, once, that an application lost what was personal."""
+        self.tx.run(PROVE_EMPTIED, {**asdict(emptied), "reason": emptied.reason.value})
+
+    def emptied(self, registration_id: UUID) -> Emptied | None:
+        """The proof of it, if it did."""
+        row = self.tx.one(EMPTIED, {"id": registration_id})
+        return Emptied(**{**row, "reason": Why(row["reason"])}) if row else None
 
 
 def columns_of(kept: Sequence[Kept]) -> dict[str, Any]:

@@ -230,9 +230,14 @@ class Registration:
     guardian: Guardian | None = None
     """Of a child: who registers it, and gets its messages."""
     erased_at: datetime | None = None
-    """When its person had erased what no duty keeps (``retention.erased``)."""
+    """When its person had erased what no duty keeps, or its time was over (``retention.erased``)."""
 
     # -- what is there and what is missing --
+
+    @property
+    def is_emptied(self) -> bool:
+        """Submitted once, and without what was personal by now."""
+        return self.submission is not None and self.declaration is None
 
     @property
     def outcome(self) -> str | None:

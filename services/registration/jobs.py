@@ -1,5 +1,5 @@
-"""What registration does on leases with the object store: photos whose time has come are deleted, and those
-that nobody knows are found. Safe to run twice, and after a kill at any point."""
+"""What registration does on leases: photos and applications whose time has come are deleted and emptied, and
+photos that nobody knows are found. Safe to run twice, and after a kill at any point."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Protocol
 
+from services.registration import erasure
 from services.registration.photos import KEPT
 from services.registration.retention import Kept, Reason, Terms
 from services.registration.storage import Storage
@@ -21,9 +22,11 @@ from shared.off_hub import off_hub
 log = logs.get(__name__)
 
 DELETE_PHOTOS, FIND_ORPHANS = "delete_photos", "find_orphans"
+EMPTY_APPLICATIONS = "empty_applications"
 AT_ONCE = 200
 AGAIN_SECONDS = 60
 ORPHANS_AGAIN_SECONDS = 3600
+EMPTY_AGAIN_SECONDS = 3600
 LONGEST_RUN_SECONDS = 60
 """Then a run ends, well within its lease, however slow the store is, and the next goes on."""
 AWAY_IN_A_ROW = 3
@@ -77,6 +80,18 @@ def delete_photos(db: Database, store: Store, terms: Terms, now: Callable[[], da
         storage.put_off(failed, at=now())
         at = now() + timedelta(seconds=0 if is_more else AGAIN_SECONDS)
         outbox.add(tx, outbox.Due(DELETE_PHOTOS, "photos", at))
+
+    return record
+
+
+def empty_applications(terms: Terms, now: Callable[[], datetime]) -> Record:
+    """Empty applications that came to nothing and whose time is over, some at once, and again."""
+
+    def record(tx: Transaction) -> None:
+        before = now() - timedelta(days=terms.application_closed_days)
+        done = erasure.empty_over(Storage(tx), before=before, at=now(), limit=AT_ONCE)
+        at = now() + timedelta(seconds=0 if done == AT_ONCE else EMPTY_AGAIN_SECONDS)
+        outbox.add(tx, outbox.Due(EMPTY_APPLICATIONS, "applications", at))
 
     return record
 

@@ -60,6 +60,7 @@ def parts_of(settings: Settings, _database: Database) -> Parts:
             settings.photo_verified_days,
             closed_days=settings.photo_closed_days,
             replaced_days=settings.photo_replaced_days,
+            application_closed_days=settings.application_closed_days,
             draft_days=settings.draft_days,
         ),
         consents=consent_texts(settings.consent_version),

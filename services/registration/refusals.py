@@ -22,6 +22,15 @@ class StepOutOfOrder(Refused):
     en = "This step cannot be taken now."
 
 
+class DeclarationEmptied(Refused):
+    """Number, times and steps are all that is left of it."""
+
+    vi = "Tờ khai đã xoá theo thời hạn lưu giữ hoặc theo yêu cầu của bạn. Dòng thời gian vẫn xem được."
+    en = (
+        "The declaration was deleted: its time was over, or you asked for it. The timeline can still be read."
+    )
+
+
 class PhotoKindUnknown(Refused):
     vi = "Loại ảnh không đúng: portrait, id_front, id_back hoặc birth_certificate."
     en = "The kind of photo is not known: portrait, id_front, id_back or birth_certificate."

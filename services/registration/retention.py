@@ -29,7 +29,7 @@ class Reason(StrEnum):
     RETAKEN = "retaken"  # before it was sent
     NEVER_ATTACHED = "never_attached"  # an upload
     ORPHAN = "orphan"  # no registration knows it
-    ERASED = "erased"  # on request
+    ERASED = "erased"  # on request, or with all that was personal of the application
     ABANDONED = "abandoned"  # of a draft that nobody went on with
 
 
@@ -51,6 +51,8 @@ class Terms:
     closed_days: int = 30
     replaced_days: int = 30
     orphan_days: int = 1
+    application_closed_days: int = 365
+    """After which an application that came to nothing loses what is personal."""
     draft_days: int = 30
     """Since the last save; then the draft is deleted, and its photos are due."""
 
@@ -96,11 +98,11 @@ def photos_of(registration: Registration) -> Iterator[Kept]:
 
 def reason_of(registration: Registration) -> tuple[Reason, datetime]:
     """Why the photos of a registration are kept, and since when."""
-    if registration.erased_at is not None:
+    status = registration.status
+    if registration.erased_at is not None and status not in OPEN:
         return Reason.ERASED, registration.erased_at
     at = {entry.step: entry.at for entry in reversed(registration.timeline)}
     last = max(at.values(), default=LONG_AGO)
-    status = registration.status
     if status is Status.DRAFT:
         return Reason.DRAFT, at.get("started", last)
     if status in OPEN:
@@ -110,7 +112,7 @@ def reason_of(registration: Registration) -> tuple[Reason, datetime]:
     return Reason.CLOSED, at.get(status.value, last)
 
 
-# --- erased on request ---------------------------------------------------------------------------
+# --- erased on request, or when the time is over ------------------------------------------------
 
 WRITTEN_BY_OFFICERS = frozenset({"rejected", "supplement_requested"})
 """Steps whose detail is free text."""
@@ -129,10 +131,27 @@ class Erasure:
     drafts: int
 
 
+class Why(StrEnum):
+    """Why an application that came to nothing has lost what was personal."""
+
+    TERM = "term"  # its time was over
+    REQUEST = "request"  # of its person
+
+
+@dataclass(frozen=True)
+class Emptied:
+    """The proof that an application lost what was personal."""
+
+    registration_id: UUID
+    reason: Why
+    ended_at: datetime
+    emptied_at: datetime
+
+
 def erased(registration: Registration, at: datetime) -> Registration:
     """Its photos are due at once. A draft is closed; of what came to nothing only number, times and steps
-    stay, and the version of the consent. What was verified stays as it is; what the case has ended and this
-    side does not know of yet is emptied when it hears (``emptied``)."""
+    stay, and the version of the consent. What was verified stays as it is; what is under way, or has ended
+    without this side knowing of it yet, is emptied, with its photos, when it has ended (``emptied``)."""
     held = registration if registration.submission is not None else registration.cancelled_by_citizen(at)
     return emptied(replace(held, erased_at=held.erased_at or at))
 

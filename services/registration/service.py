@@ -365,6 +365,11 @@ class RegistrationService:
         """Photos whose time has come are deleted, each with its proof."""
         return jobs.delete_photos(self.db, self.parts.store, self.parts.terms, now)
 
+    @job(jobs.EMPTY_APPLICATIONS, lease_seconds=120, workers=1)
+    def empty_applications(self, _due: Any) -> Any:
+        """Applications that came to nothing lose what is personal when their time is over."""
+        return jobs.empty_applications(self.parts.terms, now)
+
     @job(jobs.FIND_ORPHANS, lease_seconds=120, workers=1)
     def find_orphans(self, due: Any) -> Any:
         """Objects that nobody knows are found, for deletion."""

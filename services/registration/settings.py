@@ -77,6 +77,13 @@ class Settings(S3Settings, ServiceSettings):
     photo_replaced_days: int = field(
         default=30, metadata={"help": "Days that photos are kept which a supplement has replaced."}
     )
+    application_closed_days: int = field(
+        default=365,
+        metadata={
+            "help": "Days after which rejected, cancelled and expired applications lose what is personal.",
+            "least": 1,
+        },
+    )
     draft_days: int = field(
         default=30,
         metadata={"help": "Days after the last save when a draft and its photos are deleted.", "least": 1},

@@ -45,7 +45,8 @@ FROM registrations WHERE id = %(id)s
 """
 PROGRESS = """
 SELECT r.id, r.language, r.token_hash, r.status, r.timeline, r.deadline, r.close_requested,
-       a.code AS agency_code, a.name AS agency_name, r.guardian IS NOT NULL AS is_childs
+       a.code AS agency_code, a.name AS agency_name, r.guardian IS NOT NULL AS is_childs,
+       r.submitted_at IS NOT NULL AND r.declaration IS NULL AS is_emptied
 FROM registrations r LEFT JOIN agencies a ON a.code = r.agency_code
 WHERE r.id = ANY(%(ids)s)
 """
@@ -361,6 +362,7 @@ def progress_of(row: dict[str, Any]) -> Progress:
         close_requested=row["close_requested"],
         agency=agency,
         is_childs=row["is_childs"],
+        is_emptied=row["is_emptied"],
     )
 
 

@@ -147,6 +147,12 @@ NEXT: dict[str, tuple[str, str, str]] = {
         "Hồ sơ đã hủy. Có thể đăng ký lại.",
         "The application was cancelled. You may register again.",
     ),
+    "emptied": (
+        "start_again",
+        "Dữ liệu cá nhân của hồ sơ đã xoá theo thời hạn lưu giữ hoặc theo yêu cầu. Có thể đăng ký lại.",
+        "What was personal of this application was deleted: its time was over, or it was asked for. You may "
+        "register again.",
+    ),
     "certificate": (
         "wait",
         "Cơ quan BHXH đang đối chiếu giấy khai sinh của trẻ; không phải đến cơ quan.",
@@ -195,6 +201,8 @@ class Progress:
     agency: str | None = None
     is_childs: bool = False
     """A child's: there is no visit, and no deadline of one."""
+    is_emptied: bool = False
+    """Number, times and steps are all that is left."""
 
     @property
     def tag(self) -> str:
@@ -205,6 +213,7 @@ class Progress:
             self.language,
             self.deadline and self.deadline.timestamp(),
             self.agency,
+            self.is_emptied,
             TEXTS_TAG,
         )
         return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
@@ -224,6 +233,8 @@ class Progress:
 
     @property
     def _where(self) -> str:
+        if self.is_emptied:
+            return "emptied"
         if self.status in OPEN and self.close_requested is not None:
             return "close_requested"
         if self.is_childs and self.status is Status.AWAITING_VISIT:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.registration import claims, domain
+from services.registration import claims, domain, erasure
 from services.registration.address import AdministrativeUnit, in_words
 from services.registration.claims import Claim
 from services.registration.declaration import Declaration, Guardian, declare, warnings_of
@@ -34,10 +34,11 @@ from services.registration.refusals import (
     AgencyClosed,
     AgencyUnknown,
     ConsentRequired,
+    DeclarationEmptied,
     RegistrationUnknown,
     StepOutOfOrder,
 )
-from services.registration.retention import emptied
+from services.registration.retention import Why, emptied
 from services.registration.timeline import Progress, Status
 from shared.events import registration as events
 from shared.events.parts import document_told, photos_heard, photos_told
@@ -55,7 +56,7 @@ CLOSED = frozenset({Status.REJECTED, Status.EXPIRED, Status.CANCELLED})
 """Endings after which phone and code are free again."""
 
 
-class Storage(claims.Claims, Protocol):
+class Storage(claims.Claims, erasure.Storage, Protocol):
     """Where registrations are kept. ``storage.py`` is the real one, ``tests/unit/fakes.py`` its twin."""
 
     @property
@@ -346,8 +347,11 @@ def names_of(storage: Storage, registration: Registration, declaration: Declarat
 
 
 def read_submitted(storage: Storage, key: Key) -> Registration:
-    """A declaration that was submitted, with its names. Raises ``StepOutOfOrder`` for a draft."""
+    """A declaration that was submitted, with its names. Raises ``StepOutOfOrder`` for a draft, and
+    ``DeclarationEmptied`` once it is gone."""
     held = hold(storage, key)
+    if held.is_emptied:
+        raise DeclarationEmptied()
     if held.submission is None or held.declaration is None:
         raise StepOutOfOrder(status=held.status.value)
     if held.submission.names is not None:
@@ -580,7 +584,8 @@ def note_message(
 
 
 def note(storage: Storage, registration_id: UUID, change: Change) -> None:
-    """Apply a change to a registration if it is known; an ending that closes it frees phone and code."""
+    """Apply a change to a registration if it is known; an ending that closes it frees phone and code, and
+    empties what its person had erased while it was under way."""
     before = storage.find(registration_id, to_change=True)
     if before is None:
         return
@@ -590,3 +595,5 @@ def note(storage: Storage, registration_id: UUID, change: Change) -> None:
     storage.save(after)
     if after.status in CLOSED and before.status not in CLOSED:
         storage.free_claims(registration_id)
+        if after.is_emptied:
+            erasure.note_emptied(storage, after, Why.REQUEST, after.timeline[-1].at)

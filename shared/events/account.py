@@ -62,10 +62,12 @@ ERASURE_DUE = EventType(
         "births": Several(Text(longest=10)),
         "verified_ids": Several(Id()),
         "closed_ids": Several(Id()),
+        "open_ids": Several(Id(), optional=True),
     },
 )
 """Somebody has asked to have erased what no duty keeps. Applications by their ids: those that were verified,
-and those that came to nothing; drafts are found by the person's numbers and birth dates as declared."""
+those that came to nothing, and those under way, which go when they come to nothing; drafts are found by the
+person's numbers and birth dates as declared."""
 
 SESSIONS_ENDED = EventType(
     "account.sessions_ended.v1",

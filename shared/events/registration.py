@@ -83,3 +83,7 @@ ERASED = EventType(
 )
 """What account.erasure_due has come to: how many photos are being deleted, how many applications that came to
 nothing and how many drafts have lost what was personal."""
+
+EMPTIED = EventType("registration.emptied.v1", {"registration_id": Id()})
+"""An application that came to nothing has lost what was personal: its time was over, or it ended after its
+person had asked for it."""

@@ -36,6 +36,7 @@ LISTENERS: dict[str, tuple[str, ...]] = {
     "registration.note_message": MESSAGE_EVENTS,
     "registration.erase": ("account.erasure_due.v1",),
     "identity.answer_erasure": ("registration.erased.v1",),
+    "identity.empty_case": ("registration.emptied.v1",),
     "identity.open_case": ("registration.submitted.v1",),
     "identity.resume_case": ("registration.supplemented.v1",),
     "identity.close_case": ("registration.close_requested.v1",),

@@ -195,7 +195,7 @@ def _tags_of(known: ETags) -> list[str]:
 @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="application/pdf")
 @blueprint.alt_response(304, description="The same as of the given ETag")
 def declaration_pdf(registration_id: UUID) -> Response:
-    """The submitted declaration as a PDF; the same bytes each time."""
+    """The submitted declaration as a PDF; the same bytes each time, until its time is over (410)."""
     found = services().call("registration", "declaration_pdf", **_held(registration_id))
     response = Response(b64decode(found["content"]), content_type="application/pdf")
     response.headers["Content-Disposition"] = f'inline; filename="{found["number"]}.pdf"'

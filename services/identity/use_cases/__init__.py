@@ -60,7 +60,7 @@ from services.identity.use_cases.email_reset import (
     start_email_reset,
     try_reset_otp,
 )
-from services.identity.use_cases.erasure import answer_erasure, ask_childs_erasure, ask_erasure
+from services.identity.use_cases.erasure import answer_erasure, ask_childs_erasure, ask_erasure, empty_case
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.hotline import (
     VoicePassword,
@@ -155,6 +155,7 @@ __all__ = [
     "close_case",
     "confirm_case",
     "disable_staff",
+    "empty_case",
     "end_device",
     "end_everywhere",
     "end_guardianship",

@@ -3,13 +3,13 @@ answer is given. Of each step there is all or nothing, and each may be told agai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.identity import rights
-from services.identity.domain import Account, CaseStatus
+from services.identity.domain import Account, Case, CaseStatus
 from services.identity.guardianship import ChildUnknown
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.use_cases.ports import Storage
@@ -17,6 +17,7 @@ from services.identity.use_cases.telling import tell_answer
 from shared.events import account as account_events
 from shared.messaging import outbox
 
+CAME_TO_NOTHING = frozenset({CaseStatus.REJECTED, CaseStatus.CLOSED})
 GUARDIAN = "guardian"
 """Of a request for a child's data: whose account asked."""
 
@@ -37,21 +38,23 @@ def ask_erasure(
     storage: Storage, account: Account, *, request_id: UUID, now: datetime, guardian: Account | None = None
 ) -> PersonRequest:
     """Cases that came to nothing lose what is personal, also those in which the holder registered a child,
-    and registration is told. It is answered with what registration has done. Asked again before: the same
-    request, and registration is told again. ``guardian``: who asks for a child."""
+    and registration is told, which sees to those under way (``empty_case``). It is answered with what
+    registration has done. Asked again before: the same request, and registration is told again. ``guardian``:
+    who asks for a child."""
     storage.lock_account(account.id)
     (person,) = storage.people_with([account.code])
     numbers = person.numbers.union(person.applicant.numbers)
-    cases = storage.cases_with(numbers, CaseStatus.VERIFIED, CaseStatus.REJECTED, CaseStatus.CLOSED)
+    cases = storage.cases_with(numbers, *CaseStatus)
     births = rights.births_of(person, cases)
     asked = storage.open_request(account.id, RequestKind.ERASURE)
     if asked is None:
-        closed = [case for case in cases if rights.is_to_be_emptied(case, numbers, births)]
+        own = [case for case in cases if rights.is_about(case, numbers, births)]
+        closed = [case for case in own if case.status in CAME_TO_NOTHING]
         closed += [case for case in storage.cases_in_vain_by(account.id) if case not in closed]
         for case in closed:
             storage.save_emptied(rights.emptied(case), now)
-        ids = " ".join(str(case.registration_id) for case in closed)
-        due, wanted = rights.due_at(now), {"registrations": ids}
+        under_way = [case for case in own if case.status is CaseStatus.WAITING]
+        due, wanted = rights.due_at(now), {"registrations": _ids(closed), "open": _ids(under_way)}
         if guardian is not None:
             wanted[GUARDIAN] = str(guardian.id)
         asked = PersonRequest(request_id, account.id, "", RequestKind.ERASURE, now, due, wanted)
@@ -64,12 +67,25 @@ def ask_erasure(
         "births": sorted(births),
         "verified_ids": [case.registration_id for case in verified],
         "closed_ids": [UUID(text) for text in asked.wanted["registrations"].split()],
+        "open_ids": [UUID(text) for text in asked.wanted.get("open", "").split()],
     }
     outbox.add(
         storage.tx,
         account_events.ERASURE_DUE.event(subject=account.id, correlation_id=account.id, at=now, data=data),
     )
     return asked
+
+
+def _ids(cases: Iterable[Case]) -> str:
+    return " ".join(str(case.registration_id) for case in cases)
+
+
+def empty_case(storage: Storage, registration_id: UUID, at: datetime) -> None:
+    """registration.emptied: of a case that came to nothing only number, times, agency and ending stay. Told
+    again: nothing. What was verified is a record that the law keeps."""
+    case = storage.case_of(registration_id, to_change=True)
+    if case is not None and case.status in CAME_TO_NOTHING and case.applicant.code:
+        storage.save_emptied(rights.emptied(case), at)
 
 
 def answer_erasure(storage: Storage, erased: Mapping[str, Any], now: datetime) -> None:

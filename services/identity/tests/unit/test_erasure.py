@@ -91,6 +91,24 @@ def test_what_somebody_else_declared_and_what_is_under_way_stays(
     ask(storage, account)
     assert storage.all_cases == before
     assert other.registration_id not in due(storage)[0]["closed_ids"]
+    assert due(storage)[0]["open_ids"] == [data["registration_id"]]
+
+
+def test_a_case_is_emptied_once_with_its_application_and_one_that_was_verified_never(
+    storage: FakeStorage, account: Account
+) -> None:
+    (confirmed,) = storage.all_cases.values()
+    data = samples.submitted(samples.applicant(phone="+84900000002"))
+    use_cases.open_case(storage, data, case_id=uuid4(), at=NOW)
+    case = storage.case_of(data["registration_id"])
+    assert case is not None
+    use_cases.empty_case(storage, case.registration_id, LATER)
+    assert storage.all_cases[case.id] == case, "it has not ended"
+    use_cases.reject_case(storage, OFFICER, case.id, reason=REASON, now=LATER)
+    for registration_id in (case.registration_id, case.registration_id, confirmed.registration_id, uuid4()):
+        use_cases.empty_case(storage, registration_id, LATER)
+    assert "Thử" not in repr(vars(storage.all_cases[case.id])) + repr(storage.endings[case.id])
+    assert storage.all_cases[confirmed.id] == confirmed
 
 
 def test_the_answer_says_what_is_gone_and_what_stays_and_is_given_once(
@@ -104,7 +122,7 @@ def test_the_answer_says_what_is_gone_and_what_stays_and_is_given_once(
     assert answered.answer is not None
     assert answered.answer.startswith("Đã xóa: 4 ảnh; dữ liệu cá nhân của 1 hồ sơ")
     assert "các lần đổi số điện thoại và email tại quầy" in answered.answer
-    assert "kể cả sau khi có kết quả" in answered.answer, "no more is promised than is done"
+    assert "hồ sơ đang xử lý, đến khi có kết quả" in answered.answer, "no more is promised than is done"
     assert told(storage) == [("erasure", "granted")]
     assert max(len(text) for text in rights.ERASED.values()) < 950, "the event takes 1000"
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from deploy.native.instance import Instance
-from services.registration import jobs
+from services.registration import artefacts, jobs
 from services.registration.domain import Photo, Registration, Status
-from services.registration.retention import Terms, erased
+from services.registration.retention import Emptied, Terms, Why, erased
 from services.registration.storage import Storage
 from services.registration.tests.examples import NOW, complete, draft, submitted
 from shared.database import Database
@@ -56,6 +56,15 @@ class Archive:
             with self.db.transaction() as tx:
                 record(tx)
                 tx.additions.clear()
+
+    def empty(self) -> datetime:
+        """One run of the job that empties applications; when the next one is due."""
+        record = jobs.empty_applications(TERMS, lambda: self.now)
+        with self.db.transaction() as tx:
+            record(tx)
+            at: datetime = tx.additions[-1].at  # type: ignore[union-attr]
+            tx.additions.clear()
+        return at
 
     def found(self, registration: Registration) -> Registration | None:
         with self.db.transaction() as tx:
@@ -121,6 +130,43 @@ def applied() -> Registration:
     held = submitted()
     assert held.submission is not None
     return replace(held, submission=replace(held.submission, declaration_number=f"TK-{held.id}"))
+
+
+@pytest.fixture
+def crowd(archive: Archive) -> list[Registration]:
+    """Applications that ended one after the other, among others that do not go."""
+    over = [applied().ended(Status.REJECTED, NOW) for _ in range(5)]
+    for held in (*over, applied(), applied().verified(NOW), complete().cancelled_by_citizen(NOW)):
+        archive.keep(held)
+    return over
+
+
+def test_applications_that_came_to_nothing_are_emptied_in_batches_when_their_time_is_over(
+    archive: Archive, crowd: list[Registration], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "AT_ONCE", 2)
+    last = archive.saved_at(crowd[-1])
+    archive.now = archive.saved_at(crowd[0]) + 365 * DAY - timedelta(seconds=1)
+    assert archive.empty() == archive.now + timedelta(hours=1)
+    assert archive.found(crowd[0]) == crowd[0]
+    archive.now = last + 365 * DAY
+    while archive.empty() == archive.now:
+        pass
+    for held in crowd:
+        left = archive.found(held)
+        assert left is not None
+        assert (left.is_emptied, left.erased_at, left.status) == (True, archive.now, Status.REJECTED)
+        with archive.db.transaction() as tx:
+            assert Storage(tx).emptied(held.id) == Emptied(held.id, Why.TERM, NOW, archive.now)
+
+
+def test_those_that_are_over_are_found_by_an_index(archive: Archive, crowd: list[Registration]) -> None:
+    with archive.db.transaction() as tx:
+        tx.run("SET LOCAL enable_seqscan = off")
+        asked = {"before": archive.now, "limit": 2}
+        plan = "\n".join(row["QUERY PLAN"] for row in tx.all("EXPLAIN " + artefacts.OVER, asked))
+    assert "Index Scan using registrations_over" in plan
+    assert "Sort" not in plan, "bounded: the oldest come first"
 
 
 def with_photo(held: Registration, photo: Photo) -> Registration:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from services.registration.address import AdministrativeUnit
 from services.registration.claims import Claim
 from services.registration.domain import Agency, Registration
-from services.registration.retention import Erasure, photos_of
+from services.registration.retention import Emptied, Erasure, photos_of
 from services.registration.storage import plain
 from services.registration.tests.examples import Places, units_on
 from services.registration.timeline import Progress
+from services.registration.use_cases import CLOSED
 from shared.testing.transactions import FakeTransaction
 
 AGENCIES = [
@@ -34,6 +35,7 @@ class FakeStorage:
         self.kept: dict[UUID, Registration] = {}
         self.claims: dict[UUID, Claim] = {}
         self.erasures: dict[UUID, Erasure] = {}
+        self.proofs: dict[UUID, Emptied] = {}
         self.declarations = 0
         self.all_agencies = [*AGENCIES, MERGED]
 
@@ -75,6 +77,21 @@ class FakeStorage:
 
     def erasure(self, request_id: UUID) -> Erasure | None:
         return self.erasures.get(request_id)
+
+    def applications_over(self, *, before: datetime, limit: int) -> list[UUID]:
+        over = (
+            held
+            for held in self.kept.values()
+            if held.status in CLOSED and held.submission is not None and held.erased_at is None
+        )
+        ended = sorted((held.timeline[-1].at, held.id) for held in over)
+        return [found for at, found in ended if at <= before][:limit]
+
+    def prove_emptied(self, emptied: Emptied) -> None:
+        self.proofs.setdefault(emptied.registration_id, emptied)
+
+    def emptied(self, registration_id: UUID) -> Emptied | None:
+        return self.proofs.get(registration_id)
 
     def lock_claimed(self, values: Sequence[str]) -> None:
         pass
@@ -127,4 +144,5 @@ def progress_of(held: Registration, storage: FakeStorage) -> Progress:
         close_requested=held.close_requested,
         agency=agency and agency.display_name,
         is_childs=held.guardian is not None,
+        is_emptied=held.is_emptied,
     )

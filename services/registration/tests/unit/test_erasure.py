@@ -10,11 +10,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.registration import erasure, schemas, use_cases
-from services.registration.declaration import Guardian
+from services.registration.declaration import Declaration, Guardian
 from services.registration.domain import Registration, Status
-from services.registration.retention import Reason, photos_of, reason_of
+from services.registration.refusals import DeclarationEmptied
+from services.registration.retention import Emptied, Reason, Why, photos_of, reason_of
 from services.registration.tests.examples import NOW, complete, draft, photo, submitted
 from services.registration.tests.unit.fakes import FakeStorage
+from services.registration.timeline import Progress
 
 LATER = NOW + timedelta(days=1)
 REASON = "Ảnh không giống Nguyễn Thị Thử Lan"
@@ -31,7 +33,12 @@ def keep(storage: FakeStorage, held: Registration) -> Registration:
     return held
 
 
-def asked(*, closed: tuple[UUID, ...] = (), verified: tuple[UUID, ...] = ()) -> dict[str, Any]:
+def asked(
+    *,
+    closed: tuple[UUID, ...] = (),
+    verified: tuple[UUID, ...] = (),
+    under_way: tuple[UUID, ...] | None = None,
+) -> dict[str, Any]:
     return {
         "account_id": UUID(int=1),
         "request_id": UUID(int=2),
@@ -39,7 +46,13 @@ def asked(*, closed: tuple[UUID, ...] = (), verified: tuple[UUID, ...] = ()) -> 
         "births": ["1990-05-17"],
         "verified_ids": list(verified),
         "closed_ids": list(closed),
+        "open_ids": None if under_way is None else list(under_way),  # a sender from before names none
     }
+
+
+def declaration_of(held: Registration) -> Declaration:
+    assert held.declaration is not None
+    return held.declaration
 
 
 def told(storage: FakeStorage) -> list[tuple[int, int, int]]:
@@ -120,6 +133,81 @@ def test_an_ending_that_comes_late_empties_what_was_to_be_erased(storage: FakeSt
     assert not [text for text in PERSONAL if text in repr(vars(left))]
 
 
+def emptied_told(storage: FakeStorage) -> list[UUID]:
+    return [event.data["registration_id"] for event in storage.tx.events("registration.emptied.v1")]
+
+
+def test_an_application_under_way_goes_on_and_is_emptied_when_it_comes_to_nothing(
+    storage: FakeStorage,
+) -> None:
+    held = keep(storage, submitted("photos_needed"))
+    storage.claims[held.id] = use_cases.claim_of(held, declaration_of(held))
+    erasure.erase(storage, asked(under_way=(held.id,)), at=LATER)
+    assert storage.kept[held.id] == replace(held, erased_at=LATER)
+    assert {kept.reason for kept in photos_of(storage.kept[held.id])} == {Reason.OPEN}, "the desk needs them"
+    assert (told(storage), storage.proofs) == ([(0, 0, 0)], {})
+
+    ended_at = LATER + timedelta(days=2)
+    for _ in range(2):
+        use_cases.note_closed(storage, held.id, reason="deadline_passed", at=ended_at)
+    left = storage.kept[held.id]
+    assert not [text for text in PERSONAL if text in repr(vars(left))]
+    assert {kept.reason for kept in photos_of(left)} == {Reason.ERASED}
+    assert storage.emptied(held.id) == Emptied(held.id, Why.REQUEST, ended_at, ended_at)
+    assert emptied_told(storage) == [held.id], "so that its case loses the same"
+    assert storage.claims == {}
+
+
+def test_an_application_under_way_that_is_verified_keeps_its_declaration(storage: FakeStorage) -> None:
+    held = keep(storage, submitted())
+    erasure.erase(storage, asked(under_way=(held.id,)), at=LATER)
+    use_cases.note_verified(storage, held.id, at=LATER)
+    assert storage.kept[held.id].declaration == held.declaration
+    assert (storage.proofs, emptied_told(storage)) == ({}, [])
+
+
+@pytest.mark.parametrize("status", [Status.REJECTED, Status.EXPIRED, Status.CANCELLED])
+def test_what_came_to_nothing_is_emptied_when_its_time_is_over(storage: FakeStorage, status: Status) -> None:
+    detail = REASON if status is Status.REJECTED else None
+    old = keep(storage, submitted().ended(status, NOW, detail))
+    others = [
+        keep(storage, submitted().ended(status, LATER)),
+        keep(storage, submitted().verified(NOW)),
+        keep(storage, submitted()),
+        keep(storage, complete()),
+        keep(storage, complete().cancelled_by_citizen(NOW)),
+    ]
+    emptied_at = NOW + timedelta(days=365)
+    done = [erasure.empty_over(storage, before=NOW, at=emptied_at, limit=9) for _ in range(2)]
+    left = storage.kept[old.id]
+    assert done == [1, 0]
+    assert not [text for text in PERSONAL if text in repr(vars(left))]
+    assert left.submission is not None
+    assert old.submission is not None
+    assert left.submission.declaration_number == old.submission.declaration_number
+    assert [(e.step, e.at) for e in left.timeline] == [(e.step, e.at) for e in old.timeline]
+    assert storage.emptied(old.id) == Emptied(old.id, Why.TERM, NOW, emptied_at)
+    assert emptied_told(storage) == [old.id]
+    assert [storage.kept[held.id] for held in others] == others
+
+
+def test_its_timeline_is_still_told_and_its_declaration_is_gone(storage: FakeStorage) -> None:
+    held = keep(storage, rejected())
+    key = use_cases.Key(held.id, held.token_hash)
+    (before,) = use_cases.read_timelines(storage, [key])
+    assert isinstance(before, Progress)
+    erasure.empty_over(storage, before=NOW, at=LATER, limit=9)
+    (after,) = use_cases.read_timelines(storage, [key])
+    assert isinstance(after, Progress)
+    assert (after.status, len(after.entries)) == (Status.REJECTED, len(before.entries))
+    assert after.next[0] == "start_again"
+    assert "đã xoá theo thời hạn" in after.next[1]
+    assert after.tag != before.tag
+    with pytest.raises(DeclarationEmptied) as refused:
+        use_cases.read_submitted(storage, key)
+    assert "đã xoá theo thời hạn" in refused.value.vi
+
+
 def test_told_twice_it_is_done_once_and_answered_the_same(storage: FakeStorage) -> None:
     held = keep(storage, rejected())
     for at in (LATER, LATER + timedelta(days=1)):
@@ -137,6 +225,6 @@ def test_of_a_child_it_stays_that_somebody_registered_it_but_not_who(storage: Fa
 
 def test_photos_that_a_supplement_replaced_are_due_as_well() -> None:
     asked_for = submitted().supplement_asked(None, NOW, ("portrait",))
-    held = asked_for.with_photo(photo("portrait")).supplemented("", NOW)
+    held = asked_for.with_photo(photo("portrait")).supplemented("", NOW).verified(NOW)
     kept = list(photos_of(replace(held, erased_at=LATER)))
     assert [(one.reason, one.since) for one in kept] == [(Reason.ERASED, LATER)] * 2
