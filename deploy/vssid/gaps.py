@@ -72,6 +72,16 @@ KINDS = {
             "registration and identity hold different endings",
             people="ask the agency which is right",
         ),
+        Kind(
+            "emptying_unheard",
+            "an application has lost what was personal, its case has not",
+            "registration.emptied is told again",
+        ),
+        Kind(
+            "erasure_unheard",
+            "a person asked for erasure, of which registration knows nothing",
+            "account.erasure_due is told again, as of then",
+        ),
         Kind("credential_missing", "verified, but no password was made", "identity.verified is told again"),
         Kind(
             "message_missing",
@@ -122,6 +132,7 @@ def gaps(databases: Databases, until: datetime) -> Iterator[Gap]:
     yield from of_first_passwords(databases, until)
     yield from of_own_passwords(databases, until)
     yield from of_sessions(databases, until)
+    yield from of_erasures(databases, until)
 
 
 # ---- reading: a page of one database, and what the others know of it ------------------------------------
@@ -210,6 +221,21 @@ def of_sessions(databases: Databases, until: datetime) -> Iterator[Gap]:
                 yield _gap("ended_sessions_missing", row["account_id"], about=row["ended_at"])
 
 
+def of_erasures(databases: Databases, until: datetime) -> Iterator[Gap]:
+    """Erasure asked ⇒ done at registration."""
+
+    def page(after: UUID) -> list[dict[str, Any]]:
+        with databases.transaction("identity") as tx:
+            return IdentityStorage(tx).erasures_after(after, until=until, limit=PAGE)
+
+    for asked in _pages(page, "id"):
+        with databases.transaction("registration") as tx:
+            known = RegistrationStorage(tx).erasures_of([row["id"] for row in asked])
+        for row in asked:
+            if row["id"] not in known:
+                yield _gap("erasure_unheard", row["id"], row["account_id"])
+
+
 # ---- judging ------------------------------------------------------------------------------------------
 
 
@@ -235,6 +261,8 @@ def _mismatch(application: Row, case: Row | None) -> str:
             return "closing_unheard"
         case "waiting":
             return "opening_unheard" if status == "submitted" else ""
+        case "rejected" | "closed" if application["is_emptied"] and not case["is_emptied"]:
+            return "emptying_unheard"
         case "verified" if status in ENDED:
             return "contradiction"
         case "rejected" | "closed" if status in SUCCESS:

@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from deploy.vssid.gaps import Gap
 from deploy.vssid.where import Databases
 from services.identity import use_cases as identity
+from services.identity.domain import CaseStatus
 from services.identity.storage import Storage as IdentityStorage
 from services.notification import use_cases as notification
 from services.notification.storage import MessageStorage
+from services.registration import erasure
 from services.registration import use_cases as registration
 from services.registration.storage import Storage as RegistrationStorage
 from shared.refusals import Refused
@@ -68,7 +70,33 @@ def _tell_case(databases: Databases, gap: Gap, now: datetime) -> bool:
         with databases.transaction("identity") as tx:
             identity.tell_case_again(IdentityStorage(tx), gap.key)
     except LookupError:
+        return _end_emptied(databases, gap)
+    return True
+
+
+def _end_emptied(databases: Databases, gap: Gap) -> bool:
+    """A case that was emptied cannot tell its ending, of which its person has heard: it is written down."""
+    with databases.transaction("identity") as tx:
+        storage = IdentityStorage(tx)
+        case = storage.case_of(gap.key)
+        ending = storage.ending(case.id) if case else None
+    if ending is None or ending.status is CaseStatus.VERIFIED:
         return False
+    reason = None if ending.status is CaseStatus.REJECTED else ending.reason
+    with databases.transaction("registration") as tx:
+        registration.end_emptied(RegistrationStorage(tx), gap.key, reason=reason, at=ending.at)
+    return True
+
+
+def _tell_emptied(databases: Databases, gap: Gap, now: datetime) -> bool:
+    with databases.transaction("registration") as tx:
+        erasure.tell_emptied(RegistrationStorage(tx), gap.key, now)
+    return True
+
+
+def _tell_erasure(databases: Databases, gap: Gap, now: datetime) -> bool:
+    with databases.transaction("identity") as tx:
+        identity.tell_erasure_again(IdentityStorage(tx), gap.key)
     return True
 
 
@@ -101,6 +129,8 @@ MENDS: dict[str, Mend] = {
     "application_missing": _take_back,
     "opening_unheard": _tell_case,
     "ending_unheard": _tell_case,
+    "emptying_unheard": _tell_emptied,
+    "erasure_unheard": _tell_erasure,
     "credential_missing": _tell_case,
     "message_missing": _replace_password,
     "own_password_missing": _issue_anew,

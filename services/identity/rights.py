@@ -210,23 +210,25 @@ def is_about(case: Case, numbers: frozenset[str], births: frozenset[str]) -> boo
     return bool(numbers.intersection(person.numbers)) and person.birth_value in births
 
 
+NOBODY = Applicant(
+    code="",
+    personal_number=None,
+    full_name="",
+    birth_precision="year",
+    birth_value="",
+    sex=None,
+    document_kind="",
+    document_number="",
+    phone="",
+    email="",
+    address={},
+)
+
+
 def emptied(case: Case) -> Case:
     """Without what is personal: number, times, agency and ending stay."""
-    nobody = Applicant(
-        code="",
-        personal_number=None,
-        full_name="",
-        birth_precision="year",
-        birth_value="",
-        sex=None,
-        document_kind="",
-        document_number="",
-        phone="",
-        email="",
-        address={},
-    )
     register = replace(case.register, mismatched_fields=())
-    return replace(case, applicant=nobody, register=register, warnings=(), supplement=None, guardian=None)
+    return replace(case, applicant=NOBODY, register=register, warnings=(), supplement=None, guardian=None)
 
 
 def answer_text(text: str) -> str:

@@ -93,6 +93,7 @@ ERASURE = """
 SELECT request_id, account_id, erased_at, photos, applications, drafts FROM erasures WHERE request_id = %(id)s
 """
 
+ERASURES_OF = "SELECT request_id FROM erasures WHERE request_id = ANY(%(ids)s)"
 OVER = """
 SELECT id FROM registrations
 WHERE status IN ('rejected', 'expired', 'cancelled') AND submitted_at IS NOT NULL AND erased_at IS NULL
@@ -176,6 +177,10 @@ class Artefacts:
         """What was erased on this request, if it was."""
         row = self.tx.one(ERASURE, {"id": request_id})
         return Erasure(**row) if row else None
+
+    def erasures_of(self, request_ids: Sequence[UUID]) -> set[UUID]:
+        """On which of these requests something was erased, or looked for."""
+        return {row["request_id"] for row in self.tx.all(ERASURES_OF, {"ids": list(request_ids)})}
 
     def applications_over(self, *, before: datetime, limit: int) -> list[UUID]:
         """Applications that came to nothing, ended, or were changed last, before then and are not emptied

@@ -55,7 +55,7 @@ def _erase(storage: Storage, asked: Mapping[str, Any], at: datetime) -> Erasure:
     begun = storage.unsubmitted_of(asked["numbers"], asked["births"])
     for_children = storage.unsubmitted_by(asked["account_id"])
     locked = [storage.find(found, to_change=True) for found in sorted({*ended, *begun, *for_children})]
-    held = [r for r in locked if r is not None and (r.id in ended or r.submission is None)]
+    held = [r for r in locked if r is not None and (r.id in ended or _is_draft_of(r, at))]
     photos = storage.photos_kept_of(
         [registration.id for registration in held if registration.status not in OPEN]
     )
@@ -72,6 +72,11 @@ def _erase(storage: Storage, asked: Mapping[str, Any], at: datetime) -> Erasure:
         applications=sum(r.id in asked["closed_ids"] for r in held),
         drafts=sum(r.submission is None for r in held),
     )
+
+
+def _is_draft_of(registration: Registration, at: datetime) -> bool:
+    """Whether it is a draft from before it was asked for: told again after a restore, that is long ago."""
+    return registration.submission is None and all(entry.at <= at for entry in registration.timeline[:1])
 
 
 def empty_over(storage: Storage, *, before: datetime, at: datetime, limit: int) -> int:

@@ -114,7 +114,7 @@ UNIT = f"""
 ORDER BY valid_to LIMIT 1
 """
 SUBMITTED_AFTER = """
-SELECT id, status, close_requested FROM registrations
+SELECT id, status, close_requested, declaration IS NULL AS is_emptied FROM registrations
 WHERE id > %(after)s AND submitted_at <= %(until)s ORDER BY id LIMIT %(limit)s
 """
 SUBMITTED_OF = "SELECT id FROM registrations WHERE id = ANY(%(ids)s) AND submitted_at IS NOT NULL"
@@ -187,7 +187,8 @@ class Storage(Artefacts):
         self.tx.run(FORGET_REMINDERS)
 
     def submitted_after(self, after: UUID, *, until: datetime, limit: int) -> list[dict[str, Any]]:
-        """Those submitted until then, in order of id after ``after``: ``id, status, close_requested``."""
+        """Those submitted until then, in order of id after ``after``: ``id, status, close_requested,
+        is_emptied``."""
         return self.tx.all(SUBMITTED_AFTER, {"after": after, "until": until, "limit": limit})
 
     def submitted_of(self, ids: Sequence[UUID]) -> set[UUID]:

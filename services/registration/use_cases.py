@@ -39,7 +39,7 @@ from services.registration.refusals import (
     StepOutOfOrder,
 )
 from services.registration.retention import Why, emptied
-from services.registration.timeline import Progress, Status
+from services.registration.timeline import OPEN, Progress, Status
 from shared.events import registration as events
 from shared.events.parts import document_told, photos_heard, photos_told
 from shared.messaging import outbox
@@ -521,6 +521,17 @@ def take_back(
     visit_falls_due(storage, taken, submitted["deadline"], now)
 
 
+def end_emptied(storage: Storage, registration_id: UUID, *, reason: str | None, at: datetime) -> None:
+    """How its case ended, ``reason`` why it was closed, none where it was rejected. The case was emptied since
+    and cannot tell it: nobody is left to be reached, who was told then. The application ends, emptied too."""
+    status, detail = closed_as(reason) if reason else (Status.REJECTED, None)
+
+    def ended(held: Registration) -> Registration:
+        return replace(held.ended(status, at, detail), erased_at=at) if held.status in OPEN else held
+
+    note(storage, registration_id, ended)
+
+
 # -- what others report; each may come late, early or twice (``domain.py`` says what then) --
 
 
@@ -566,9 +577,14 @@ def note_rejected(storage: Storage, registration_id: UUID, *, reason: str, at: d
 
 
 def note_closed(storage: Storage, registration_id: UUID, *, reason: str, at: datetime) -> None:
-    status = Status.EXPIRED if reason == "deadline_passed" else Status.CANCELLED
-    detail = reason if reason == "superseded" else None
+    status, detail = closed_as(reason)
     note(storage, registration_id, lambda held: held.ended(status, at, detail))
+
+
+def closed_as(reason: str) -> tuple[Status, str | None]:
+    """The status of an application whose case was closed, and the detail of that line."""
+    status = Status.EXPIRED if reason == "deadline_passed" else Status.CANCELLED
+    return status, reason if reason == "superseded" else None
 
 
 def note_message(

@@ -14,7 +14,7 @@ class Reconciling(Tables):
     """Read by ``vssid reconcile``."""
 
     STANDING = """
-        SELECT c.registration_id, c.status,
+        SELECT c.registration_id, c.status, c.erased_at IS NOT NULL AS is_emptied,
                EXISTS (SELECT FROM close_requests r WHERE r.registration_id = c.registration_id) AS is_asked,
                c.status = 'verified'
                AND NOT EXISTS (SELECT FROM credentials k WHERE k.account_id = a.id
@@ -37,7 +37,8 @@ class Reconciling(Tables):
 
     def standing_of(self, registration_ids: Sequence[UUID]) -> list[dict[str, Any]]:
         """How the cases of these registrations stand: ``registration_id, status``, whether the end was asked
-        for (``is_asked``), whether a verified one has no credential and none on its way."""
+        for (``is_asked``), whether it has lost what was personal (``is_emptied``), whether a verified one has
+        no credential and none on its way."""
         return self.tx.all(self.STANDING_OF, {"ids": list(registration_ids)})
 
     def standing_after(self, after: UUID, *, until: datetime, limit: int) -> list[dict[str, Any]]:
@@ -54,6 +55,15 @@ class Reconciling(Tables):
     def first_passwords_after(self, after: UUID, *, until: datetime, limit: int) -> list[dict[str, Any]]:
         """First passwords by SMS in order of id: ``id, cause, state, delivery``."""
         return self.tx.all(self.FIRST_PASSWORDS_AFTER, {"after": after, "until": until, "limit": limit})
+
+    ERASURES_AFTER = """
+        SELECT id, account_id FROM person_requests
+        WHERE id > %(after)s AND kind = 'erasure' AND asked_at <= %(until)s ORDER BY id LIMIT %(limit)s
+    """
+
+    def erasures_after(self, after: UUID, *, until: datetime, limit: int) -> list[dict[str, Any]]:
+        """Requests for erasure, answered or not, in order of id: ``id, account_id``."""
+        return self.tx.all(self.ERASURES_AFTER, {"after": after, "until": until, "limit": limit})
 
     SESSIONS_ENDED = """
         SELECT account_id, max(ended_at) AS ended_at FROM sessions

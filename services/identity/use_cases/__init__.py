@@ -60,7 +60,13 @@ from services.identity.use_cases.email_reset import (
     start_email_reset,
     try_reset_otp,
 )
-from services.identity.use_cases.erasure import answer_erasure, ask_childs_erasure, ask_erasure, empty_case
+from services.identity.use_cases.erasure import (
+    answer_erasure,
+    ask_childs_erasure,
+    ask_erasure,
+    empty_case,
+    tell_erasure_again,
+)
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.hotline import (
     VoicePassword,
@@ -214,6 +220,7 @@ __all__ = [
     "submission_of",
     "supersede",
     "tell_case_again",
+    "tell_erasure_again",
     "tell_sessions_ended_again",
     "try_log_in_otp",
     "try_reset_otp",

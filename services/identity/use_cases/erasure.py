@@ -3,7 +3,7 @@ answer is given. Of each step there is all or nothing, and each may be told agai
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -59,21 +59,40 @@ def ask_erasure(
             wanted[GUARDIAN] = str(guardian.id)
         asked = PersonRequest(request_id, account.id, "", RequestKind.ERASURE, now, due, wanted)
         storage.add_request(asked)
-    verified = [case for case in cases if case.status is CaseStatus.VERIFIED]
+    _tell_due(storage, account, asked, [case for case in cases if case.status is CaseStatus.VERIFIED], now)
+    return asked
+
+
+def tell_erasure_again(storage: Storage, request_id: UUID) -> None:
+    """Registration has lost what it did on a request: account.erasure_due once more, as of then. What was
+    opened since is no part of it."""
+    asked = storage.request(request_id)
+    account = storage.account(asked.account_id) if asked else None
+    if asked is None or account is None:
+        return
+    (person,) = storage.people_with([account.code])
+    numbers = person.numbers.union(person.applicant.numbers)
+    verified = storage.cases_with(numbers, CaseStatus.VERIFIED)
+    _tell_due(storage, account, asked, [c for c in verified if c.opened_at <= asked.asked_at], asked.asked_at)
+
+
+def _tell_due(
+    storage: Storage, account: Account, asked: PersonRequest, verified: Sequence[Case], at: datetime
+) -> None:
+    (person,) = storage.people_with([account.code])
     data = {
         "account_id": account.id,
         "request_id": asked.id,
-        "numbers": sorted(numbers),
-        "births": sorted(births),
+        "numbers": sorted(person.numbers.union(person.applicant.numbers)),
+        "births": sorted(rights.births_of(person, verified)),
         "verified_ids": [case.registration_id for case in verified],
         "closed_ids": [UUID(text) for text in asked.wanted["registrations"].split()],
         "open_ids": [UUID(text) for text in asked.wanted.get("open", "").split()],
     }
     outbox.add(
         storage.tx,
-        account_events.ERASURE_DUE.event(subject=account.id, correlation_id=account.id, at=now, data=data),
+        account_events.ERASURE_DUE.event(subject=account.id, correlation_id=account.id, at=at, data=data),
     )
-    return asked
 
 
 def _ids(cases: Iterable[Case]) -> str:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from psycopg.types.json import Jsonb
 
-from deploy.vssid.gaps import gaps
+from deploy.vssid.gaps import KINDS, Gap, gaps
+from deploy.vssid.mending import mend
 from deploy.vssid.where import Databases
+from services.identity.rights import NOBODY
+from services.registration.storage import Storage
+from services.registration.tests.examples import declared
+from services.registration.timeline import Status
 from shared.database import Database
 from shared.messaging.topology import SERVICES
 
@@ -22,8 +29,11 @@ ROWS = "FROM generate_series(1, %(many)s) AS row (n)"
 FILL = {
     "registration": [
         f"""INSERT INTO registrations (id, status, language, token_hash, declaration_number, submitted_at,
-                                       deadline, consent_version)
-            SELECT {ID}, 'completed', 'vi', '', 'TK-' || n, now() - interval '2 hours', now(), '1' {ROWS}"""
+                                       deadline, consent_version, declaration)
+            SELECT {ID}, 'completed', 'vi', '', 'TK-' || n, now() - interval '2 hours', now(), '1', '{{}}'
+            {ROWS}""",
+        f"""INSERT INTO erasures (request_id, account_id, erased_at, photos, applications, drafts)
+            SELECT {ID}, {ID}, now(), 0, 0, 0 {ROWS}""",
     ],
     "identity": [
         f"""INSERT INTO cases (id, registration_id, declaration_number, agency_code, applicant, photos,
@@ -42,6 +52,10 @@ FILL = {
         f"""INSERT INTO sessions (id, account_id, scope, started_at, ended_at)
             SELECT {ID}, {ID}, 'citizen', now(), now() - interval '10 minutes' {ROWS}""",
         "UPDATE credentials SET delivery = 'delivered'",
+        f"""INSERT INTO person_requests (id, account_id, agency_code, kind, asked_at, due_at, wanted, state,
+                                         answered_at)
+            SELECT {ID}, {ID}, '', 'erasure', now() - interval '1 hour', now(), '{{}}', 'granted', now()
+            {ROWS}""",
     ],
     "notification": [
         f"""INSERT INTO message (id, cause_event_id, channel, purpose, recipient, language, facts,
@@ -57,6 +71,7 @@ SPOIL = {
     "registration": {
         "application_missing": (5, "DELETE FROM registrations WHERE id = %(id)s"),
         "ending_unheard": (6, "UPDATE registrations SET status = 'awaiting_visit' WHERE id = %(id)s"),
+        "erasure_unheard": (8, "DELETE FROM erasures WHERE request_id = %(id)s"),
         "outcome_unheard": (7, "UPDATE registrations SET status = 'verified' WHERE id = %(id)s"),
     },
     "identity": {
@@ -131,3 +146,34 @@ def test_what_is_younger_is_left_out(four: Databases) -> None:
 
     assert list(gaps(four, datetime.now(UTC).replace(year=2020))) == []
     assert [gap.kind.name for gap in gaps(four, datetime.now(UTC))] == ["case_missing"]
+
+
+def test_an_ending_is_known_again_though_its_case_was_emptied_since(four: Databases) -> None:
+    with four.transaction("identity") as tx:
+        tx.run(
+            """UPDATE cases SET status = 'closed', reason = 'superseded', erased_at = now(),
+                                applicant = %(nobody)s WHERE id = %(id)s""",
+            {"id": row(4), "nobody": Jsonb(asdict(NOBODY))},
+        )
+    with four.transaction("registration") as tx:
+        waits = (
+            """UPDATE registrations SET status = 'awaiting_visit', declaration = %(form)s WHERE id = %(id)s"""
+        )
+        tx.run(waits, {"id": row(4), "form": Jsonb(asdict(declared()))})
+    (gap,) = gaps(four, datetime.now(UTC))
+    assert (gap.kind.name, mend(four, gap)) == ("ending_unheard", True)
+    with four.transaction("registration") as tx:
+        held = Storage(tx).find(row(4))
+        proof = Storage(tx).emptied(row(4))
+    assert held is not None
+    assert (held.status, held.is_emptied, held.timeline[-1].detail) == (Status.CANCELLED, True, "superseded")
+    assert proof is not None
+    assert list(gaps(four, datetime.now(UTC))) == []
+
+
+def test_what_was_emptied_is_told_again_to_a_case_that_came_back(four: Databases) -> None:
+    gap = Gap(KINDS["emptying_unheard"], row(4), row(4))
+    assert mend(four, gap)
+    with four.transaction("registration") as tx:
+        told = tx.all("SELECT type FROM outbox")
+    assert [event["type"] for event in told] == ["registration.emptied.v1"]

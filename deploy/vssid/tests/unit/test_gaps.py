@@ -13,12 +13,14 @@ from deploy.vssid.mending import MENDS
 REGISTRATION, CREDENTIAL, MESSAGE = UUID(int=1), UUID(int=2), UUID(int=3)
 
 
-def application(status: str, close_requested: str | None = None) -> dict:
-    return {"id": REGISTRATION, "status": status, "close_requested": close_requested}
+def application(status: str, close_requested: str | None = None, is_emptied: bool = False) -> dict:
+    held = {"id": REGISTRATION, "status": status, "close_requested": close_requested}
+    return {**held, "is_emptied": is_emptied}
 
 
-def case(status: str, is_asked: bool = False) -> dict:
-    return {"registration_id": REGISTRATION, "status": status, "is_asked": is_asked}
+def case(status: str, is_asked: bool = False, is_emptied: bool = False) -> dict:
+    held = {"registration_id": REGISTRATION, "status": status, "is_asked": is_asked}
+    return {**held, "is_emptied": is_emptied}
 
 
 def found(status: str, held: dict | None, close_requested: str | None = None) -> list[str]:
@@ -123,6 +125,14 @@ def test_a_password_without_a_message_is_missing_unless_it_is_known_to_have_gone
 )
 def test_what_became_of_a_message_is_known_to_identity(delivery, held, is_missing):
     assert bool(list(judge_password(password(delivery=delivery), held))) == is_missing
+
+
+@pytest.mark.parametrize("status", ["rejected", "closed"])
+def test_a_case_loses_what_its_application_has_lost(status):
+    emptied = application("cancelled", is_emptied=True)
+    for is_emptied, missing in ((False, ["emptying_unheard"]), (True, [])):
+        gaps = judge_application(emptied, case(status, is_emptied=is_emptied), [])
+        assert [gap.kind.name for gap in gaps] == missing
 
 
 def test_every_gap_is_closed_by_the_command_or_by_people():

@@ -139,6 +139,26 @@ def test_asked_again_before_the_answer_it_is_the_same_and_told_again(
     assert (again.id != asked.id, due(storage)[-1]["closed_ids"]) == (True, [])
 
 
+def test_told_again_after_a_restore_it_is_as_it_was_asked_then(
+    storage: FakeStorage, account: Account
+) -> None:
+    case = rejected(storage)
+    asked = ask(storage, account)
+    use_cases.answer_erasure(storage, erased(asked), LATER)
+    (before,) = due(storage)
+    verified(storage, phone="+84900000009")  # opened at the same time: a part of it
+    data = samples.submitted(samples.applicant(phone="+84900000003"))
+    use_cases.open_case(storage, data, case_id=uuid4(), at=LATER + timedelta(days=1))
+    later = storage.case_of(data["registration_id"])
+    assert later is not None
+    use_cases.confirm_case(storage, OFFICER, later.id, papers_checked=True, person_id=uuid4(), now=LATER)
+    use_cases.tell_erasure_again(storage, asked.id)
+    again = storage.tx.events("account.erasure_due.v1")[-1]
+    assert (again.time, again.data["closed_ids"]) == (LATER, [case.registration_id])
+    assert set(before["verified_ids"]) < set(again.data["verified_ids"])
+    assert data["registration_id"] not in again.data["verified_ids"]
+
+
 def test_no_officer_answers_an_erasure(storage: FakeStorage, account: Account) -> None:
     asked = ask(storage, account)
     assert use_cases.list_open_requests(storage, OFFICER, NOW) == []

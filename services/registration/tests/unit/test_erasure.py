@@ -208,6 +208,14 @@ def test_its_timeline_is_still_told_and_its_declaration_is_gone(storage: FakeSto
     assert "đã xoá theo thời hạn" in refused.value.vi
 
 
+def test_told_again_long_after_it_leaves_drafts_alone_that_were_begun_since(storage: FakeStorage) -> None:
+    since = keep(storage, complete().entry("started", LATER + timedelta(seconds=1)))
+    before = keep(storage, complete().entry("started", LATER))
+    erasure.erase(storage, asked(), at=LATER)
+    assert storage.kept[since.id] == since
+    assert storage.kept[before.id].declaration is None
+
+
 def test_told_twice_it_is_done_once_and_answered_the_same(storage: FakeStorage) -> None:
     held = keep(storage, rejected())
     for at in (LATER, LATER + timedelta(days=1)):
