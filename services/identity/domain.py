@@ -152,6 +152,8 @@ class Supplement:
     asked_at: datetime
     answer: str | None = None
     answered_at: datetime | None = None
+    kept_until: datetime | None = None
+    """Until when the case is kept for who asked, once it was answered."""
 
     def answered(self, answer: str | None, at: datetime) -> Supplement:
         """With what came. One that came late, after the officer asked again, answers nothing new, but what
@@ -353,18 +355,36 @@ class ContactChange:
     state: str = "pending"
 
 
+PHONE_WRONG = FieldProblem(
+    "phone",
+    "Nhập số di động Việt Nam, ví dụ 0912345678.",
+    "Enter a Vietnamese mobile number such as 0912345678.",
+)
+
+
+def held_value(number: str | None, phone: str | None) -> str:
+    """What an application holds and is looked for: a code or personal number, or a phone as ``+84…``. Raises
+    ``RequestInvalid`` unless it is one of the two."""
+    if (number is None) == (phone is None):
+        one, other = (
+            "Ghi mã số hoặc số điện thoại, một trong hai.",
+            "Give a number or a phone, one of the two.",
+        )
+        raise RequestInvalid(FieldProblem("number", one, other))
+    if number is not None:
+        return number
+    found = PHONE.fullmatch("".join((phone or "").split()))
+    if not found:
+        raise RequestInvalid(PHONE_WRONG)
+    return "+84" + found[1]
+
+
 def new_contact(account: Account, phone: str | None, email: str | None) -> tuple[str, str]:
     """The contact as it is to be; what is not given stays. Raises ``RequestInvalid``."""
     problems = []
     found = PHONE.fullmatch("".join(phone.split())) if phone else None
     if phone and not found:
-        problems.append(
-            FieldProblem(
-                "phone",
-                "Nhập số di động Việt Nam, ví dụ 0912345678.",
-                "Enter a Vietnamese mobile number such as 0912345678.",
-            )
-        )
+        problems.append(PHONE_WRONG)
     if email and not EMAIL.fullmatch(email.strip()):
         problems.append(
             FieldProblem("email", "Nhập e-mail dạng ten@example.vn.", "Enter an e-mail like name@example.vn.")

@@ -198,7 +198,10 @@ class ContactChange(Staff):
 
 
 class OpenApplications(Staff):
-    number = fields.String(required=True, validate=validate.Regexp(r"^(\d{10}|\d{12})\Z"))
+    number = fields.String(
+        load_default=None, allow_none=True, validate=validate.Regexp(r"^(\d{10}|\d{12})\Z")
+    )
+    phone = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=40))
 
 
 class Superseding(OpenApplications):

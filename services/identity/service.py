@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.identity import gauges, jobs, password_resets, reissue, schemas, sign_in, trail, use_cases
-from services.identity.domain import AuditEntry, Claims, Officer, Question, RegisterCheck
+from services.identity.domain import AuditEntry, Claims, Officer, Question, RegisterCheck, held_value
 from services.identity.parts import new_id, now, parts_of
 from services.identity.storage import Storage
 from services.identity.tokens import staff_token_hash
@@ -204,11 +204,12 @@ class IdentityService:
 
     @rpc
     def open_applications(self, **request: Any) -> dict[str, Any]:
-        """``{items}``: number and date of what holds a code or personal number, at whatever agency."""
+        """``{items}``: number and date of what holds a code, personal number or phone, at whatever agency."""
         asked = schemas.load(schemas.OpenApplications, request)
         with self.db.transaction() as tx:
             storage = Storage(tx)
-            officer, number = self.officer(storage, asked), asked["number"]
+            officer = self.officer(storage, asked)
+            number = held_value(asked["number"], asked["phone"])
             number_hash = keyed_hash(self.parts.settings.seal_private, LOOKED_UP, (), number)
             found = use_cases.list_open_applications(storage, officer, number, number_hash, now())
         return {"items": [schemas.open_application(case) for case in found]}
@@ -221,11 +222,11 @@ class IdentityService:
         case = use_cases.supersede(
             storage,
             self.officer(storage, asked),
-            number=asked["number"],
+            number=held_value(asked["number"], asked["phone"]),
             declaration_number=asked["declaration_number"],
             papers_checked=asked["papers_checked"],
             reason=asked["reason"] or "",
-            claim_minutes=self.parts.settings.case_claim_minutes,
+            two_officers=self.parts.settings.two_officers,
             now=now(),
         )
         return schemas.case_state(case)

@@ -469,11 +469,12 @@ class Registration:
             "supplemented", now
         )
 
-    def verified(self, at: datetime) -> Self:
-        """identity.verified. After ``credentials.issued`` came first it says nothing new."""
+    def verified(self, at: datetime, *, was_known: bool = False) -> Self:
+        """identity.verified, of somebody who ``was_known`` without the desk. After ``credentials.issued``
+        came first it says nothing new."""
         if self.status not in OPEN:
             return self
-        detail = None if self.guardian is None else "guardianship"
+        detail = "reused" if was_known else None if self.guardian is None else "guardianship"
         return replace(self, status=Status.VERIFIED, email_otp=None).entry("verified", at, detail)
 
     def issued(self, credential_id: UUID, at: datetime) -> Self:

@@ -120,8 +120,9 @@ def find_orphans(db: Database, store: Store, due: Any, now: Callable[[], datetim
             away = 0
         except ObjectUnknown:
             away = 0
-        except ObjectsAway:
-            away += 1
+        except Exception as error:  # the search goes on: given up, it would not be taken up again
+            log.error("an orphan could not be read", ref=ref, error=type(error).__name__)
+            away = away + 1 if isinstance(error, ObjectsAway) else 0
         if monotonic() > ends_at:
             return search_again(place, found, ref, now, 0)
     if len(listed) < AT_ONCE:

@@ -305,7 +305,8 @@ class RegistrationService:
     @on_event(identity_events.VERIFIED)
     def note_verified(self, tx: Any, event: Any) -> None:
         """The identity is verified."""
-        use_cases.note_verified(Storage(tx), event.data["registration_id"], at=event.data["at"])
+        data, was_known = event.data, event.data["method"] == "reused"
+        use_cases.note_verified(Storage(tx), data["registration_id"], at=data["at"], was_known=was_known)
 
     @on_event(identity_events.REJECTED)
     def note_rejected(self, tx: Any, event: Any) -> None:

@@ -80,6 +80,10 @@ LINES: dict[str, Sentence] = {
         "The phone or the code was confirmed for somebody else at an agency.",
     ),
     "verified": ("Danh tính đã được xác thực.", "The identity was verified."),
+    "verified/reused": (
+        "Danh tính đã được xác thực từ lần trước; không cần đến cơ quan BHXH.",
+        "The identity was verified before: no visit to the agency is needed.",
+    ),
     "verified/guardianship": (
         "Cơ quan BHXH đã đối chiếu giấy khai sinh và xác nhận quan hệ giám hộ.",
         "The agency has compared the birth certificate and confirmed the guardianship.",

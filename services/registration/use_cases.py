@@ -522,8 +522,8 @@ def take_back(
 
 
 def end_emptied(storage: Storage, registration_id: UUID, *, reason: str | None, at: datetime) -> None:
-    """How its case ended, ``reason`` why it was closed, none where it was rejected. The case was emptied since
-    and cannot tell it: nobody is left to be reached, who was told then. The application ends, emptied too."""
+    """How its case ended, ``reason`` why it was closed, none where it was rejected. The case was emptied
+    since and cannot tell it, its person was told then: the application ends, emptied as well."""
     status, detail = closed_as(reason) if reason else (Status.REJECTED, None)
 
     def ended(held: Registration) -> Registration:
@@ -563,8 +563,9 @@ def note_supplement(
     note(storage, registration_id, lambda held: held.supplement_asked(text, at, items))
 
 
-def note_verified(storage: Storage, registration_id: UUID, *, at: datetime) -> None:
-    note(storage, registration_id, lambda held: held.verified(at))
+def note_verified(storage: Storage, registration_id: UUID, *, at: datetime, was_known: bool = False) -> None:
+    """``was_known``: verified earlier, and not sent to the desk again (guide row G13)."""
+    note(storage, registration_id, lambda held: held.verified(at, was_known=was_known))
     claims.settle(storage, registration_id)
 
 

@@ -181,10 +181,15 @@ def change_contact(body: dict[str, Any]) -> Any:
 @blueprint.arguments(shapes.OpenApplicationQuery, location="query")
 @blueprint.response(200, shapes.OpenApplications)
 def open_applications(query: dict[str, Any]) -> Any:
-    """What holds the code of a person at the desk who was told that it is taken: applications that were not
-    decided, at whatever agency, by number and date alone. Looking is noted in the audit trail."""
+    """What holds the code or the phone of a person at the desk who was told that it is taken: applications
+    that were not decided, at whatever agency, by number and date alone. Looking is noted in the audit
+    trail."""
     return services().call(
-        "identity", "open_applications", sealed_staff_token=bearer("identity"), number=query["number"]
+        "identity",
+        "open_applications",
+        sealed_staff_token=bearer("identity"),
+        number=query.get("number"),
+        phone=query.get("phone"),
     )
 
 
@@ -193,13 +198,14 @@ def open_applications(query: dict[str, Any]) -> Any:
 @blueprint.arguments(shapes.Superseding)
 @blueprint.response(202, State)
 def supersede(body: dict[str, Any], declaration_number: str) -> Any:
-    """Close the application that holds the code, the papers of its owner seen. Whoever made it is told;
-    the person then submits the own application."""
+    """Close the application that holds the code or phone, the papers of its owner seen. Whoever made it is
+    told; the person then submits the own application."""
     return services().write(
         "identity",
         "supersede",
         sealed_staff_token=bearer("identity"),
-        number=body["number"],
+        number=body.get("number"),
+        phone=body.get("phone"),
         declaration_number=declaration_number,
         papers_checked=body["papers_checked"],
         reason=body["reason"],

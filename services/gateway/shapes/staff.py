@@ -50,7 +50,8 @@ class ContactChange(PapersChecked):
 
 
 class OpenApplicationQuery(Query):
-    number = text("the BHXH code or personal number of whom the papers are", required=True)
+    number = text("the BHXH code or personal number of whom the papers are")
+    phone = text("or the phone, which its owner has shown to be the own one", example="0912345678")
 
 
 class OpenApplication(Schema):
@@ -63,7 +64,8 @@ class OpenApplications(Schema):
 
 
 class Superseding(PapersChecked):
-    number = text("the BHXH code or personal number of whom the papers are", required=True)
+    number = text("the BHXH code or personal number of whom the papers are")
+    phone = text("or the phone, which its owner has shown to be the own one", example="0912345678")
     reason = text("why, for the record", required=True)
 
 

@@ -281,7 +281,7 @@ def _guardian(kept: Row) -> Guardian:
 
 
 def _supplement(kept: Row) -> Supplement:
-    answered_at = kept["answered_at"]
+    answered_at, kept_until = kept["answered_at"], kept.get("kept_until")
     return Supplement(
         items=tuple(kept["items"]),
         note=kept["note"],
@@ -289,4 +289,5 @@ def _supplement(kept: Row) -> Supplement:
         asked_at=datetime.fromisoformat(kept["asked_at"]),
         answer=kept["answer"],
         answered_at=answered_at and datetime.fromisoformat(answered_at),
+        kept_until=kept_until and datetime.fromisoformat(kept_until),
     )

@@ -95,6 +95,7 @@ def resume_case(
     hold = case.hold
     if supplement.answered_at == at and case.stage == domain.SUPPLEMENT_REQUESTED:
         hold = Hold(supplement.asked_by, now + timedelta(hours=hold_hours))
+        supplement = replace(supplement, kept_until=hold.until)
     storage.save_case(replace(case, photos=photos, photos_at=photos_at, supplement=supplement, hold=hold))
 
 

@@ -119,7 +119,7 @@ def acts_on(desk: Desk, data: dict[str, Any], case_id: UUID) -> list[Act]:
             declaration_number=data["declaration_number"],
             papers_checked=True,
             reason="Chủ mã số đến cùng giấy tờ",
-            claim_minutes=20,
+            two_officers=True,
             now=NOW,
         )
 

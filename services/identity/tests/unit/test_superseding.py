@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -45,13 +46,13 @@ def supersede(storage: FakeStorage, case: Case, **changes: Any) -> Case:
         "declaration_number": case.declaration_number,
         "papers_checked": True,
         "reason": REASON,
-        "claim_minutes": 20,
+        "two_officers": True,
         "now": LATER,
     }
     return use_cases.supersede(storage, ELSEWHERE, **(values | changes))
 
 
-@pytest.mark.parametrize("number", ["0123456789", "001190000001"])
+@pytest.mark.parametrize("number", ["0123456789", "001190000001", "+84912345678"])
 def test_an_officer_of_another_agency_learns_number_and_date_alone(
     storage: FakeStorage, case: Case, number: str
 ) -> None:
@@ -105,17 +106,45 @@ def test_not_one_that_was_verified_nor_one_that_an_officer_works_on(storage: Fak
     assert storage.tx.events("identity.closed.v1") == []
 
 
+def test_a_phone_that_a_stranger_holds_is_freed_for_its_owner(storage: FakeStorage, case: Case) -> None:
+    phone = domain.held_value(None, "0912 345 678")
+    with pytest.raises(domain.CaseUnknown):
+        supersede(storage, case, number="+84987654321")
+    assert supersede(storage, case, number=phone).status is CaseStatus.CLOSED
+    (event,) = storage.tx.events("identity.closed.v1")
+    assert event.data["reason"] == "superseded"
+    assert look_up(storage, phone) == []
+
+
+def test_a_childs_application_does_not_hold_its_guardians_phone(storage: FakeStorage, case: Case) -> None:
+    guardian = domain.Guardian(uuid4(), "7900000001", "parent")
+    storage.all_cases[case.id] = replace(case, guardian=guardian)
+    assert look_up(storage, case.applicant.phone) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [((None, None), "number"), (("0123456789", "0912345678"), "number"), ((None, "12345"), "phone")],
+)
+def test_a_number_or_a_phone_is_looked_for(given: tuple[str | None, str | None], field: str) -> None:
+    with pytest.raises(domain.RequestInvalid) as refused:
+        domain.held_value(*given)
+    assert [problem.field for problem in refused.value.problems] == [field]
+
+
+@pytest.mark.parametrize("minutes_left", [1, 30])
 @pytest.mark.parametrize("is_claimed", [False, True])
 def test_one_kept_for_the_officer_who_asked_is_closed_unless_that_officer_claims_it(
-    storage: FakeStorage, case: Case, is_claimed: bool
+    storage: FakeStorage, case: Case, is_claimed: bool, minutes_left: int
 ) -> None:
+    late = LATER + timedelta(hours=24, minutes=-minutes_left)
     use_cases.request_supplement(storage, OFFICER, case.id, items=["portrait"], note="Ảnh mờ", now=NOW)
     sent = {"registration_id": case.registration_id, "note": None, "photos": []}
     use_cases.resume_case(storage, sent, hold_hours=24, now=LATER, at=LATER)
     if is_claimed:
-        use_cases.claim_case(storage, OFFICER, case.id, minutes=20, now=LATER)
+        use_cases.claim_case(storage, OFFICER, case.id, minutes=20, now=late)
     with pytest.raises(domain.CaseClaimed) if is_claimed else nullcontext():
-        assert supersede(storage, case).status is CaseStatus.CLOSED
+        assert supersede(storage, case, now=late).status is CaseStatus.CLOSED
 
 
 def test_not_one_that_waits_for_a_second_officer(storage: FakeStorage, case: Case) -> None:
@@ -125,3 +154,5 @@ def test_not_one_that_waits_for_a_second_officer(storage: FakeStorage, case: Cas
     with pytest.raises(domain.SecondOfficerNeeded):
         supersede(storage, case)
     assert storage.all_cases[case.id].status is CaseStatus.WAITING
+    one_is_enough = supersede(storage, case, two_officers=False)
+    assert one_is_enough.status is CaseStatus.CLOSED, "two officers are not asked for any more"

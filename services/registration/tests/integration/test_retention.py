@@ -514,8 +514,9 @@ def test_in_a_slow_store_the_search_for_orphans_goes_on_where_it_ended(
     assert archive.is_there(*orphans) == [False] * 5
 
 
+@pytest.mark.parametrize("error", [ObjectsAway("403 AccessDenied"), PermissionError(13, "denied")])
 def test_one_that_cannot_be_read_hides_no_other_orphan(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     orphans = sorted((archive.photo(place="quarantine") for _ in range(3)), key=lambda photo: photo.ref)
     for orphan in orphans:
@@ -524,7 +525,7 @@ def test_one_that_cannot_be_read_hides_no_other_orphan(
 
     def failing(ref: str) -> Any:
         if ref == orphans[0].ref:
-            raise ObjectsAway("403 AccessDenied")
+            raise error
         return opened(ref)
 
     monkeypatch.setattr(archive.store, "open", failing)

@@ -16,7 +16,7 @@ from services.registration.domain import Registration
 from services.registration.refusals import RegistrationUnknown
 from services.registration.tests.examples import NOW, TOKEN_HASH, submitted
 from services.registration.tests.unit.fakes import FakeStorage, progress_of
-from services.registration.timeline import LINES, NEXT, Status
+from services.registration.timeline import LINES, NEXT, Status, line_of
 from services.registration.use_cases import Key
 from shared.refusals import Refused
 
@@ -184,3 +184,9 @@ def test_each_timeline_is_read_with_its_own_key_alone() -> None:
     assert not isinstance(answers[0], Refused)
     assert answers[0].id == mine.id
     assert all(isinstance(answer, RegistrationUnknown) for answer in answers[1:])
+
+
+def test_who_was_verified_before_reads_that_no_visit_is_needed() -> None:
+    (line,) = (line_of(entry, "vi") for entry in submitted().verified(NOW, was_known=True).timeline[-1:])
+    assert line == "Danh tính đã được xác thực từ lần trước; không cần đến cơ quan BHXH."
+    assert line_of(submitted().verified(NOW).timeline[-1], "vi") == "Danh tính đã được xác thực."
