@@ -127,7 +127,8 @@ def after_restore(service: str) -> None:
 
 
 def _settle(service: str, url: str) -> None:
-    """No declaration number is handed out twice; no message that may have gone out goes out again."""
+    """No declaration number is handed out twice; no message that may have gone out goes out again; no photo
+    that came since is deleted before ``reconcile`` has found nothing missing."""
     database = Database(url, name="vssid-operator", max_size=1)
     database.open()
     try:
@@ -135,6 +136,7 @@ def _settle(service: str, url: str) -> None:
             with database.transaction() as tx:
                 RegistrationStorage(tx).skip_declarations(SKIPPED_NUMBERS)
                 RegistrationStorage(tx).forget_reminders()
+                RegistrationStorage(tx).hold_orphans()
         if service == "identity":
             with database.transaction() as tx:
                 IdentityStorage(tx).skip_audit_ids(SKIPPED_AUDIT_IDS)

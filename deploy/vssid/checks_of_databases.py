@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from deploy.vssid.broker import broker
 from deploy.vssid.findings import Finding, clock, not_looked_at, note, well, wrong
 from deploy.vssid.where import DatabaseSettings, DoctorSettings, load
+from services.registration.artefacts import ARE_ORPHANS_HELD
 from shared import migrate
 from shared.messaging.topology import SERVICES
 
@@ -56,6 +57,9 @@ def database_checks() -> Iterator[Finding]:
                 between = (before + time.time()) / 2
                 most[server] = state["most"]
                 yield from one(service, url, state, state["now"] - between, connection)
+                if service == "registration" and connection.execute(ARE_ORPHANS_HELD).fetchone() is not None:
+                    to_do = "vssid reconcile --mend, until nothing is missing: then they are looked for again"
+                    yield note("photos that nobody knows", "left alone since a restore", to_do)
         except psycopg.Error as error:
             to_do = "bring PostgreSQL up; is the address right? Its listeners wait meanwhile and lose nothing"
             yield wrong(f"database of {service}", f"does not answer: {type(error).__name__}", to_do)

@@ -168,6 +168,8 @@ def of_cases(databases: Databases, until: datetime) -> Iterator[Gap]:
         for row in cases:
             registration_id = row["registration_id"]
             if registration_id not in known:
+                if row["is_emptied"]:  # nothing is left that could be taken back
+                    continue
                 yield _gap("application_missing", registration_id, about=row["status"])
             elif row["lacks_credential"]:
                 yield _gap("credential_missing", registration_id)

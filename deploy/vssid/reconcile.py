@@ -16,6 +16,7 @@ from deploy.vssid.gaps import KINDS, Gap, gaps
 from deploy.vssid.mending import mend
 from deploy.vssid.show import show
 from deploy.vssid.where import Databases, databases
+from services.registration.storage import Storage as RegistrationStorage
 from shared.messaging.topology import SERVICES
 
 MOST_ROUNDS = 6
@@ -43,7 +44,8 @@ def reconcile(mends: bool, settle: int, wait: int, as_json: bool) -> None:
     """What is missing: submitted ⇒ case, verified ⇒ credential, issued ⇒ message, and what follows from them.
 
     After a restore of a database, or at any time. Exit 0 when nothing is missing, 1 when something is, 2 when
-    --mend has to wait for events that are still on their way.
+    --mend has to wait for events that are still on their way. With exit 0 registration looks again for photos
+    that nobody knows, which it does not between a restore and then.
     """
     with databases() as ours:
         at_broker = broker()
@@ -56,8 +58,15 @@ def reconcile(mends: bool, settle: int, wait: int, as_json: bool) -> None:
             if not _has_arrived(ours, at_broker, _now() + timedelta(seconds=CLOCK_SECONDS), wait):
                 raise click.UsageError("what was told again is still on its way; call again later")
             left = _round(left["round"] + 1, ours, settle, mends, as_json)
+        if not _is_missing(left):
+            with ours.transaction("registration") as tx:
+                RegistrationStorage(tx).release_orphans()
     _report(left, mends, as_json)
-    raise SystemExit(1 if any(KINDS[name].is_gap for name in left["found"]) else 0)
+    raise SystemExit(1 if _is_missing(left) else 0)
+
+
+def _is_missing(left: dict[str, Any]) -> bool:
+    return any(KINDS[name].is_gap for name in left["found"])
 
 
 def _round(number: int, ours: Databases, settle: int, mends: bool, as_json: bool) -> dict[str, Any]:

@@ -93,6 +93,17 @@ ERASURE = """
 SELECT request_id, account_id, erased_at, photos, applications, drafts FROM erasures WHERE request_id = %(id)s
 """
 
+HOLD_ORPHANS = """
+WITH found AS (DELETE FROM photo_objects WHERE reason = 'orphan')
+UPDATE jobs SET due_at = now() + interval '100 years' WHERE kind = 'find_orphans' AND key = 'photos'
+"""
+ARE_ORPHANS_HELD = """
+SELECT FROM jobs WHERE kind = 'find_orphans' AND key = 'photos' AND due_at > now() + interval '1 year'
+"""
+RELEASE_ORPHANS = """
+UPDATE jobs SET due_at = now()
+WHERE kind = 'find_orphans' AND key = 'photos' AND due_at > now() + interval '1 year'
+"""
 ERASURES_OF = "SELECT request_id FROM erasures WHERE request_id = ANY(%(ids)s)"
 OVER = """
 SELECT id FROM registrations
@@ -177,6 +188,19 @@ class Artefacts:
         """What was erased on this request, if it was."""
         row = self.tx.one(ERASURE, {"id": request_id})
         return Erasure(**row) if row else None
+
+    def hold_orphans(self) -> None:
+        """The database was put back to an earlier moment, and photos that came since are unknown to it: none
+        is taken for an orphan until ``release_orphans``."""
+        self.tx.run(HOLD_ORPHANS)
+
+    def are_orphans_held(self) -> bool:
+        """Whether photos that no registration knows are left alone, since a restore."""
+        return self.tx.one(ARE_ORPHANS_HELD) is not None
+
+    def release_orphans(self) -> None:
+        """What was lost is told again: what is unknown now is nobody's. Not held: nothing."""
+        self.tx.run(RELEASE_ORPHANS)
 
     def erasures_of(self, request_ids: Sequence[UUID]) -> set[UUID]:
         """On which of these requests something was erased, or looked for."""

@@ -177,3 +177,12 @@ def test_what_was_emptied_is_told_again_to_a_case_that_came_back(four: Databases
     with four.transaction("registration") as tx:
         told = tx.all("SELECT type FROM outbox")
     assert [event["type"] for event in told] == ["registration.emptied.v1"]
+
+
+def test_a_case_that_was_emptied_asks_for_no_application_that_was_lost(four: Databases) -> None:
+    with four.transaction("registration") as tx:
+        tx.run("DELETE FROM registrations WHERE id = %(id)s", {"id": row(9)})
+    assert [gap.kind.name for gap in gaps(four, datetime.now(UTC))] == ["application_missing"]
+    with four.transaction("identity") as tx:
+        tx.run("UPDATE cases SET status = 'closed', erased_at = now() WHERE id = %(id)s", {"id": row(9)})
+    assert list(gaps(four, datetime.now(UTC))) == []

@@ -551,6 +551,21 @@ def test_uploads_that_were_never_attached_go_after_a_day(
     assert {proof["sha256"] for proof in proofs} == {old[0].sha256}, "the hash of what lay there"
 
 
+def test_after_a_restore_no_photo_is_taken_for_an_orphan_until_nothing_is_missing(archive: Archive) -> None:
+    newer = archive.photo()
+    archive.age(newer, 9 * DAY)
+    archive.look_for_orphans("photos")  # found, and then the database is put back
+    held = []
+    for act in (Storage.hold_orphans, Storage.release_orphans, Storage.release_orphans):
+        with archive.db.transaction() as tx:
+            act(Storage(tx))
+            held.append(Storage(tx).are_orphans_held())
+    assert held == [True, False, False]
+    archive.now += 9 * DAY
+    archive.run()
+    assert archive.is_there(newer) == [True], "what was found before counts no more"
+
+
 def test_photos_that_no_registration_knows_go_a_day_after_they_are_found(archive: Archive) -> None:
     orphan, taken_back, known = archive.photo(), archive.photo(), archive.photo()
     archive.keep(with_photo(applied(), known))
