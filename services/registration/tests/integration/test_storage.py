@@ -26,9 +26,7 @@ from services.registration.tests.storage_suite import StorageSuite
 from shared.database import Database, Transaction
 from tests.fixtures import migrate
 
-JOBS_OF_APPLICATIONS = (
-    "SELECT kind, key FROM jobs WHERE kind NOT IN ('delete_photos', 'find_orphans') ORDER BY kind"
-)
+JOBS_OF_APPLICATIONS = "SELECT kind, key FROM jobs WHERE kind IN ('pass_deadline', 'remind') ORDER BY kind"
 
 
 @pytest.fixture(scope="module")
