@@ -33,10 +33,20 @@ def place(address: str) -> str:
 
     Whatever is no address is one place together, so that nobody gets new limits by another spelling.
     """
+    return _cut(address, 32, 64)
+
+
+def network(address: str) -> str:
+    """What somebody has who rents a range: the /24 of IPv4, the /48 of IPv6."""
+    return _cut(address, 24, 48)
+
+
+def _cut(address: str, bits: int, bits_of_ipv6: int) -> str:
     try:
         ip = ip_address(address)
     except ValueError:
         return ""
+    ip = getattr(ip, "ipv4_mapped", None) or ip
     if isinstance(ip, IPv4Address):
-        return str(ip)
-    return str(ip.ipv4_mapped or IPv6Address(int(ip) >> 64 << 64))
+        return str(IPv4Address(int(ip) >> 32 - bits << 32 - bits))
+    return str(IPv6Address(int(ip) >> 128 - bits_of_ipv6 << 128 - bits_of_ipv6))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from flask import current_app, request
 
-from services.gateway.addresses import place
+from services.gateway.addresses import network, place
 from services.gateway.problems import Problem
 from shared.sealed import Sealer
 
@@ -114,9 +114,12 @@ class Services:
         return self._sealer.open(sealed)
 
     def caller(self) -> dict[str, str]:
-        """Who calls, for limits: a keyed hash of the address, never the address."""
-        address = place(request.remote_addr or "").encode()
-        return {"address": hashlib.blake2b(address, key=self._address_key, digest_size=16).hexdigest()}
+        """Who calls, for limits: keyed hashes of the address and its network, never the address."""
+        address = request.remote_addr or ""
+        return {"address": self._hidden(place(address)), "network": self._hidden(network(address))}
+
+    def _hidden(self, place: str) -> str:
+        return hashlib.blake2b(place.encode(), key=self._address_key, digest_size=16).hexdigest()
 
 
 def services() -> Services:

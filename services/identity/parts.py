@@ -96,7 +96,7 @@ def parts_of(settings: Settings, database: Database) -> Parts:
         ),
         sealer=Sealer.from_settings(settings),
         limiter=limiter,
-        throttle=Throttle(limiter, WrongTries(database), settings.log_in_tries),
+        throttle=Throttle(limiter, WrongTries(database)),
         anchors=Anchors(settings.audit_anchors_dir, settings.audit_public_keys, settings.audit_signing_key)
         if settings.audit_anchors_dir
         else None,

@@ -42,7 +42,7 @@ class Request(Schema):
         unknown = EXCLUDE
 
     client = fields.Dict(keys=fields.String(), allow_none=True, load_default=None)
-    """Who stands behind the caller: ``{"address": a keyed hash}``."""
+    """Who stands behind the caller: ``{"address": a keyed hash, "network": the same of what it is in}``."""
 
 
 class Birth(Schema):
@@ -244,6 +244,11 @@ def _problem(name: str, message: str) -> FieldProblem:
 def address_of(asked: Mapping[str, Any]) -> str:
     """Where the citizen calls from, as a hash; empty when the caller does not say."""
     return str((asked["client"] or {}).get("address", ""))
+
+
+def network_of(asked: Mapping[str, Any]) -> str:
+    """The network that the address is in, as a hash; empty when the caller does not say."""
+    return str((asked["client"] or {}).get("network", ""))
 
 
 # --- what callers get ----------------------------------------------------------------------------

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.identity import gauges, jobs, password_resets, reissue, schemas, sign_in, trail, use_cases
+from services.identity import (
+    gauges,
+    guessing,
+    jobs,
+    password_resets,
+    reissue,
+    schemas,
+    sign_in,
+    trail,
+    use_cases,
+)
 from services.identity.domain import AuditEntry, Claims, Officer, Question, RegisterCheck, held_value
 from services.identity.parts import new_id, now, parts_of
 from services.identity.storage import Storage
@@ -418,6 +428,7 @@ class IdentityService:
             user=asked["user"].strip(),
             password=self.parts.opened(asked["sealed_password"]),
             address=schemas.address_of(asked),
+            network=schemas.network_of(asked),
             device_token=device_token and self.parts.opened(device_token),
             device_name=asked["device_name"],
         )
@@ -553,7 +564,13 @@ class IdentityService:
             user=asked["user"].strip(),
             password=self.parts.opened(asked["sealed_password"]),
             address=schemas.address_of(asked),
+            network=schemas.network_of(asked),
         )
+
+    @job(guessing.TELL_THROTTLED, lease_seconds=15, workers=1)
+    def tell_throttled(self, due: Any) -> Any:
+        """Somebody guesses at a password: its holder is told, if there is one."""
+        return guessing.tell(due)
 
     def claims(self, asked: dict[str, Any]) -> Claims:
         """What the citizen's token says. Raises ``TokenInvalid``."""

@@ -124,7 +124,25 @@ class Settings(S3Settings, ServiceSettings):
         default=2, metadata={"help": "Password hashes computed at once; not more than cores.", "least": 1}
     )
     log_in_tries: str = field(
-        default="10/minute", metadata={"help": "Log-ins of one user from one address, e.g. 10/minute."}
+        default="10/minute",
+        metadata={
+            "help": "Wrong log-ins of one user from one address, or on a known device, e.g. 10/minute."
+        },
+    )
+    log_in_tries_per_user: str = field(
+        default="100/hour",
+        metadata={
+            "help": "Wrong log-ins of one user on unknown devices, wherever from: far more than one needs, "
+            "as strangers who use it up keep its owner's new devices waiting."
+        },
+    )
+    log_in_tries_per_address: str = field(
+        default="10/minute",
+        metadata={"help": "Wrong log-ins of any users from one address on unknown devices."},
+    )
+    log_in_tries_per_network: str = field(
+        default="100/minute",
+        metadata={"help": "Wrong log-ins of any users from one network (/24, IPv6 /48) on unknown devices."},
     )
 
     email_reset_minutes: int = field(

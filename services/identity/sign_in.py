@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.identity import domain, second_step, use_cases
+from services.identity import domain, guessing, second_step, use_cases
 from services.identity.devices import Device, device_name
 from services.identity.domain import Account, Claims, Credential, CredentialState, Session
 from services.identity.parts import Parts, new_id, now
@@ -14,6 +14,7 @@ from services.identity.password_rules import check_new_password
 from services.identity.passwords import common_passwords
 from services.identity.rights import PersonRequest
 from services.identity.storage import Storage
+from services.identity.throttle import Tries
 from services.identity.tokens import new_staff_token, staff_token_hash
 from shared import logs
 from shared.database import Database
@@ -30,6 +31,7 @@ def log_in(
     user: str,
     password: str,
     address: str,
+    network: str = "",
     device_token: str | None = None,
     device_name: str | None = None,
 ) -> Reply:
@@ -39,14 +41,32 @@ def log_in(
 
     Raises ``LogInFailed``, ``TooManyTries``, ``FirstPasswordExpired``, ``OtpTooMany``, ``OtpUnavailable``.
     """
-    tries = f"{user} {address}"
-    parts.throttle.check("log_in", tries)
+    with guessing.counted("citizen"):
+        return _log_in(db, parts, user, password, address, network, device_token, device_name)
+
+
+def _log_in(
+    db: Database,
+    parts: Parts,
+    user: str,
+    password: str,
+    address: str,
+    network: str,
+    device_token: str | None,
+    device_name: str | None,
+) -> Reply:
     with db.transaction() as tx:
-        found = use_cases.find_account(Storage(tx), user)
+        storage = Storage(tx)
+        found = use_cases.find_account(storage, user)
+        account = found.account if found else None
+        device = _known_device(storage, parts, account, device_token)
+    tries = guessing.tries_of(parts, user, address, network, device)
+    parts.throttle.check(*tries)
     used = parts.passwords.find(found.credentials if found else (), password)
     if found is None or used is None:
-        parts.throttle.note_wrong("log_in", tries)
+        guessing.note_wrong(db, parts, tries, account)
         raise domain.LogInFailed
+    parts.throttle.check(*tries)
     if second_step.is_due(parts, used) and not _is_known(db, parts, found.account, device_token):
         return second_step.ask(db, parts, found.account, used, address=address)
     renewed = parts.passwords.renewed(used.password_hash, password)
@@ -115,7 +135,9 @@ def _device(
     return Device(device_id, account.id, device_name(name), parts.proofs.hash(made), at, at), made
 
 
-def _known_device(storage: Storage, parts: Parts, account: Account, token: str | None) -> Device | None:
+def _known_device(
+    storage: Storage, parts: Parts, account: Account | None, token: str | None
+) -> Device | None:
     """The account's device that the token proves."""
     try:
         device_id = parts.proofs.owner(token or "")
@@ -148,8 +170,8 @@ def refresh(db: Database, parts: Parts, *, token: str) -> Reply:
 def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new: str) -> Reply:
     """The citizen's own password from here on. The same request again gets a session too, and changes
     nothing. Raises ``TokenInvalid``, ``OldPasswordWrong``, ``PasswordTooWeak``, ``TooManyTries``."""
-    tries = str(claims.account_id)
-    parts.throttle.check("change_password", tries)
+    tries = _tries(parts, "change_password", claims)
+    parts.throttle.check(tries)
     with db.transaction() as tx:
         storage = Storage(tx)
         repeated = use_cases.find_repeated_change(storage, claims)
@@ -161,7 +183,7 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
         return _answer_again(db, parts, *repeated, new=new)
     used = parts.passwords.find(credentials, old)
     if used is None:
-        parts.throttle.note_wrong("change_password", tries)
+        parts.throttle.note_wrong(tries)
         raise domain.OldPasswordWrong
     domain.scope_of(used, now())
     check_new_password(new, common=common_passwords(), old=old, own=own)
@@ -199,15 +221,15 @@ def _answer_again(db: Database, parts: Parts, before: Session, credential: Crede
 def withdraw_consent(db: Database, parts: Parts, *, claims: Claims, password: str) -> PersonRequest:
     """Close the account, for its holder's own password. Raises ``TokenInvalid``, ``PasswordChangeRequired``,
     ``OldPasswordWrong``, ``TooManyTries``."""
-    tries = str(claims.account_id)
-    parts.throttle.check("withdraw_consent", tries)
+    tries = _tries(parts, "withdraw_consent", claims)
+    parts.throttle.check(tries)
     with db.transaction() as tx:
         storage = Storage(tx)
         use_cases.citizen(storage, claims)
         credentials = tuple(storage.live_credentials(claims.account_id))
     used = parts.passwords.find(credentials, password)
     if used is None:
-        parts.throttle.note_wrong("withdraw_consent", tries)
+        parts.throttle.note_wrong(tries)
         raise domain.OldPasswordWrong
     with db.transaction() as tx:
         return use_cases.withdraw_consent(
@@ -215,15 +237,23 @@ def withdraw_consent(db: Database, parts: Parts, *, claims: Claims, password: st
         )
 
 
-def staff_log_in(db: Database, parts: Parts, *, user: str, password: str, address: str) -> Reply:
+def staff_log_in(
+    db: Database, parts: Parts, *, user: str, password: str, address: str, network: str = ""
+) -> Reply:
     """An opaque token for an active member of staff. Raises ``LogInFailed``, ``TooManyTries``."""
-    tries = f"{user} {address}"
-    parts.throttle.check("staff_log_in", tries)
+    with guessing.counted("staff"):
+        return _staff_log_in(db, parts, user, password, address, network)
+
+
+def _staff_log_in(db: Database, parts: Parts, user: str, password: str, address: str, network: str) -> Reply:
+    tries = guessing.tries_of_staff(parts, user, address, network)
+    parts.throttle.check(*tries)
     with db.transaction() as tx:
         staff = Storage(tx).staff_named(user)
     if not parts.passwords.is_right(staff.password_hash if staff else None, password) or staff is None:
-        parts.throttle.note_wrong("staff_log_in", tries)
+        parts.throttle.note_wrong(*tries)
         raise domain.LogInFailed
+    parts.throttle.check(*tries)
     token = new_staff_token()
     with db.transaction() as tx:
         expires_at = use_cases.start_staff_session(
@@ -233,6 +263,11 @@ def staff_log_in(db: Database, parts: Parts, *, user: str, password: str, addres
         "sealed_staff_token": parts.sealer.seal("gateway", token),
         "expires_at": expires_at.isoformat(),
     }
+
+
+def _tries(parts: Parts, kind: str, claims: Claims) -> Tries:
+    """Of somebody who is logged in."""
+    return Tries(kind, str(claims.account_id), parts.settings.log_in_tries)
 
 
 def _session_reply(parts: Parts, storage: Storage, session: Session) -> Reply:

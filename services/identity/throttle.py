@@ -1,11 +1,11 @@
 """Wrong tries are counted and held back for a while; right ones are not, and nobody is locked out for long.
 
-Counted per user and address together, so that a stranger elsewhere cannot keep the owner out; in Redis, and
-while that is away in the own database.
+Counted in Redis, and while that is away in the own database. What is counted together stands in ``guessing``.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.identity.domain import TooManyTries
@@ -24,27 +24,49 @@ class Counter(Protocol):
     def wait_seconds(self, name: str, key: str, limit: str) -> int: ...
 
 
+@dataclass(frozen=True)
+class Tries:
+    """The wrong tries that are counted together: of one user, say, or from one address."""
+
+    kind: str
+    key: str = field(repr=False)
+    limit: str
+
+
 class Throttle:
     """Counts wrong tries, with ``counter`` or, while that is away, with ``while_away``."""
 
-    def __init__(self, counter: Counter, while_away: Counter, limit: str) -> None:
+    def __init__(self, counter: Counter, while_away: Counter) -> None:
         self._counter = counter
         self._while_away = while_away
-        self._limit = limit
 
-    def check(self, kind: str, key: str) -> None:
-        """Before a try. Raises ``TooManyTries`` with how long to wait."""
+    def check(self, *tries: Tries) -> None:
+        """Before a try, and once more after a right one: others may have tried meanwhile. Raises
+        ``TooManyTries`` with how long to wait."""
         try:
-            wait_seconds = self._counter.wait_seconds(kind, key, self._limit)
+            wait_seconds = _longest_wait(self._counter, tries)
         except CacheUnavailable:
-            wait_seconds = self._while_away.wait_seconds(kind, key, self._limit)
+            wait_seconds = _longest_wait(self._while_away, tries)
         if wait_seconds:
             raise TooManyTries(retry_after_seconds=wait_seconds)
 
-    def note_wrong(self, kind: str, key: str) -> None:
-        """After a wrong one."""
+    def note_wrong(self, *tries: Tries) -> frozenset[str]:
+        """After a wrong one. Returns the kinds whose limit is reached by it. Raises ``TooManyTries`` when
+        one was reached before: of tries at the same time no more are answered than of tries in turn."""
         try:
-            self._counter.hit(kind, key, self._limit)
+            return _hit(self._counter, tries)
         except CacheUnavailable:
-            log.warning("tries counted in the database", kind=kind)
-            self._while_away.hit(kind, key, self._limit)
+            log.warning("tries counted in the database", kinds=[one.kind for one in tries])
+            return _hit(self._while_away, tries)
+
+
+def _longest_wait(counter: Counter, tries: tuple[Tries, ...]) -> int:
+    return max((counter.wait_seconds(one.kind, one.key, one.limit) for one in tries), default=0)
+
+
+def _hit(counter: Counter, tries: tuple[Tries, ...]) -> frozenset[str]:
+    counted = [counter.hit(one.kind, one.key, one.limit) for one in tries]
+    waits = {one.kind: counter.wait_seconds(one.kind, one.key, one.limit) for one in tries}
+    if not all(counted):
+        raise TooManyTries(retry_after_seconds=max(1, *waits.values()))
+    return frozenset(kind for kind, seconds in waits.items() if seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from uuid import UUID, uuid5
 
@@ -125,6 +125,34 @@ class Kept:
 
     is_new: bool
     message_id: UUID | None
+
+
+SECRETS = (Purpose.CREDENTIALS, Purpose.LOG_IN_OTP)
+"""What its owner waits for, and no stranger can have sent at will: not held back by what else a phone got."""
+
+
+@dataclass(frozen=True)
+class SmsQuotas:
+    """How many SMS leave on a day: to all phones together, whatever happens, and to one phone (F16)."""
+
+    per_day: int = 200_000
+    per_phone: int = 20
+    zone: timezone = timezone(timedelta(hours=7))
+
+    def of(self, message: Message) -> dict[str, tuple[str, int]]:
+        """What a message counts for: quota → whose, and how many."""
+        found = {"day": ("", self.per_day)}
+        if message.purpose not in SECRETS:
+            found["phone"] = (message.recipient, self.per_phone)
+        return found
+
+
+class SmsParked(Exception):
+    """A quota of the day is used up: the message waits, and is not lost."""
+
+    def __init__(self, quota: str) -> None:
+        super().__init__(quota)
+        self.quota = quota
 
 
 class AttemptTaken(Exception):

@@ -7,22 +7,35 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 from prometheus_client import Counter, Histogram
 
 from services.notification import use_cases
-from services.notification.domain import AttemptTaken, Channel, Declined, Message, Outcome, Receipt, Unknown
+from services.notification.domain import (
+    AttemptTaken,
+    Channel,
+    Declined,
+    Message,
+    Outcome,
+    Receipt,
+    SmsParked,
+    SmsQuotas,
+    Unknown,
+)
 from services.notification.email import Letter
 from services.notification.texts import EmailText
 from services.notification.use_cases import Storage
 from shared import logs, metrics, tracing
+from shared.messaging import outbox
 
 log = logs.get(__name__)
 
 AWAY_SECONDS = 0.5
+PARKED_SECONDS = 1800.0
+"""How long an SMS whose quota is used up waits until it is looked at again."""
 PROVIDERS = {Channel.SMS: "smsc", Channel.EMAIL: "mail_server"}
 
 messages_total = Counter(
@@ -36,6 +49,12 @@ message_seconds = Histogram(
     "Time until the provider had answered, or had not",
     ["provider"],
     buckets=metrics.SECONDS,
+    registry=metrics.REGISTRY,
+)
+sms_parked_total = Counter(
+    "vssid_sms_parked_total",
+    "SMS that have to wait, by the quota that is used up: day (all together), phone (one phone)",
+    ["quota"],
     registry=metrics.REGISTRY,
 )
 receipts_total = Counter(
@@ -95,6 +114,7 @@ class Outside:
     words: Words
     sealer: Opener
     receipt_wait_seconds: float
+    quotas: SmsQuotas = use_cases.DEFAULT_QUOTAS
     mail_domain: str = "vssid.example"
 
 
@@ -130,7 +150,7 @@ def send_message(db: Database, storage_of: StorageOf, outside: Outside, due: Due
 
     def begin() -> None:
         with db.transaction() as tx:
-            use_cases.begin_attempt(storage_of(tx), message_id, now())
+            use_cases.begin_attempt(storage_of(tx), message_id, now(), outside.quotas)
         begun.set()
 
     def record(tx: Any) -> None:
@@ -143,6 +163,8 @@ def send_message(db: Database, storage_of: StorageOf, outside: Outside, due: Due
         outcome = _counted(message, lambda: _speak(outside, message, begin))
     except AttemptTaken:
         return None
+    except SmsParked as parked:
+        return _put_off(storage_of, message, parked.quota)
     except Exception as error:
         if not due.is_last:
             raise
@@ -153,6 +175,14 @@ def send_message(db: Database, storage_of: StorageOf, outside: Outside, due: Due
             record(tx)
         raise NotTaken(outcome.reason)
     return record
+
+
+def _put_off(storage_of: StorageOf, message: Message, quota: str) -> Record:
+    """The same job again, later: not a failed attempt."""
+    sms_parked_total.labels(quota).inc()
+    log.warning("an SMS has to wait", message_id=str(message.id), quota=quota)
+    later = outbox.Due(f"send_{message.channel}", str(message.id), now() + timedelta(seconds=PARKED_SECONDS))
+    return lambda tx: outbox.add(storage_of(tx).tx, later)
 
 
 def _counted(message: Message, send: Callable[[], Outcome]) -> Outcome:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta, timezone
 
 from services.notification import jobs
-from services.notification.domain import Receipt
+from services.notification.domain import Receipt, SmsQuotas
 from services.notification.email import EmailChannel, MailServer
 from services.notification.settings import Settings
 from services.notification.smpp_link import Smsc
@@ -45,6 +46,11 @@ def parts_of(settings: Settings, database: Database) -> Parts:
         words=texts_of(settings),
         sealer=Sealer.from_settings(settings),
         receipt_wait_seconds=settings.receipt_wait_seconds,
+        quotas=SmsQuotas(
+            settings.sms_per_day,
+            settings.sms_per_phone,
+            timezone(timedelta(hours=settings.utc_offset_hours)),
+        ),
     )
     return Parts(sms, outside)
 

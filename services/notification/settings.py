@@ -33,6 +33,15 @@ class Settings(ServiceSettings):
         metadata=told("How long an unanswered message waits for a receipt before it is reported failed."),
     )
 
+    sms_per_day: int = field(
+        default=200_000,
+        metadata=told("SMS that leave in a day, all together; the rest waits for the next.", least=1),
+    )
+    sms_per_phone: int = field(
+        default=20,
+        metadata=told("SMS to one phone in a day, passwords and codes of log-ins apart.", least=1),
+    )
+
     smtp_host: str = field(metadata=told("Host of the mail server."))
     smtp_port: int = field(metadata=told("SMTP port of the mail server.", least=1, most=65535))
     smtp_starttls: bool = field(default=False, metadata=told("Whether to insist on TLS."))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,14 @@ COLUMNS = """cause_event_id, channel, purpose, recipient, language, facts, seale
 MESSAGE = f"SELECT {COLUMNS} FROM message WHERE id = %(id)s FOR UPDATE"
 SET_STATE = "UPDATE message SET state = %(state)s, reason = %(reason)s, changed_at = %(at)s WHERE id = %(id)s"
 FORGET = "UPDATE message SET sealed_secret = NULL WHERE id = %(id)s AND sealed_secret IS NOT NULL"
+COUNT_SMS = """
+INSERT INTO sms_counted AS counted (day, recipient, sent) VALUES (%(day)s, %(recipient)s, 1)
+ON CONFLICT (day, recipient) DO UPDATE SET sent = counted.sent + 1 WHERE counted.sent < %(most)s
+"""
+FORGET_COUNTED = """
+DELETE FROM sms_counted WHERE (day, recipient) IN (
+    SELECT day, recipient FROM sms_counted WHERE day < %(day)s - 1 LIMIT 10 FOR UPDATE SKIP LOCKED)
+"""
 BEGIN_ATTEMPT = """
 WITH counted AS (UPDATE message SET attempts = %(number)s WHERE id = %(id)s)
 INSERT INTO attempt (message_id, number, begun_at) VALUES (%(id)s, %(number)s, %(at)s)
@@ -114,6 +122,13 @@ class MessageStorage:
     def erase_secret(self, message_id: UUID) -> None:
         """Forget the secret for good."""
         self.tx.run(FORGET, {"id": message_id})
+
+    def count_sms(self, day: date, recipient: str, most: int) -> bool:
+        """One more on that day; False, and not counted, beyond ``most``. Some of former days go."""
+        is_counted = self.tx.run(COUNT_SMS, {"day": day, "recipient": recipient, "most": most}) == 1
+        if is_counted and recipient:
+            self.tx.run(FORGET_COUNTED, {"day": day})
+        return is_counted
 
     def begin_attempt(self, message_id: UUID, number: int, at: datetime) -> None:
         """Write down that attempt ``number`` is under way."""

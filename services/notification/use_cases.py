@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from services.notification.domain import (
     Purpose,
     Receipt,
     Sent,
+    SmsParked,
+    SmsQuotas,
     State,
     Unknown,
     hindrance,
@@ -31,6 +33,8 @@ IN_FLIGHT_SECONDS = 2.0
 
 NO_ANSWER = "no_answer"
 """The reason of an ``unknown`` message that has been reported failed."""
+
+DEFAULT_QUOTAS = SmsQuotas()
 
 ENDINGS = {State.DELIVERED: DELIVERED, State.FAILED: FAILED}
 
@@ -47,6 +51,7 @@ class Storage(Protocol):
     def message(self, message_id: UUID) -> Message | None: ...
     def set_state(self, message_id: UUID, state: State, reason: str | None, at: datetime) -> None: ...
     def erase_secret(self, message_id: UUID) -> None: ...
+    def count_sms(self, day: date, recipient: str, most: int) -> bool: ...
     def begin_attempt(self, message_id: UUID, number: int, at: datetime) -> None: ...
     def end_attempt(self, message_id: UUID, outcome: str, reason: str | None, at: datetime) -> None: ...
     def last_attempt_at(self, message_id: UUID) -> datetime | None: ...
@@ -224,12 +229,19 @@ def take_up(
     return message
 
 
-def begin_attempt(storage: Storage, message_id: UUID, now: datetime) -> None:
-    """To be committed just before the first byte that could become a message leaves.
-    Raises ``AttemptTaken`` when somebody else has begun."""
+def begin_attempt(
+    storage: Storage, message_id: UUID, now: datetime, quotas: SmsQuotas = DEFAULT_QUOTAS
+) -> None:
+    """To be committed just before the first byte that could become a message leaves. An SMS counts once,
+    however often it is tried. Raises ``AttemptTaken`` when somebody else has begun, ``SmsParked``."""
     message = storage.message(message_id)
     if message is None or message.state is not State.WAITING:
         raise AttemptTaken
+    if message.channel is Channel.SMS and message.attempts == 0:
+        day = now.astimezone(quotas.zone).date()
+        for quota, (recipient, most) in quotas.of(message).items():
+            if not storage.count_sms(day, recipient, most):
+                raise SmsParked(quota)
     storage.begin_attempt(message_id, message.attempts + 1, now)
     storage.set_state(message_id, State.SENDING, None, now)
 

@@ -19,6 +19,9 @@ from tests.faults.replaced import instead
 PAIRS, PAIRS_PLANTED = 500, 150
 NO_LIMITS = {
     "LOG_IN_TRIES": "1000000/minute",
+    "LOG_IN_TRIES_PER_USER": "1000000/minute",
+    "LOG_IN_TRIES_PER_ADDRESS": "1000000/minute",
+    "LOG_IN_TRIES_PER_NETWORK": "1000000/minute",
     "EMAIL_RESET_LIMIT": "1000000/minute",
     "EMAIL_RESET_ADDRESS_LIMIT": "1000000/minute",
     "EMAIL_RESETS_A_DAY": "1000000",

@@ -183,6 +183,7 @@ STORIES = {
         ),
         {"provider": "smsc"},
     ),
+    "SmsParked": Story({'vssid_sms_parked_total{quota="day"}': counter(0, 5)}, {}),
     "SmscUnbound": Story({'vssid_smsc_bound{job="notification"}': gauge(1, 0)}, {"job": "notification"}),
     "RegisterAway": Story(
         share(
@@ -190,6 +191,16 @@ STORIES = {
             'vssid_register_answers_total{outcome="unavailable"}',
         ),
         {},
+    ),
+    "PasswordsGuessed": Story(
+        {
+            'vssid_log_ins_total{who="citizen",outcome="right"}': counter(100, 100),
+            'vssid_log_ins_total{who="citizen",outcome="LogInFailed"}': counter(10, 600),
+            'vssid_log_ins_total{who="citizen",outcome="TooManyTries"}': counter(0, 600),
+            'vssid_log_ins_total{who="staff",outcome="right"}': counter(100, 100),
+            'vssid_log_ins_total{who="staff",outcome="LogInFailed"}': counter(10, 10),
+        },
+        {"who": "citizen"},
     ),
     "HotlineSignaturesRefused": Story(
         share(

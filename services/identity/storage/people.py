@@ -95,6 +95,16 @@ class People(Tables):
         row = self.tx.one(self.ACCOUNT_OF, {"person_id": person_id})
         return account_of_row(row) if row else None
 
+    NOTE_THROTTLED_TOLD = """
+        UPDATE accounts SET throttled_told_at = %(at)s
+        WHERE id = %(id)s AND coalesce(throttled_told_at, '-infinity') < %(last_before)s
+    """
+
+    def note_throttled_told(self, account_id: UUID, at: datetime, *, last_before: datetime) -> bool:
+        """That its holder is told of guessing; False when that was noted since ``last_before``."""
+        noted = {"id": account_id, "at": at, "last_before": last_before}
+        return self.tx.run(self.NOTE_THROTTLED_TOLD, noted) == 1
+
     ACCOUNT_NAMED = f"""
         SELECT {JOINED_ACCOUNT_COLUMNS} FROM person_numbers n JOIN accounts a ON a.person_id = n.person_id
         WHERE n.number = %(user)s

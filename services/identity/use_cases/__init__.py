@@ -84,6 +84,7 @@ from services.identity.use_cases.log_in import (
     live_session,
     log_in,
     own_data,
+    tell_throttled,
 )
 from services.identity.use_cases.parting import end_guardianship
 from services.identity.use_cases.ports import Position, Storage
@@ -222,6 +223,7 @@ __all__ = [
     "tell_case_again",
     "tell_erasure_again",
     "tell_sessions_ended_again",
+    "tell_throttled",
     "try_log_in_otp",
     "try_reset_otp",
     "use_refresh_token",

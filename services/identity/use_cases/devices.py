@@ -17,10 +17,13 @@ from services.identity.use_cases.telling import tell_ended, tell_notice
 DEVICES_SHOWN = 100
 
 
-def known_device(storage: Storage, account: Account, device_id: UUID, token_hash: bytes) -> Device | None:
-    """The account's device of that id, when it proves to be it."""
+def known_device(
+    storage: Storage, account: Account | None, device_id: UUID, token_hash: bytes
+) -> Device | None:
+    """The account's device of that id, when it proves to be it. Nobody's is looked for as well."""
     device = storage.device(device_id)
-    if device is None or (device.account_id, device.token_hash) != (account.id, token_hash):
+    account_id = account.id if account else None
+    if device is None or (device.account_id, device.token_hash) != (account_id, token_hash):
         return None
     return device
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity import domain
@@ -20,6 +20,7 @@ from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_ended, tell_notice
 
 NOBODY = UUID(int=0)
+TOLD_AGAIN_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,14 @@ def log_in(
     if not storage.start_session(session, credential.id):
         raise domain.LogInFailed
     return session
+
+
+def tell_throttled(storage: Storage, account_id: UUID, now: datetime) -> None:
+    """Somebody guesses at the password: its holder is told by e-mail, once a day (guarantee F13). Not by SMS,
+    which strangers would have sent at will (F16). Nobody's account is passed over."""
+    account = storage.account(account_id)
+    if account and storage.note_throttled_told(account_id, now, last_before=now - TOLD_AGAIN_AFTER):
+        tell_notice(storage, account, "throttled", now, emails=[account.email])
 
 
 def live_session(storage: Storage, claims: Claims) -> Session:

@@ -51,6 +51,15 @@ class StorageContract:
             assert not storage.add_message(message(cause_event_id=written.cause_event_id), NOW)
             assert storage.add_message(other_channel, NOW)
 
+    def test_sms_are_counted_for_each_day_and_phone_up_to_a_number(self, opened: Open) -> None:
+        phone, today = uuid4().hex, NOW.date()
+        counts = [(today, phone), (today, phone), (today, phone), (today, f"{phone}."), (NOW.date(), phone)]
+        told = []
+        for day, recipient in [*counts, (today + timedelta(days=1), phone)]:
+            with opened() as storage:
+                told.append(storage.count_sms(day, recipient, 2))
+        assert told == [True, True, False, True, False, True]
+
     def test_a_state_and_an_erased_secret_stay(self, opened: Open) -> None:
         written = self.kept(opened)
         with opened() as storage:

@@ -23,10 +23,10 @@ FORGED = [
 
 
 @pytest.fixture
-def address(rpc, keys, objects):
-    """``address(proxies, peer, forwarded)``: as what the services know the caller."""
+def client(rpc, keys, objects):
+    """``client(proxies, peer, forwarded)``: as what the services know the caller."""
 
-    def address(proxies: int, peer: str, forwarded: str | None = None) -> str:
+    def client(proxies: int, peer: str, forwarded: str | None = None) -> dict[str, str]:
         rpc.answers["identity.log_in"] = CallTimeout("late")
         services = Services(rpc, keys.sealer("gateway"), deadline_seconds=5.0, address_key=b"test")
         http = create(services, objects, trusted_proxies=proxies).test_client()
@@ -36,9 +36,32 @@ def address(rpc, keys, objects):
             headers={} if forwarded is None else {"X-Forwarded-For": forwarded},
             environ_base={"REMOTE_ADDR": peer},
         )
-        return rpc.last.kwargs["client"]["address"]
+        return rpc.last.kwargs["client"]
 
-    return address
+    return client
+
+
+@pytest.fixture
+def address(client):
+    return lambda *asked: client(*asked)["address"]
+
+
+@pytest.fixture
+def network(client):
+    return lambda peer: client(0, peer)["network"]
+
+
+@pytest.mark.parametrize(
+    ("one", "neighbour", "stranger"),
+    [
+        ("192.0.2.7", "192.0.2.200", "192.0.3.7"),
+        ("::ffff:192.0.2.7", "192.0.2.200", "::ffff:192.0.3.7"),
+        ("2001:db8:7:1::7", "2001:db8:7:2::8", "2001:db8:8:1::7"),
+    ],
+)
+def test_neighbours_are_in_one_network(network, address, one, neighbour, stranger):
+    assert network(one) == network(neighbour) != network(stranger)
+    assert address(0, one) != address(0, neighbour)
 
 
 @pytest.mark.parametrize("forged", ["192.0.2.7", "192.0.2.7, 192.0.2.8", "", "nonsense"])

@@ -276,6 +276,15 @@ def test_a_person_has_one_account_which_keeps_its_id(storage: AnyStorage) -> Non
     storage.lock_account(first.id)
 
 
+def test_a_holder_is_told_of_guessing_once_in_a_while(storage: AnyStorage) -> None:
+    held = account(storage)
+    a_day = timedelta(days=1)
+    for days, is_told in ((0, True), (0.9, False), (1.1, True)):
+        at = NOW + timedelta(days=days)
+        assert storage.note_throttled_told(held.id, at, last_before=at - a_day) is is_told
+    assert not storage.note_throttled_told(uuid4(), NOW, last_before=NOW)
+
+
 def test_a_guardianship_is_kept_as_it_was_confirmed_last_until_the_child_is_of_age(
     storage: AnyStorage,
 ) -> None:

@@ -52,6 +52,7 @@ class FakeStorage:
         self.changes: dict[UUID, ContactChange] = {}
         self.numbers: dict[str, UUID] = {}
         self.accounts: dict[UUID, Account] = {}
+        self.throttled_told_at: dict[UUID, datetime] = {}
         self.credentials: dict[UUID, Credential] = {}
         self.causes: dict[tuple[UUID, str], UUID] = {}
         self.deliveries: dict[UUID, str] = {}
@@ -311,6 +312,13 @@ class FakeStorage:
 
     def account(self, account_id: UUID) -> Account | None:
         return self.accounts.get(account_id)
+
+    def note_throttled_told(self, account_id: UUID, at: datetime, *, last_before: datetime) -> bool:
+        told_at = self.throttled_told_at.get(account_id)
+        if account_id not in self.accounts or (told_at is not None and told_at >= last_before):
+            return False
+        self.throttled_told_at[account_id] = at
+        return True
 
     def account_of(self, person_id: UUID) -> Account | None:
         return next((a for a in self.accounts.values() if a.person_id == person_id), None)

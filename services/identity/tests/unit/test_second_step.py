@@ -124,6 +124,10 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     parts = SimpleNamespace(
         settings=SimpleNamespace(
             voice_log_in_otp=True,
+            log_in_tries="10/minute",
+            log_in_tries_per_user="100/hour",
+            log_in_tries_per_address="10/minute",
+            log_in_tries_per_network="100/minute",
             log_in_otps_per_address="30/hour",
             log_in_otps_per_account="3/hour",
             log_in_otps_per_day="10/day",
@@ -136,7 +140,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
             seal_private="a secret",
         ),
         limiter=limiter,
-        throttle=SimpleNamespace(check=lambda *_: None, note_wrong=lambda *_: None),
+        throttle=SimpleNamespace(check=lambda *_: None, note_wrong=lambda *_: frozenset()),
         passwords=passwords,
         proofs=ProofTokens(b"a key"),
         sealer=OpenSealer(),

@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 from services.identity.domain import TooManyTries
-from services.identity.throttle import Throttle
+from services.identity.throttle import Throttle, Tries
 from shared.cache import CacheUnavailable
+
+ONE, ANOTHER = Tries("log_in", "one", "3/minute"), Tries("log_in", "another", "3/minute")
+OTHER_KIND = Tries("change_password", "one", "3/minute")
+MORE = Tries("log_in_user", "one", "5/minute")
 
 
 class FakeCounter:
@@ -40,23 +44,23 @@ def while_away() -> FakeCounter:
 
 @pytest.fixture
 def throttle(counter: FakeCounter, while_away: FakeCounter) -> Throttle:
-    return Throttle(counter, while_away, "3/minute")
+    return Throttle(counter, while_away)
 
 
 def test_after_so_many_wrong_tries_one_has_to_wait_and_is_told_how_long(throttle: Throttle) -> None:
     for _ in range(3):
-        throttle.check("log_in", "one")
-        throttle.note_wrong("log_in", "one")
+        throttle.check(ONE)
+        throttle.note_wrong(ONE)
     with pytest.raises(TooManyTries) as refused:
-        throttle.check("log_in", "one")
+        throttle.check(ONE)
     assert refused.value.details == {"retry_after_seconds": 42}
-    throttle.check("log_in", "another")
-    throttle.check("change_password", "one")
+    throttle.check(ANOTHER)
+    throttle.check(OTHER_KIND)
 
 
 def test_right_tries_are_not_counted(throttle: Throttle, counter: FakeCounter) -> None:
     for _ in range(10):
-        throttle.check("log_in", "one")
+        throttle.check(ONE)
     assert not counter.hits
 
 
@@ -65,9 +69,28 @@ def test_while_the_counter_is_away_the_other_one_counts(
 ) -> None:
     counter.is_away = True
     for _ in range(3):
-        throttle.check("log_in", "one")
-        throttle.note_wrong("log_in", "one")
+        throttle.check(ONE)
+        throttle.note_wrong(ONE)
     with pytest.raises(TooManyTries):
-        throttle.check("log_in", "one")
-    throttle.check("log_in", "another")
+        throttle.check(ONE)
+    throttle.check(ANOTHER)
     assert (len(counter.hits), while_away.hits) == (0, {("log_in", "one"): 3})
+
+
+def test_the_first_counter_that_is_full_holds_back_and_says_so_once(throttle: Throttle) -> None:
+    assert [throttle.note_wrong(ONE, MORE) for _ in range(3)] == [frozenset()] * 2 + [{"log_in"}]
+    with pytest.raises(TooManyTries):
+        throttle.check(MORE, ONE)
+    throttle.check(MORE)
+    assert throttle.note_wrong(MORE) == frozenset()
+    assert throttle.note_wrong(MORE) == {"log_in_user"}
+
+
+def test_tries_at_the_same_time_are_answered_no_more_than_tries_in_turn(throttle: Throttle) -> None:
+    for _ in range(5):
+        throttle.check(ONE)
+    for _ in range(3):
+        throttle.note_wrong(ONE)
+    for _ in range(2):
+        with pytest.raises(TooManyTries):
+            throttle.note_wrong(ONE)

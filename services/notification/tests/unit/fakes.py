@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from services.notification.domain import Channel, Kept, Message, Outcome, Purpose, Receipt, State
@@ -23,6 +23,7 @@ class FakeMessages:
     changed_at: dict[UUID, datetime] = field(default_factory=dict)
     attempts: dict[UUID, list[list[object]]] = field(default_factory=dict)
     message_of: dict[str, UUID] = field(default_factory=dict)
+    counted: dict[tuple[date, str], int] = field(default_factory=dict)
     receipts: dict[str, tuple[Receipt, datetime]] = field(default_factory=dict)
 
     def add_message(self, message: Message, at: datetime) -> bool:
@@ -41,6 +42,12 @@ class FakeMessages:
 
     def erase_secret(self, message_id: UUID) -> None:
         self.held[message_id] = replace(self.held[message_id], sealed_secret=None)
+
+    def count_sms(self, day: date, recipient: str, most: int) -> bool:
+        if self.counted.get((day, recipient), 0) >= most:
+            return False
+        self.counted[day, recipient] = self.counted.get((day, recipient), 0) + 1
+        return True
 
     def begin_attempt(self, message_id: UUID, number: int, at: datetime) -> None:
         self.held[message_id] = replace(self.held[message_id], attempts=number)

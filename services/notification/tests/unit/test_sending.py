@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from services.notification import jobs, use_cases
-from services.notification.domain import Declined, Message, Outcome, Sent, State, Unknown
+from services.notification import domain, jobs, use_cases
+from services.notification.domain import Declined, Message, Outcome, Sent, SmsQuotas, State, Unknown
 from services.notification.tests.unit import examples
 from services.notification.tests.unit.fakes import FakeChannel, FakeDatabase, FakeMessages, FakeSealer
 from services.notification.texts import Texts
 from shared import metrics, tracing
+from shared.messaging import outbox
 
 PLACES = {
     "hotline": "1900 9068",
@@ -274,3 +276,100 @@ def test_the_trace_shows_a_message_by_its_id_alone(monkeypatch: pytest.MonkeyPat
     assert [span.name for span in spans] == ["send to smsc", "job send_sms"]
     assert spans[0].attributes == {"message_id": str(message_id), "outcome": "sent"}
     assert examples.PHONE not in repr(spans)
+
+
+QUOTAS = SmsQuotas(per_day=3, per_phone=2)
+
+
+def notices(stage: Stage, *phones: str) -> list[UUID]:
+    """A notice to each of these phones."""
+    before = set(stage.storage.held)
+    for phone in phones:
+        event = examples.notice_due()
+        event.data["channels"] = [{"kind": "sms", "to": phone}]
+        use_cases.tell_account(stage.storage, event)
+    return [message_id for message_id in stage.storage.held if message_id not in before]
+
+
+def left(stage: Stage, messages: list[UUID]) -> list[bool]:
+    """Which of them left, each tried once."""
+    for message_id in messages:
+        stage.run(message_id)
+    return [stage.message(message_id).state is State.SENT for message_id in messages]
+
+
+@pytest.fixture
+def stage_of_quotas(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    stage = Stage(monkeypatch, *(Sent((f"p{number}",)) for number in range(20)))
+    stage.outside = replace(stage.outside, quotas=QUOTAS)
+    return stage
+
+
+ANOTHER_PHONE, THIRD_PHONE = "+84900000002", "+84900000003"
+
+
+@pytest.mark.proves("F16")
+def test_a_phone_and_a_day_have_quotas_and_what_is_over_them_goes_the_day_after(
+    stage_of_quotas: Stage,
+) -> None:
+    stage = stage_of_quotas
+    first = notices(stage, examples.PHONE, examples.PHONE, examples.PHONE)
+    assert left(stage, first) == [True, True, False], "the quota of a phone is not kept"
+    others = notices(stage, ANOTHER_PHONE, THIRD_PHONE)
+    assert left(stage, others) == [True, False], "the quota of a day is not kept"
+    waiting = [first[2], others[1]]
+    again = [due for due in stage.storage.tx.additions if isinstance(due, outbox.Due) and due.at > stage.now]
+    assert [(due.kind, due.key) for due in again] == [("send_sms", str(one)) for one in waiting]
+    assert [stage.message(one).attempts for one in waiting] == [0, 0]
+
+    stage.now += timedelta(days=1)
+    assert left(stage, waiting) == [True, True], "what waited is lost"
+
+
+@pytest.mark.planted("F16")
+@pytest.mark.parametrize(
+    ("quota", "seen"),
+    [("phone", "the quota of a phone is not kept"), ("day", "the quota of a day is not kept")],
+)
+def test_a_quota_that_is_missing_would_be_seen(
+    stage_of_quotas: Stage, monkeypatch: pytest.MonkeyPatch, quota: str, seen: str
+) -> None:
+    of = SmsQuotas.of
+    monkeypatch.setattr(
+        SmsQuotas, "of", lambda *asked: {name: most for name, most in of(*asked).items() if name != quota}
+    )
+    with pytest.raises(AssertionError, match=seen):
+        test_a_phone_and_a_day_have_quotas_and_what_is_over_them_goes_the_day_after(stage_of_quotas)
+
+
+def test_a_password_reaches_a_phone_that_had_its_notices(stage_of_quotas: Stage) -> None:
+    left(stage_of_quotas, notices(stage_of_quotas, examples.PHONE, examples.PHONE))
+    before = set(stage_of_quotas.storage.held)
+    stage_of_quotas.write_sms()
+    (password,) = set(stage_of_quotas.storage.held) - before
+    assert left(stage_of_quotas, [password]) == [True]
+
+
+def test_an_sms_that_is_tried_again_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, Declined("busy"), Sent(("p1",)), Sent(("p2",)))
+    stage.outside = replace(stage.outside, quotas=QUOTAS)
+    one, two = notices(stage, examples.PHONE, examples.PHONE)
+    with pytest.raises(jobs.NotTaken):
+        stage.run(one)
+    assert left(stage, [one, two]) == [True, True]
+
+
+@pytest.mark.proves("F16")
+@pytest.mark.parametrize("abroad", ["+15551234567", "+8613800000000", "+84900"])
+def test_no_sms_leaves_for_abroad(monkeypatch: pytest.MonkeyPatch, abroad: str) -> None:
+    stage = Stage(monkeypatch, Sent(("p1",)))
+    (message_id,) = notices(stage, abroad)
+    assert left(stage, [message_id]) == [False], "an SMS left for abroad"
+    assert stage.message(message_id).reason == "destination_refused"
+
+
+@pytest.mark.planted("F16")
+def test_an_sms_for_abroad_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domain, "VIETNAMESE_MOBILE", re.compile(r"\+\d+"))
+    with pytest.raises(AssertionError, match="an SMS left for abroad"):
+        test_no_sms_leaves_for_abroad(monkeypatch, "+15551234567")

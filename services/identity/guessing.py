@@ -1,0 +1,98 @@
+"""Guessing of passwords: which tries are counted together, who is told, what operators see (row F13).
+
+Nobody is locked out by a stranger: a device on which the account was used before has a counter of its own,
+which no stranger reaches. For others all tries count: for the user as from this address, for the user, for
+the address and for its network. Counters of users go by what was typed, so that a code and a personal number
+that stop together tell nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from uuid import UUID
+
+from prometheus_client import Counter
+
+from services.identity import domain, use_cases
+from services.identity.devices import Device
+from services.identity.jobs import Due, Record
+from services.identity.parts import Parts, new_id, now
+from services.identity.storage import Storage
+from services.identity.throttle import Tries
+from shared import metrics
+from shared.database import Database
+from shared.messaging import outbox
+from shared.refusals import Refused
+
+TELL_THROTTLED = "tell_throttled"
+AFTER_THE_ANSWER = timedelta(seconds=1)
+"""When it is found out whether there is anybody to tell: so late that the time of the answer cannot tell."""
+OF_A_USER = frozenset({"log_in", "log_in_user", "log_in_device"})
+"""The counters that mean one user; of an address's the holder is not told."""
+
+log_ins_total = Counter(
+    "vssid_log_ins_total",
+    "Log-ins of citizens and staff by what came of them: right, or the name of the refusal",
+    ["who", "outcome"],
+    registry=metrics.REGISTRY,
+)
+
+
+@contextmanager
+def counted(who: str) -> Iterator[None]:
+    """A log-in of a citizen or of staff, for operators."""
+    try:
+        yield
+    except Refused as refused:
+        log_ins_total.labels(who, type(refused).__name__).inc()
+        raise
+    log_ins_total.labels(who, "right").inc()
+
+
+def tries_of(
+    parts: Parts, user: str, address: str, network: str, device: Device | None = None
+) -> tuple[Tries, ...]:
+    """What a log-in of a citizen is counted with."""
+    settings = parts.settings
+    if device is not None:
+        return (Tries("log_in_device", str(device.id), settings.log_in_tries),)
+    return (
+        Tries("log_in", f"{user} {address}", settings.log_in_tries),
+        Tries("log_in_user", user, settings.log_in_tries_per_user),
+        *_places(parts, address, network),
+    )
+
+
+def tries_of_staff(parts: Parts, user: str, address: str, network: str) -> tuple[Tries, ...]:
+    """The same of an officer, whose second factor stands before a guessed password; without devices, a
+    counter of the user alone would be a lock."""
+    return (
+        Tries("staff_log_in", f"{user} {address}", parts.settings.log_in_tries),
+        *_places(parts, address, network),
+    )
+
+
+def _places(parts: Parts, address: str, network: str) -> tuple[Tries, ...]:
+    """Both are hashes; empty where the caller does not say."""
+    places = (
+        Tries("log_in_address", address, parts.settings.log_in_tries_per_address),
+        Tries("log_in_network", network, parts.settings.log_in_tries_per_network),
+    )
+    return tuple(place for place in places if place.key)
+
+
+def note_wrong(db: Database, parts: Parts, tries: tuple[Tries, ...], account: domain.Account | None) -> None:
+    """A wrong password. When it is the last that is answered for a while, the holder is told, if there is
+    one: what is done now is the same for nobody. Raises ``TooManyTries``."""
+    if parts.throttle.note_wrong(*tries) & OF_A_USER:
+        account_id = str(account.id if account else new_id())
+        due = outbox.Due(TELL_THROTTLED, account_id, now() + AFTER_THE_ANSWER)
+        with db.transaction() as tx:
+            outbox.add(tx, due)
+
+
+def tell(due: Due) -> Record:
+    """The holder of an account whose password was guessed at is told, once a day."""
+    return lambda tx: use_cases.tell_throttled(Storage(tx), UUID(due.key), now())

@@ -1,0 +1,110 @@
+"""What a wrong log-in counts for, and who is told, on counters and tables in memory."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.identity import domain, guessing, use_cases
+from services.identity.devices import Device
+from services.identity.domain import Account, TooManyTries
+from services.identity.tests.unit import samples
+from services.identity.tests.unit.fakes import FakeStorage
+from services.identity.tests.unit.test_throttle import FakeCounter
+from services.identity.throttle import Throttle
+from shared.testing.transactions import FakeTransaction
+
+USER, ADDRESS, NETWORK = "0123456789", "an address", "its network"
+
+
+@pytest.fixture
+def parts() -> Any:
+    limits = SimpleNamespace(
+        log_in_tries="10/minute",
+        log_in_tries_per_user="100/hour",
+        log_in_tries_per_address="10/minute",
+        log_in_tries_per_network="50/minute",
+    )
+    return SimpleNamespace(settings=limits, throttle=Throttle(FakeCounter(), FakeCounter()))
+
+
+@pytest.fixture
+def storage() -> FakeStorage:
+    return FakeStorage()
+
+
+@pytest.fixture
+def account(storage: FakeStorage) -> Account:
+    person = domain.Person(uuid4(), samples.applicant(), samples.NOW)
+    storage.save_person(person)
+    return storage.save_account(samples.account(person.id), samples.NOW)
+
+
+def wrong_tries(parts: Any, tries: Any, most: int = 200) -> int:
+    """How many are answered."""
+    for answered in range(most):
+        try:
+            parts.throttle.check(*tries(answered))
+        except TooManyTries:
+            return answered
+        parts.throttle.note_wrong(*tries(answered))
+    return most
+
+
+@pytest.mark.parametrize(
+    ("tries", "answered"),
+    [
+        (lambda number: (USER, ADDRESS, NETWORK), 10),
+        (lambda number: (f"user {number}", ADDRESS, NETWORK), 10),
+        (lambda number: (f"user {number}", f"address {number}", NETWORK), 50),
+        (lambda number: (USER, f"address {number}", f"network {number}"), 100),
+        (lambda number: (f"user {number}", f"address {number}", f"network {number}"), 200),
+    ],
+)
+def test_a_user_an_address_and_a_network_are_good_for_so_many_guesses(
+    parts: Any, tries: Any, answered: int
+) -> None:
+    assert wrong_tries(parts, lambda number: guessing.tries_of(parts, *tries(number))) == answered
+
+
+def test_a_known_device_counts_for_itself_and_is_held_back_too(parts: Any) -> None:
+    device = Device(uuid4(), uuid4(), "", b"", samples.NOW, samples.NOW)
+    wrong_tries(parts, lambda _: guessing.tries_of(parts, USER, ADDRESS, NETWORK))
+    own = guessing.tries_of(parts, USER, ADDRESS, NETWORK, device)
+    parts.throttle.check(*own)
+    assert wrong_tries(parts, lambda _: own) == 10
+
+
+def test_of_a_caller_who_does_not_say_where_no_address_is_counted(parts: Any) -> None:
+    assert {tries.kind for tries in guessing.tries_of(parts, USER, "", "")} == {"log_in", "log_in_user"}
+    assert {tries.kind for tries in guessing.tries_of_staff(parts, USER, "", "")} == {"staff_log_in"}
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_the_last_guess_leaves_the_same_trace_of_somebody_and_nobody(
+    parts: Any, account: Account, exists: bool
+) -> None:
+    tx = FakeTransaction()
+    db: Any = SimpleNamespace(transaction=lambda: nullcontext(tx))
+    tries = guessing.tries_of(parts, USER, ADDRESS, NETWORK)
+    for _ in range(10):
+        assert tx.additions == []
+        guessing.note_wrong(db, parts, tries, account if exists else None)
+    (due,) = tx.additions
+    assert (due.kind, due.payload) == (guessing.TELL_THROTTLED, {})
+    assert (UUID(due.key) == account.id) is exists
+
+
+def test_the_holder_is_told_by_e_mail_once_a_day_and_nobody_is_passed_over(
+    storage: FakeStorage, account: Account
+) -> None:
+    for account_id, hours in ((account.id, 0), (uuid4(), 1), (account.id, 23), (account.id, 25)):
+        use_cases.tell_throttled(storage, account_id, samples.NOW + timedelta(hours=hours))
+    told = [event.data for event in storage.tx.events("account.notice_due.v1")]
+    assert [(data["account_id"], data["kind"]) for data in told] == [(account.id, "throttled")] * 2
+    assert told[0]["channels"] == [{"kind": "email", "to": account.email}]
