@@ -17,6 +17,7 @@ from services.gateway import problems
 from services.gateway.addresses import BehindProxies
 from services.gateway.resources import (
     account,
+    activations,
     children,
     hotline,
     password_resets,
@@ -74,8 +75,9 @@ def create(
     api = ProblemApi(app, spec_kwargs={"info": {"description": problems.__doc__}})
     for scheme, shape in SECURITY.items():
         api.spec.components.security_scheme(scheme, shape)
-    for resource in (registrations, places, account, password_resets, children, rights, staff, hotline):
+    for resource in RESOURCES:
         api.register_blueprint(resource.blueprint)
+    activations.add_page(app)
     problems.register(app)
     app.before_request(_note_start)
     app.after_request(_finish)
@@ -85,6 +87,17 @@ def create(
     return app
 
 
+RESOURCES = (
+    registrations,
+    places,
+    account,
+    password_resets,
+    activations,
+    children,
+    rights,
+    staff,
+    hotline,
+)
 SECURITY = {
     "resume_token": {"type": "apiKey", "in": "header", "name": "Registration-Token"},
     "citizen": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},

@@ -25,7 +25,7 @@ CALLS: dict[str, frozenset[str]] = {
     ),
     "identity": frozenset(
         {
-            "confirm_log_in", "reissue_by_hotline",
+            "confirm_log_in", "reissue_by_hotline", "activate", "hand_over",
             "log_in", "refresh", "log_out", "log_out_everywhere", "devices", "end_device",
             "change_password", "start_email_reset", "finish_email_reset", "me", "children",
             "export", "ask_correction", "ask_erasure", "ask_childs_erasure", "withdraw_consent",

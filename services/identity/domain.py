@@ -430,8 +430,13 @@ class Credential:
     valid_until: datetime | None = None  # of an issued one
     reason: str | None = None
     channel: str | None = None
-    """Why it was issued and how it travelled; None for one of a registration, by SMS. One's own
-    has the reason of the one that it was chosen with."""
+    """Why it was issued and how it travelled (``delivery.Way``, or ``voice``); None for one of a
+    registration, by SMS. One's own has the reason of the one that it was chosen with."""
+
+    @property
+    def is_registrations(self) -> bool:
+        """Whether it is a first password that waits, of a registration: not one of the hotline."""
+        return self.state is CredentialState.ISSUED and self.reason is None
 
 
 def registration_of(cause: str) -> UUID:
@@ -648,6 +653,36 @@ class ContactChangePending(Refused):
 
     vi = "Một lần đổi liên hệ khác của tài khoản này đang được xử lý."
     en = "Another change of this account's contact is under way."
+
+
+class ActivationRefused(Refused):
+    """A link that is wrong, late, used, replaced or tried too often, or another's BHXH code: all alike."""
+
+    vi = (
+        "Liên kết hoặc mã số BHXH không đúng, hoặc liên kết không còn hiệu lực. Xin kiểm tra lại, gọi"
+        " 1900 9068 nhánh 8, hoặc đến cơ quan BHXH."
+    )
+    en = (
+        "The link or the BHXH code is wrong, or the link is no longer valid. Please check them, call"
+        " 1900 9068, key 8, or visit the agency."
+    )
+
+
+class NotYetVerified(Refused):
+    """There is no account to hand over yet."""
+
+    vi = "Hồ sơ chưa được xác thực, hoặc tài khoản đang được tạo. Xin xác thực hồ sơ rồi thử lại."
+    en = "The case is not verified, or its account is being made. Verify the case, then try again."
+
+
+class PasswordReceived(Refused):
+    """No slip for an account whose holder has chosen a password since the case was verified."""
+
+    vi = "Người này đã nhận mật khẩu và tự đặt mật khẩu mới. Nếu quên, dùng tổng đài 1900 9068 hoặc e-mail."
+    en = (
+        "This person has received the password and chosen another. Who forgot it uses the hotline"
+        " 1900 9068 or the e-mail."
+    )
 
 
 class StaffUserTaken(Refused):

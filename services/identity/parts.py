@@ -10,6 +10,7 @@ import uuid_utils
 
 from services.identity.anchors import Anchors
 from services.identity.circuit import Circuit
+from services.identity.delivery import Policy
 from services.identity.devices import Lifetimes
 from services.identity.domain import PhotoUnknown, RequestInvalid
 from services.identity.passwords import Passwords, few_at_once
@@ -24,6 +25,7 @@ from shared.database import Database
 from shared.object_settings import objects_of
 from shared.objects import ObjectUnknown
 from shared.off_hub import off_hub
+from shared.pdf import Printer
 from shared.sealed import SealBroken, Sealer
 from shared.sealed_objects import ObjectBroken, SealedObjects
 
@@ -45,6 +47,7 @@ class Parts:
     throttle: Throttle
     anchors: Anchors | None
     photos: SealedObjects
+    printer: Printer
 
     def opened(self, sealed: str) -> str:
         """A secret that was sealed to identity. Raises ``RequestInvalid`` for anything else."""
@@ -53,6 +56,12 @@ class Parts:
         except SealBroken:
             pass
         raise RequestInvalid
+
+    @property
+    def delivery(self) -> Policy:
+        """Which ways a first password takes."""
+        sms = 1 + self.settings.first_password_replacements
+        return Policy(sms=sms, link=self.settings.activation_by_email)
 
     def photo_key(self, ref: str) -> bytes:
         """The key of this one photo. Raises ``PhotoUnknown`` where none lies that can be opened,
@@ -103,6 +112,7 @@ def parts_of(settings: Settings, database: Database) -> Parts:
         photos=SealedObjects(
             objects_of(settings, settings.objects_dir), private={"photos": settings.photos_private}
         ),
+        printer=Printer(),
     )
 
 

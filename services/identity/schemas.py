@@ -124,6 +124,12 @@ class FinishEmailReset(Request):
     sealed_new_password = sealed()
 
 
+class Activation(Request):
+    sealed_link = sealed()
+    sealed_code = sealed()
+    sealed_new_password = sealed()
+
+
 class WithToken(Request):
     sealed_token = sealed()
 
@@ -182,6 +188,10 @@ class Confirmation(OneCase):
 class GuardianshipEnding(OneCase):
     reason = fields.String(load_default="", allow_none=True, validate=validate.Length(max=40))
     note = fields.String(load_default="", allow_none=True, validate=validate.Length(max=5000))
+
+
+class HandOver(OneCase):
+    papers_checked = fields.Raw(load_default=False, allow_none=True)  # only a plain true counts
 
 
 class SupplementRequest(OneCase):

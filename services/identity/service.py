@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.identity import (
+    activations,
     gauges,
     guessing,
     jobs,
@@ -12,6 +13,7 @@ from services.identity import (
     reissue,
     schemas,
     sign_in,
+    slips,
     trail,
     use_cases,
 )
@@ -402,14 +404,46 @@ class IdentityService:
         """A first password."""
         return jobs.issue_credential(self.parts, due)
 
+    @job(use_cases.ISSUE_LINK, lease_seconds=15, workers=2)
+    def issue_link(self, due: Any) -> Any:
+        """A link by e-mail, for whom no SMS has reached."""
+        return activations.issue_link(self.parts, due)
+
+    @rpc
+    def activate(self, **request: Any) -> dict[str, Any]:
+        """``{}``: the password that was chosen by the link counts from now on."""
+        asked = schemas.load(schemas.Activation, request)
+        activations.activate(
+            self.db,
+            self.parts,
+            secret=self.parts.opened(asked["sealed_link"]),
+            code=self.parts.opened(asked["sealed_code"]),
+            new=self.parts.opened(asked["sealed_new_password"]),
+            address=schemas.address_of(asked),
+        )
+        return {}
+
+    @rpc(writes=True)
+    def hand_over(self, tx: Any, **request: Any) -> dict[str, Any]:
+        """``{number, sealed_slip, valid_until}``: a slip with a first password, printed at the counter."""
+        asked = schemas.load(schemas.HandOver, request)
+        storage = Storage(tx)
+        return slips.hand_over(
+            storage,
+            self.parts,
+            self.officer(storage, asked),
+            asked["case_id"],
+            papers_checked=asked["papers_checked"],
+        )
+
     @on_event(notification_events.SENT, notification_events.DELIVERED, notification_events.FAILED)
     def note_message(self, tx: Any, event: Event) -> None:
-        """How far the SMS with a password came; one that did not arrive is replaced."""
+        """How far the SMS with a password, or the e-mail with a link, came; a failure is followed."""
         use_cases.note_delivery(
             Storage(tx),
             event.data,
             DELIVERY_STATES[event.type],
-            replacements=self.parts.settings.first_password_replacements,
+            policy=self.parts.delivery,
             now=now(),
         )
 

@@ -72,6 +72,17 @@ class Settings(S3Settings, ServiceSettings):
         default=3,
         metadata={"help": "How often a first password whose SMS did not arrive is replaced.", "least": 0},
     )
+    activation_by_email: bool = field(
+        default=True,
+        metadata={
+            "help": "Whether a link to choose a password goes to the e-mail once no SMS has arrived; "
+            "else the agency's counter is next."
+        },
+    )
+    activation_link_hours: int = field(
+        default=72,
+        metadata={"help": "How long such a link may wait for its use.", "least": 1, "most": 168},
+    )
     hotline_password_hours: int = field(
         default=24,
         metadata={

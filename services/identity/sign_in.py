@@ -176,7 +176,7 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
         storage = Storage(tx)
         repeated = use_cases.find_repeated_change(storage, claims)
         session = use_cases.live_session(storage, claims) if repeated is None else None
-        credentials = tuple(storage.live_credentials(claims.account_id))
+        credentials = use_cases.live_passwords(storage, claims.account_id)
         own = use_cases.own_data(storage, session.account) if session is not None else None
     if session is None:
         assert repeated is not None
@@ -226,7 +226,7 @@ def withdraw_consent(db: Database, parts: Parts, *, claims: Claims, password: st
     with db.transaction() as tx:
         storage = Storage(tx)
         use_cases.citizen(storage, claims)
-        credentials = tuple(storage.live_credentials(claims.account_id))
+        credentials = use_cases.live_passwords(storage, claims.account_id)
     used = parts.passwords.find(credentials, password)
     if used is None:
         parts.throttle.note_wrong(tries)
@@ -255,7 +255,10 @@ def _staff_log_in(db: Database, parts: Parts, user: str, password: str, address:
         raise domain.LogInFailed
     parts.throttle.check(*tries)
     token = new_staff_token()
+    renewed = parts.passwords.renewed(staff.password_hash, password)
     with db.transaction() as tx:
+        if renewed:
+            Storage(tx).renew_staff_hash(staff.id, staff.password_hash, renewed)
         expires_at = use_cases.start_staff_session(
             Storage(tx), staff, staff_token_hash(token), hours=parts.settings.staff_token_hours, now=now()
         )

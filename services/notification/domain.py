@@ -26,6 +26,7 @@ class Purpose(StrEnum):
     RESET_OTP = "reset_otp"
     LOG_IN_OTP = "log_in_otp"  # by SMS only
     CREDENTIALS = "credentials"  # the password: by SMS only
+    ACTIVATION_LINK = "activation_link"  # to choose a password: by e-mail only
     INSTRUCTIONS = "instructions"  # how to use it: by e-mail, without the password
     REJECTED = "rejected"
     CLOSED = "closed"

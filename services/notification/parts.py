@@ -89,6 +89,7 @@ def texts_of(settings: Settings) -> Texts:
     places = {
         "hotline": settings.hotline,
         "app_store_url": settings.app_store_url,
+        "activation_url": settings.activation_url,
         "google_play_url": settings.google_play_url,
     }
     return Texts(places, settings.utc_offset_hours)

@@ -39,6 +39,11 @@ class NotificationService:
         """The password by SMS, instructions by e-mail."""
         use_cases.deliver_credentials(MessageStorage(tx), event)
 
+    @on_event(credentials.LINK_ISSUED)
+    def deliver_link(self, tx: Transaction, event: Event) -> None:
+        """A link to choose a password, by e-mail."""
+        use_cases.deliver_link(MessageStorage(tx), event)
+
     @on_event(identity.REJECTED)
     def tell_rejected(self, tx: Transaction, event: Event) -> None:
         """The registration was refused."""

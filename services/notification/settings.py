@@ -65,6 +65,10 @@ class Settings(ServiceSettings):
         default="https://play.google.com/store/apps/details?id=com.bhxhapp",
         metadata=told("The app on Google Play."),
     )
+    activation_url: str = field(
+        default="https://vssid.example/activation",
+        metadata=told("The page that an activation link opens; its secret is put behind a #."),
+    )
     hotline: str = field(default="1900 9068", metadata=told("Hotline that messages name."))
     utc_offset_hours: int = field(
         default=7, metadata=told("Local time of the texts, hours ahead of UTC.", least=-12, most=14)

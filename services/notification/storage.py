@@ -75,7 +75,8 @@ SELECT EXISTS (SELECT FROM message WHERE registration_id = %(registration_id)s
 """
 PASSWORDS_OF = """
 SELECT id, registration_id, credential_id, state, reason FROM message
-WHERE registration_id = ANY(%(ids)s) AND purpose = 'credentials' AND channel = 'sms'
+WHERE registration_id = ANY(%(ids)s)
+    AND (purpose, channel) IN (('credentials', 'sms'), ('activation_link', 'email'))
 """
 CHANGES_AFTER = """
 SELECT id, account_id, written_at FROM message

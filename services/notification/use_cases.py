@@ -111,6 +111,18 @@ def deliver_credentials(storage: Storage, event: Event) -> None:
             _write(storage, event, [(Channel.EMAIL, channel["to"], Purpose.INSTRUCTIONS)], facts=facts)
 
 
+def deliver_link(storage: Storage, event: Event) -> None:
+    """The link to choose a password, by e-mail. Neither the code nor the name is in it."""
+    _write(
+        storage,
+        event,
+        [(Channel.EMAIL, event.data["email"], Purpose.ACTIVATION_LINK)],
+        facts={"valid_until": event.data["valid_until"].isoformat()},
+        sealed_secret=event.data["sealed_secret"],
+        valid_until=event.data["valid_until"],
+    )
+
+
 def tell_rejected(storage: Storage, event: Event) -> None:
     """A registration that the agency refused, with the officer's reason."""
     if _ending_was_told(storage, event):

@@ -1,34 +1,30 @@
 """The electronic declaration as a citizen would recognise it: one page of A4, in Vietnamese, with the QR of
-its number. The same bytes for the same declaration: no clock, no random id, fonts of our own.
+its number. The same bytes for the same declaration (``shared.pdf``).
 """
 
 from __future__ import annotations
 
-import threading
-import unicodedata
-from collections.abc import Iterator
-from datetime import datetime
-from io import BytesIO
-from pathlib import Path
-from zoneinfo import ZoneInfo
-
-import segno
-from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.pdfgen.canvas import Canvas
 
 from services.registration.declaration import Birth, Declaration, Guardian
 from services.registration.domain import Registration, Submission
-from shared.off_hub import off_hub
+from shared import pdf
+from shared.pdf import (
+    BOLD,
+    ITALIC,
+    LEADING,
+    LEFT,
+    MIDDLE,
+    REGULAR,
+    SIZE,
+    VIETNAM,
+    WIDTH,
+    Page,
+    draw_qr,
+    moment,
+    wrapped,
+)
 
-FONTS = Path(__file__).with_name("data") / "fonts"
-REGULAR, BOLD, ITALIC = "Tinos-Regular", "Tinos-Bold", "Tinos-Italic"
-VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
-WIDTH, HEIGHT = A4
-LEFT, RIGHT, MIDDLE = 22 * mm, WIDTH - 18 * mm, WIDTH / 2
-SIZE, LEADING = 12, 16.5
 QR_MM = 26
 
 RELATIONS = {"parent": "Cha hoặc mẹ", "guardian": "Người giám hộ"}
@@ -36,105 +32,19 @@ DOCUMENTS = {"cccd": "Căn cước công dân", "cmnd": "Chứng minh nhân dân
 SEXES = {"male": "Nam", "female": "Nữ", None: "(không khai)"}
 
 
-def load_fonts() -> None:
-    """Make the fonts known to reportlab; again does nothing."""
-    for name in (REGULAR, BOLD, ITALIC):
-        if name not in pdfmetrics.getRegisteredFontNames():
-            pdfmetrics.registerFont(TTFont(name, str(FONTS / f"{name}.ttf")))
-
-
 def declaration_pdf(registration: Registration) -> bytes:
     """The PDF of a submitted declaration, which has its declaration, submission and names."""
-    load_fonts()
     declaration, submission = registration.declaration, registration.submission
     if declaration is None or submission is None:
         raise ValueError("not submitted")
-    out = BytesIO()
-    canvas = Canvas(out, pagesize=A4, invariant=1, pageCompression=1, lang="vi")
-    canvas.setTitle(f"Tờ khai {submission.declaration_number}")
-    canvas.setAuthor("Bảo hiểm xã hội Việt Nam")
-    canvas.setSubject("Tờ khai tham gia, điều chỉnh thông tin BHXH, BHYT")
-    canvas.setCreator("VssID")
-    page = Page(canvas)
-    head(page, submission)
-    body(page, registration, declaration, submission)
-    foot(page, registration, declaration, submission)
-    canvas.showPage()
-    canvas.save()
-    return out.getvalue()
 
+    def write(page: Page) -> None:
+        head(page, submission)
+        body(page, registration, declaration, submission)
+        foot(page, registration, declaration, submission)
 
-class Printer:
-    """Makes PDFs in a native thread, one after the other: reportlab's fonts do not bear two at once."""
-
-    def __init__(self) -> None:
-        self._turn = threading.Lock()
-
-    def pdf(self, registration: Registration) -> bytes:
-        """As ``declaration_pdf``."""
-        with self._turn:
-            return off_hub(declaration_pdf, registration)
-
-
-class Page:
-    """A canvas written from the top down. ``y`` is the base of the next line, in points."""
-
-    def __init__(self, canvas: Canvas) -> None:
-        self.canvas = canvas
-        self.y = HEIGHT - 20 * mm
-
-    def centred(self, x: float, text: str, font: str = REGULAR, size: float = SIZE) -> None:
-        self.canvas.setFont(font, size)
-        self.canvas.drawCentredString(x, self.y, text)
-
-    def down(self, lines: float = 1.0) -> None:
-        self.y -= lines * LEADING
-
-    def rule(self, x: float, length: float) -> None:
-        self.canvas.line(x - length / 2, self.y + LEADING * 0.55, x + length / 2, self.y + LEADING * 0.55)
-
-    def paragraph(self, text: str, font: str = REGULAR, size: float = SIZE) -> None:
-        """A text over the whole width, wrapped."""
-        for line in wrapped(text, font, size, RIGHT - LEFT):
-            self.canvas.setFont(font, size)
-            self.canvas.drawString(LEFT, self.y, line)
-            self.down()
-
-    def row(self, number: int, label: str, value: str) -> None:
-        """A numbered line of the form: the label, then the value in bold, wrapped beside it."""
-        written = f"[{number:02d}] {label}: "
-        self.canvas.setFont(REGULAR, SIZE)
-        self.canvas.drawString(LEFT, self.y, written)
-        at = LEFT + pdfmetrics.stringWidth(written, REGULAR, SIZE)
-        for line in wrapped(value, BOLD, SIZE, RIGHT - at):
-            self.canvas.setFont(BOLD, SIZE)
-            self.canvas.drawString(at, self.y, line)
-            self.down()
-
-
-def wrapped(text: str, font: str, size: float, width: float) -> Iterator[str]:
-    """The text in lines of at most ``width`` points, broken at spaces, a longer word within itself."""
-    line = ""
-    for word in unicodedata.normalize("NFC", text).split():
-        for part in pieces(word, font, size, width):
-            longer = f"{line} {part}".strip()
-            if line and pdfmetrics.stringWidth(longer, font, size) > width:
-                yield line
-                line = part
-            else:
-                line = longer
-    yield line
-
-
-def pieces(word: str, font: str, size: float, width: float) -> Iterator[str]:
-    """The word, or its parts where it is wider than a line."""
-    part = ""
-    for letter in word:
-        if part and pdfmetrics.stringWidth(part + letter, font, size) > width:
-            yield part
-            part = ""
-        part += letter
-    yield part
+    title = f"Tờ khai {submission.declaration_number}"
+    return pdf.written(title, "Tờ khai tham gia, điều chỉnh thông tin BHXH, BHYT", write)
 
 
 def head(page: Page, submission: Submission) -> None:
@@ -227,18 +137,6 @@ def foot(page: Page, registration: Registration, declaration: Declaration, submi
     page.canvas.drawString(LEFT, top - QR_MM * mm - 4, submission.declaration_number)
 
 
-def draw_qr(canvas: Canvas, text: str, x: float, y: float, size: float) -> None:
-    """A QR code, ``size`` points square, as vectors."""
-    matrix = segno.make_qr(text, error="m").matrix
-    step = size / len(matrix)
-    path = canvas.beginPath()
-    for row, modules in enumerate(reversed(matrix)):
-        for column, is_dark in enumerate(modules):
-            if is_dark:
-                path.rect(x + column * step, y + row * step, step, step)
-    canvas.drawPath(path, stroke=0, fill=1)
-
-
 def birth_as_read(birth: Birth) -> str:
     """``17/05/1990``, ``05/1990`` or ``1990``."""
     return "/".join(reversed(birth.value.split("-")))
@@ -246,7 +144,3 @@ def birth_as_read(birth: Birth) -> str:
 
 def local_phone(phone: str) -> str:
     return "0" + phone.removeprefix("+84") if phone.startswith("+84") else phone
-
-
-def moment(at: datetime) -> str:
-    return f"{at.astimezone(VIETNAM):%H:%M ngày %d/%m/%Y}"

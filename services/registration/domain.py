@@ -23,7 +23,16 @@ from services.registration.refusals import (
     PhotoNotNeeded,
     StepOutOfOrder,
 )
-from services.registration.timeline import OPEN, SETTLED, Entry, Status
+from services.registration.timeline import (
+    CERTAIN,
+    FAILURES,
+    OPEN,
+    RECEIVED,
+    SETTLED,
+    USED,
+    Entry,
+    Status,
+)
 from shared.refusals import FieldProblem, Refused
 
 ID_PHOTOS = ("id_front", "id_back")
@@ -477,18 +486,18 @@ class Registration:
         detail = "reused" if was_known else None if self.guardian is None else "guardianship"
         return replace(self, status=Status.VERIFIED, email_otp=None).entry("verified", at, detail)
 
-    def issued(self, credential_id: UUID, at: datetime) -> Self:
-        """credentials.issued: implies that the identity was verified, should that event be late. A later
-        password replaces the one before; of an earlier one nothing is told any more."""
+    def issued(self, credential_id: UUID, at: datetime, *, is_link: bool = False) -> Self:
+        """credentials.issued or .link_issued: implies that the identity was verified, should that event be
+        late. A later one replaces the one before; of an earlier one nothing is told any more."""
         known = self.verified(at)
-        if known.status not in SETTLED:
-            return known
         newest = known.newest_credential
+        if known.status not in SETTLED or (newest is not None and credential_id <= newest):
+            return known
+        if is_link:
+            return known.entry("credentials_link_issued", at, None, credential_id)
         if newest is None:
             return known.entry_once("credentials_issued", at, credential_id)
-        return (
-            known.entry("credentials_replaced", at, None, credential_id) if credential_id > newest else known
-        )
+        return known.entry("credentials_replaced", at, None, credential_id)
 
     def password_sent(self, credential_id: UUID, at: datetime) -> Self:
         """The SMS with the password went out: the application is completed, whatever else is late."""
@@ -506,21 +515,57 @@ class Registration:
         """The SMS did not reach the phone: the citizen is told where to turn; the status stays."""
         return self.issued(credential_id, at).tell_password("credentials_failed", credential_id, at)
 
+    def link_sent(self, credential_id: UUID, at: datetime) -> Self:
+        """The e-mail with the link to choose a password went out; of e-mail no more is known."""
+        known = self.issued(credential_id, at, is_link=True)
+        if known.status not in SETTLED:
+            return known
+        done = replace(known, status=Status.COMPLETED)
+        return done.tell_password("credentials_link_sent", credential_id, at)
+
+    def link_failed(self, credential_id: UUID, at: datetime) -> Self:
+        """The e-mail with the link did not go out, or nobody knows."""
+        known = self.issued(credential_id, at, is_link=True)
+        return known.tell_password("credentials_link_failed", credential_id, at)
+
+    def counter_due(self, credential_id: UUID, at: datetime) -> Self:
+        """Neither SMS nor e-mail arrived: the agency hands the account over at its counter."""
+        return self.issued(credential_id, at).tell_password("credentials_counter_due", credential_id, at)
+
+    def handed_over(self, credential_id: UUID, at: datetime) -> Self:
+        """The account was handed over at the counter, with a password of its own."""
+        known = self.issued(credential_id, at)
+        if known.status not in SETTLED:
+            return known
+        done = replace(known, status=Status.COMPLETED)
+        return done.tell_password("credentials_handed_over", credential_id, at)
+
+    def password_used(self, credential_id: UUID, at: datetime, *, is_link: bool = False) -> Self:
+        """Somebody has logged in with it for the first time, or chosen a password by the link: it arrived."""
+        known = self.issued(credential_id, at, is_link=is_link)
+        if known.status not in SETTLED:
+            return known
+        detail = "link" if is_link else None
+        done = replace(known, status=Status.COMPLETED)
+        return done.tell_password("credentials_used", credential_id, at, detail)
+
     @property
     def newest_credential(self) -> UUID | None:
         """The password that counts: identity's ids are UUIDv7, a later one sorts later."""
         return max((entry.credential_id for entry in self.timeline if entry.credential_id), default=None)
 
-    def tell_password(self, step: str, credential_id: UUID, at: datetime) -> Self:
-        """How far the SMS with a password came, while that password counts. ``sent`` and ``delivered`` from
-        before a failure say nothing new, nor does a failure once the phone has received it."""
+    def tell_password(self, step: str, credential_id: UUID, at: datetime, detail: str | None = None) -> Self:
+        """How far a password came, while it counts. ``sent`` and ``delivered`` from before a failure say
+        nothing new, nor does a failure once it was received, nor anything once it was used."""
         if self.status not in SETTLED or (self.newest_credential or credential_id) != credential_id:
             return self
         told = {e.step: e.at for e in self.timeline if e.credential_id == credential_id}
-        failed = told.get("credentials_failed")
-        if "credentials_delivered" in told or (failed is not None and at <= failed):
+        if USED in told or (step != USED and RECEIVED & set(told)):
             return self
-        return self.entry_once(step, at, credential_id)
+        failed = max((told[failure] for failure in FAILURES & set(told)), default=None)
+        if step not in CERTAIN and failed is not None and at <= failed:
+            return self
+        return self.entry_once(step, at, credential_id, detail)
 
     def ended(self, status: Status, at: datetime, detail: str | None = None) -> Self:
         """identity.rejected or identity.closed: the first ending stays."""
@@ -536,12 +581,14 @@ class Registration:
         last = self.timeline[-1].at if self.timeline else at
         return replace(self, timeline=(*self.timeline, Entry(step, max(at, last), detail, credential_id)))
 
-    def entry_once(self, step: str, at: datetime, credential_id: UUID | None = None) -> Self:
+    def entry_once(
+        self, step: str, at: datetime, credential_id: UUID | None = None, detail: str | None = None
+    ) -> Self:
         """A line that there is once, or once for each password."""
         told = {(entry.step, entry.credential_id) for entry in self.timeline}
         if told & {(step, credential_id), (step, None)}:
             return self
-        return self.entry(step, at, None, credential_id)
+        return self.entry(step, at, detail, credential_id)
 
     def reminded(self, now: datetime) -> Self | None:
         """Told of a visit that is still to come; None where there is none, or its time has passed."""

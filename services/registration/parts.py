@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.registration.consent import Texts, consent_texts
-from services.registration.declaration_pdf import Printer
 from services.registration.photos import Inspection
 from services.registration.retention import Terms
 from services.registration.settings import Settings
@@ -13,6 +12,7 @@ from shared.cache import Limiter
 from shared.database import Database
 from shared.object_settings import objects_of
 from shared.objects import Objects
+from shared.pdf import Printer
 from shared.sealed import SealBroken, Sealer
 from shared.sealed_objects import SealedObjects
 

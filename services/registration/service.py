@@ -15,6 +15,7 @@ import uuid_utils
 from services.registration import erasure, gauges, jobs, register_check, schemas, use_cases
 from services.registration.contacts import email_address, phone_range_known
 from services.registration.declaration import Guardian, guardians_relation
+from services.registration.declaration_pdf import declaration_pdf
 from services.registration.domain import EmailOtp, Point, Registration
 from services.registration.parts import parts_of
 from services.registration.refusals import ConsentUnknown, OtpTooMany, OtpUnavailable
@@ -244,7 +245,7 @@ class RegistrationService:
         key = self.key(schemas.load(schemas.Held, request))
         with self.db.transaction() as tx:
             submitted = use_cases.read_submitted(Storage(tx), key)
-        return schemas.document(submitted, self.parts.printer.pdf(submitted))
+        return schemas.document(submitted, self.parts.printer.pdf(declaration_pdf, submitted))
 
     @rpc
     def consent(self, **request: Any) -> dict[str, Any]:
@@ -329,13 +330,41 @@ class RegistrationService:
                 Storage(tx), data["registration_id"], credential_id=data["credential_id"], at=event.time
             )
 
+    @on_event(credentials_events.LINK_ISSUED)
+    def note_link_issued(self, tx: Any, event: Any) -> None:
+        """A link to choose a password takes the place of the first password."""
+        data = event.data
+        use_cases.note_issued(
+            Storage(tx),
+            data["registration_id"],
+            credential_id=data["credential_id"],
+            at=event.time,
+            is_link=True,
+        )
+
+    @on_event(credentials_events.FOLLOWED)
+    def note_followed(self, tx: Any, event: Any) -> None:
+        """How the first password fared beyond its messages."""
+        data = event.data
+        use_cases.note_followed(
+            Storage(tx),
+            data["registration_id"],
+            credential_id=data["credential_id"],
+            step=data["step"],
+            at=data["at"],
+        )
+
     @on_event(notification_events.SENT, notification_events.DELIVERED, notification_events.FAILED)
     def note_message(self, tx: Any, event: Any) -> None:
-        """Only the SMS that carries the password moves an application on."""
+        """Only what carries the password, or the link to choose one, moves an application on."""
         data = event.data
-        if data["registration_id"] is None or data["credential_id"] is None or data["channel"] != "sms":
+        if data["registration_id"] is None or data["credential_id"] is None:
             return
         outcome = event.type.split(".")[1]
+        if data["purpose"] == notification_events.ACTIVATION_LINK:
+            outcome = f"link_{outcome}"
+        elif data["channel"] != "sms":
+            return
         use_cases.note_message(
             Storage(tx),
             data["registration_id"],

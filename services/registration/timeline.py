@@ -32,6 +32,13 @@ SETTLED = frozenset({Status.VERIFIED, Status.COMPLETED})
 """The identity is verified."""
 
 
+USED = "credentials_used"
+RECEIVED = frozenset({"credentials_delivered", "credentials_handed_over"})
+FAILURES = frozenset({"credentials_failed", "credentials_link_failed", "credentials_counter_due"})
+CERTAIN = frozenset({"credentials_counter_due", "credentials_handed_over", USED})
+"""What identity itself says of a password, whenever its messages are reported."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One line of the timeline. ``at`` never goes back from one line to the next. ``credential_id`` is the
@@ -98,6 +105,31 @@ LINES: dict[str, Sentence] = {
     "credentials_replaced": (
         "Đã cấp mật khẩu khác thay cho mật khẩu trước.",
         "Another password was issued in place of the one before.",
+    ),
+    "credentials_link_issued": (
+        "SMS không đến được; liên kết kích hoạt được gửi qua e-mail đã xác nhận.",
+        "The SMS did not arrive; an activation link goes to the e-mail that was verified.",
+    ),
+    "credentials_link_sent": (
+        "Đã gửi liên kết kích hoạt qua e-mail.",
+        "The activation link was sent by e-mail.",
+    ),
+    "credentials_link_failed": (
+        "E-mail có liên kết kích hoạt không gửi được.",
+        "The e-mail with the activation link could not be sent.",
+    ),
+    "credentials_counter_due": (
+        "Chưa gửi được mật khẩu; tài khoản sẽ được giao tại quầy của cơ quan BHXH.",
+        "The password could not be sent; the account will be handed over at the agency's counter.",
+    ),
+    "credentials_handed_over": (
+        "Đã giao tài khoản tại quầy của cơ quan BHXH.",
+        "The account was handed over at the agency's counter.",
+    ),
+    "credentials_used": ("Đã đăng nhập lần đầu.", "The first log-in was made."),
+    "credentials_used/link": (
+        "Đã đặt mật khẩu bằng liên kết kích hoạt.",
+        "A password was chosen by the activation link.",
     ),
     "rejected": ("Hồ sơ không được chấp nhận.", "The application was rejected."),
     "expired": ("Hồ sơ đã đóng vì quá thời hạn.", "The application was closed: its time had passed."),
@@ -178,6 +210,38 @@ NEXT: dict[str, tuple[str, str, str]] = {
         "wait",
         "Mật khẩu khác đang được gửi qua SMS; mật khẩu trước không còn dùng được.",
         "Another password is on its way by SMS; the one before is no longer valid.",
+    ),
+    "credentials_link_issued": (
+        "wait",
+        "Liên kết kích hoạt đang được gửi qua e-mail; mật khẩu trong SMS trước không còn dùng được.",
+        "An activation link is on its way by e-mail; the password of the SMS before is no longer valid.",
+    ),
+    "credentials_link_sent": (
+        "activate",
+        "Mở liên kết trong e-mail, nhập mã số BHXH và tự đặt mật khẩu. Nếu không thấy thư, mang "
+        "CMND/CCCD/hộ chiếu đến cơ quan BHXH để nhận tài khoản tại quầy.",
+        "Open the link in the e-mail, enter your BHXH code and choose a password. If there is no e-mail, "
+        "bring your CMND/CCCD/passport to the agency and receive your account at the counter.",
+    ),
+    "credentials_link_failed": (
+        "collect",
+        "Mang CMND/CCCD/hộ chiếu đến cơ quan BHXH đã chọn để nhận tài khoản tại quầy.",
+        "Bring your CMND/CCCD/passport to the chosen agency and receive your account at the counter.",
+    ),
+    "credentials_counter_due": (
+        "collect",
+        "Mang CMND/CCCD/hộ chiếu đến cơ quan BHXH đã chọn để nhận tài khoản tại quầy.",
+        "Bring your CMND/CCCD/passport to the chosen agency and receive your account at the counter.",
+    ),
+    "credentials_handed_over": (
+        "log_in",
+        "Đăng nhập bằng mã số BHXH và mật khẩu trên phiếu đã nhận, rồi đổi mật khẩu.",
+        "Log in with your BHXH code and the password on the slip that you received, then change it.",
+    ),
+    USED: (
+        "log_in",
+        "Đăng nhập bằng mã số BHXH và mật khẩu của Ông/Bà.",
+        "Log in with your BHXH code and your own password.",
     ),
 }
 """What the citizen does next, by status or by what last happened: a word for programs, and a sentence."""

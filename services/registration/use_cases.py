@@ -569,8 +569,10 @@ def note_verified(storage: Storage, registration_id: UUID, *, at: datetime, was_
     claims.settle(storage, registration_id)
 
 
-def note_issued(storage: Storage, registration_id: UUID, *, credential_id: UUID, at: datetime) -> None:
-    note(storage, registration_id, lambda held: held.issued(credential_id, at))
+def note_issued(
+    storage: Storage, registration_id: UUID, *, credential_id: UUID, at: datetime, is_link: bool = False
+) -> None:
+    note(storage, registration_id, lambda held: held.issued(credential_id, at, is_link=is_link))
 
 
 def note_rejected(storage: Storage, registration_id: UUID, *, reason: str, at: datetime) -> None:
@@ -591,13 +593,29 @@ def closed_as(reason: str) -> tuple[Status, str | None]:
 def note_message(
     storage: Storage, registration_id: UUID, *, credential_id: UUID, outcome: str, at: datetime
 ) -> None:
-    """The SMS with the password was ``sent``, ``delivered`` or ``failed``."""
+    """The SMS with the password was ``sent``, ``delivered`` or ``failed``, the e-mail with the link
+    ``link_sent`` or ``link_failed``."""
     steps = {
         "sent": Registration.password_sent,
         "delivered": Registration.password_delivered,
         "failed": Registration.password_failed,
+        "link_sent": Registration.link_sent,
+        "link_failed": Registration.link_failed,
     }
     note(storage, registration_id, lambda held: steps[outcome](held, credential_id, at))
+
+
+def note_followed(
+    storage: Storage, registration_id: UUID, *, credential_id: UUID, step: str, at: datetime
+) -> None:
+    """What became of a password beyond its messages, as identity says (``credentials.followed``)."""
+    changes: dict[str, Change] = {
+        "counter_due": lambda held: held.counter_due(credential_id, at),
+        "handed_over": lambda held: held.handed_over(credential_id, at),
+        "logged_in": lambda held: held.password_used(credential_id, at),
+        "activated": lambda held: held.password_used(credential_id, at, is_link=True),
+    }
+    note(storage, registration_id, changes[step])
 
 
 def note(storage: Storage, registration_id: UUID, change: Change) -> None:

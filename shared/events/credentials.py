@@ -1,4 +1,5 @@
-"""What identity publishes when an account gets a new password: the secret travels sealed to notification."""
+"""What identity publishes when an account gets a new password or a link to choose one, and how that fares:
+the secret travels sealed to notification."""
 
 from __future__ import annotations
 
@@ -20,3 +21,30 @@ ISSUED = EventType(
         "language": parts.language(),
     },
 )
+
+LINK_ISSUED = EventType(
+    "credentials.link_issued.v1",
+    {
+        "credential_id": Id(),
+        "account_id": Id(),
+        "registration_id": Id(),
+        "email": Text(longest=320),
+        "sealed_secret": Text(),
+        "valid_until": Moment(),
+        "language": parts.language(),
+    },
+)
+"""No SMS with a first password has arrived: a link to choose one goes to the e-mail that was verified."""
+
+FOLLOWED = EventType(
+    "credentials.followed.v1",
+    {
+        "credential_id": Id(),
+        "account_id": Id(),
+        "registration_id": Id(),
+        "step": Text(one_of=("counter_due", "handed_over", "logged_in", "activated")),
+        "at": Moment(),
+    },
+)
+"""What became of a first password, beyond its messages: nothing arrived and the agency's counter is next, it
+was handed over there, somebody has logged in with it, or has chosen a password by the link."""

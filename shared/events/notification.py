@@ -9,6 +9,9 @@ from marshmallow import fields
 from shared.events.envelope import EventType
 from shared.events.fields import Id, Moment, Text
 
+ACTIVATION_LINK = "activation_link"
+"""The purpose of an e-mail with a link to choose a password: no other carries a credential's secret."""
+
 
 def message() -> dict[str, fields.Field[Any]]:
     """The fields that the three have in common; ``reason`` says why one failed."""

@@ -278,6 +278,19 @@ class CitizenClient(Session):
                 return found
         raise NotInTime(f"registration {draft.registration_id}: {last}, awaited {' or '.join(statuses)}")
 
+    def wait_for_step(self, step: str, seconds: float = 60.0) -> dict[str, Any]:
+        """Poll the timeline until this comes next. Raises ``NotInTime``."""
+        for _ in _until(seconds):
+            found = self.timeline()
+            if found["next"]["step"] == step:
+                return found
+        raise NotInTime(f"{step} does not come next")
+
+    def activate(self, link: str, code: str, new_password: str) -> None:
+        """Choose a password by the secret of a link."""
+        body = {"link": link, "code": code, "new_password": new_password}
+        self.ask("POST", "/v1/activations", json=body)
+
     # --- with an account -------------------------------------------------------------------------
 
     def log_in(self, user: str, password: str) -> dict[str, Any]:
@@ -474,6 +487,18 @@ class OfficerClient(Session):
         path = f"/v1/staff/cases/{case_id}/guardianship-ending"
         found: dict[str, Any] = self.ask("POST", path, json=body, headers=headers)
         return found
+
+    def hand_over(self, case_id: str, *, key: str | None = None) -> bytes:
+        """The slip of an account that is handed over at the counter, the papers checked."""
+        response = self.send(
+            "POST",
+            f"/v1/staff/cases/{case_id}/handover",
+            json={"papers_checked": True},
+            headers={"Idempotency-Key": key} if key else {},
+        )
+        if response.status_code != 200:
+            raise ProblemSeen(response.status_code, _json(response))
+        return response.content
 
     def change_contact(self, user: str, *, reason: str, **contact: str) -> dict[str, Any]:
         """Another ``phone`` or ``email`` for a verified person, the papers seen."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -123,6 +124,28 @@ def confirm_case(body: dict[str, Any], case_id: UUID) -> Any:
         papers_checked=body["papers_checked"],
         guardianship_confirmed=body.get("guardianship_confirmed", False),
     )
+
+
+@blueprint.route("/cases/<uuid:case_id>/handover", methods=["POST"])
+@blueprint.doc(**STAFF)
+@blueprint.arguments(shapes.PapersChecked)
+@blueprint.response(200, {"type": "string", "format": "binary"}, content_type="application/pdf")
+def hand_over(body: dict[str, Any], case_id: UUID) -> Response:
+    """Hand the account over at the counter, the papers checked: a slip with user name and a first password,
+    as a PDF. With the same Idempotency-Key the same slip; without one another, and the one before is void."""
+    made = services().write(
+        "identity",
+        "hand_over",
+        sealed_staff_token=bearer("identity"),
+        case_id=str(case_id),
+        papers_checked=body["papers_checked"],
+    )
+    headers = {
+        "Content-Disposition": f'inline; filename="{made["number"]}.pdf"',
+        "Cache-Control": "no-store",
+    }
+    content = b64decode(services().open(made["sealed_slip"]))
+    return Response(content, content_type="application/pdf", headers=headers)
 
 
 @blueprint.route("/cases/<uuid:case_id>/rejection", methods=["POST"])

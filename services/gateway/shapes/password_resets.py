@@ -1,4 +1,4 @@
-"""Shapes of a password that was forgotten."""
+"""Shapes of a password that was forgotten, or is chosen by a link."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ class PasswordReset(Shape):
 
 
 class PasswordResetConfirmation(Otp):
+    new_password = text("the password to come", required=True)
+
+
+class Activation(Shape):
+    link = text("the secret of the link: what stands behind its #", required=True)
+    code = text("BHXH code or personal number of the holder", required=True, example="0123456789")
     new_password = text("the password to come", required=True)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.identity.delivery import Way
 from services.identity.domain import (
     Credential,
     CredentialState,
@@ -44,6 +45,59 @@ class Credentials(Tables):
         """The credential that was made for one cause, in whatever state."""
         row = self.tx.one(self.CREDENTIAL_FOR, {"account_id": account_id, "cause": cause})
         return _credential(row) if row else None
+
+    LINK = f"""
+        SELECT {CREDENTIAL_COLUMNS} FROM credentials
+        WHERE id = %(id)s AND channel = 'email_link' AND state = 'issued' AND tries_left > 0 FOR UPDATE
+    """
+
+    def link(self, credential_id: UUID) -> Credential | None:
+        """A link that waits and may still be tried, held until the transaction ends."""
+        row = self.tx.one(self.LINK, {"id": credential_id})
+        return _credential(row) if row else None
+
+    COUNT_LINK_TRY = "UPDATE credentials SET tries_left = tries_left - 1 WHERE id = %(id)s"
+
+    def count_link_try(self, credential_id: UUID) -> None:
+        """A wrong code was typed."""
+        self.tx.run(self.COUNT_LINK_TRY, {"id": credential_id})
+
+    FAILED_WAYS = """
+        SELECT coalesce(channel, 'sms') AS way FROM credentials
+        WHERE account_id = %(account_id)s AND split_part(cause, ' ', 1) = %(registration_id)s
+            AND valid_until IS NOT NULL AND delivery = 'failed'
+    """
+
+    def failed_ways(self, account_id: UUID, registration_id: UUID) -> list[Way]:
+        """By which ways first passwords of a registration did not arrive, one for each."""
+        rows = self.tx.all(
+            self.FAILED_WAYS, {"account_id": account_id, "registration_id": str(registration_id)}
+        )
+        return [Way(row["way"]) for row in rows]
+
+    LAST_CAUSE_FOR = """
+        SELECT cause FROM credentials
+        WHERE account_id = %(account_id)s AND split_part(cause, ' ', 1) = %(registration_id)s
+            AND valid_until IS NOT NULL
+        ORDER BY made_at DESC, id DESC LIMIT 1
+    """
+
+    def last_cause_for(self, account_id: UUID, registration_id: UUID) -> str | None:
+        """What the last first password of a registration was made for."""
+        row = self.tx.one(
+            self.LAST_CAUSE_FOR, {"account_id": account_id, "registration_id": str(registration_id)}
+        )
+        return row["cause"] if row else None
+
+    CHOSEN_SINCE = """
+        SELECT EXISTS (SELECT FROM credentials WHERE account_id = %(account_id)s AND valid_until IS NULL
+                       AND made_at >= %(at)s) AS chosen
+    """
+
+    def has_chosen_since(self, account_id: UUID, at: datetime) -> bool:
+        """Whether a password of the holder's own was chosen then or later."""
+        row = self.tx.one(self.CHOSEN_SINCE, {"account_id": account_id, "at": at})
+        return row is not None and row["chosen"]
 
     CAUSE_OF = "SELECT account_id, cause FROM credentials WHERE id = %(id)s"
 

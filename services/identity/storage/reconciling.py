@@ -48,12 +48,12 @@ class Reconciling(Tables):
     FIRST_PASSWORDS_AFTER = """
         SELECT id, cause, state, delivery FROM credentials
         WHERE id > %(after)s AND valid_until IS NOT NULL AND made_at <= %(until)s
-            AND channel IS DISTINCT FROM 'voice'
+            AND coalesce(channel, '') NOT IN ('voice', 'counter')
         ORDER BY id LIMIT %(limit)s
     """
 
     def first_passwords_after(self, after: UUID, *, until: datetime, limit: int) -> list[dict[str, Any]]:
-        """First passwords by SMS in order of id: ``id, cause, state, delivery``."""
+        """First passwords by SMS, and links by e-mail, in order of id: ``id, cause, state, delivery``."""
         return self.tx.all(self.FIRST_PASSWORDS_AFTER, {"after": after, "until": until, "limit": limit})
 
     ERASURES_AFTER = """

@@ -61,6 +61,14 @@ class Staff(Tables):
             row["id"], row["user_name"], row["display_name"], row["agency_code"], row["password_hash"]
         )
 
+    RENEW_STAFF_HASH = """
+        UPDATE staff SET password_hash = %(renewed)s WHERE id = %(id)s AND password_hash = %(before)s
+    """
+
+    def renew_staff_hash(self, staff_id: UUID, before: str, renewed: str) -> None:
+        """The same password, hashed with more work."""
+        self.tx.run(self.RENEW_STAFF_HASH, {"id": staff_id, "before": before, "renewed": renewed})
+
     START_STAFF_SESSION = """
         INSERT INTO staff_sessions (token_hash, staff_id, started_at, expires_at)
         VALUES (%(token_hash)s, %(staff_id)s, %(started_at)s, %(expires_at)s)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.identity import domain, email_reset, hotline
+from services.identity.delivery import Policy, Way, next_way
 from services.identity.domain import (
     Account,
     Credential,
@@ -16,10 +17,12 @@ from services.identity.domain import (
 )
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Storage
+from services.identity.use_cases.telling import tell_followed
 from shared.events import credentials as credentials_events
+from shared.events.notification import ACTIVATION_LINK
 from shared.messaging import outbox
 
-ISSUE_CREDENTIAL = "issue_credential"
+ISSUE_CREDENTIAL, ISSUE_LINK = "issue_credential", "issue_activation_link"
 RETRY_SECONDS = 10
 """Between two looks at whether a change of contact has ended."""
 MANY = 10**6
@@ -77,14 +80,31 @@ def take_children_along(storage: Storage, before: Account, after: Account, now: 
         give_up_contact(storage, account.id, now)
 
 
-def _issue_soon(storage: Storage, account_id: UUID, cause: str, at: datetime) -> None:
-    outbox.add(storage.tx, outbox.Due(ISSUE_CREDENTIAL, cause, at, {"account_id": str(account_id)}))
+def _issue_soon(
+    storage: Storage, account_id: UUID, cause: str, at: datetime, kind: str = ISSUE_CREDENTIAL
+) -> None:
+    outbox.add(storage.tx, outbox.Due(kind, cause, at, {"account_id": str(account_id)}))
 
 
 def _is_contact_changing(storage: Storage, account: Account, now: datetime) -> bool:
     """Whether the desk is changing it, or a guardian's that it may follow: either ends by itself."""
     followed = (account, *storage.guardians_of(account.person_id, now))
     return any(storage.pending_contact_change(one.id) is not None for one in followed)
+
+
+def is_to_be_sent(storage: Storage, account_id: UUID, cause: str, kind: str, now: datetime) -> bool:
+    """Whether a first password, or a link, is to be made for this cause now. Where nobody is reached there is
+    none; while the contact is being changed it waits, so as not to go to a phone or mailbox that was lost."""
+    storage.lock_account(account_id)
+    account = storage.account(account_id)
+    if account is None:
+        raise LookupError("a credential for an account that does not exist")
+    if not account.channels or storage.credential_for(account_id, cause) is not None:
+        return False
+    if _is_contact_changing(storage, account, now):
+        _issue_soon(storage, account_id, cause, now + timedelta(seconds=RETRY_SECONDS), kind)
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -107,27 +127,17 @@ def issue_credential(
 ) -> None:
     """The first password exists from here on. One that was issued earlier and never used ends; the one in
     use lives until the new one is first used. A cause (``domain.cause_of_replacement``) has one, however
-    often this runs. Where nobody is reached there is none; while the contact is being changed it waits, so as
-    not to go to a phone that was lost."""
-    storage.lock_account(account_id)
-    account = storage.account(account_id)
-    if account is None:
-        raise LookupError("a credential for an account that does not exist")
-    if not account.channels:
+    often this runs (``is_to_be_sent``)."""
+    if not is_to_be_sent(storage, account_id, cause, ISSUE_CREDENTIAL, now):
         return
-    if storage.credential_for(account_id, cause) is not None:
-        return
-    if _is_contact_changing(storage, account, now):
-        _issue_soon(storage, account_id, cause, now + timedelta(seconds=RETRY_SECONDS))
-        return
-    registration_id = domain.registration_of(cause)
-    unused = [c.id for c in storage.live_credentials(account_id) if c.state is CredentialState.ISSUED]
-    storage.end_credentials(unused, now)
     valid_until = now + timedelta(hours=valid_hours)
     issued = Credential(
         made.credential_id, account_id, CredentialState.ISSUED, made.password_hash, valid_until
     )
-    storage.add_credential(issued, cause, now)
+    account = take_place(storage, issued, cause, now)
+    if account is None:
+        return
+    registration_id = domain.registration_of(cause)
     data = {
         "credential_id": issued.id,
         "account_id": account.id,
@@ -147,16 +157,50 @@ def issue_credential(
     )
 
 
+def take_place(storage: Storage, issued: Credential, cause: str, now: datetime) -> Account | None:
+    """A first password, or a link in its place, is added; one that waited ends. The account, held until the
+    transaction ends; None when the cause has one already."""
+    storage.lock_account(issued.account_id)
+    account = storage.account(issued.account_id)
+    if account is None:
+        raise LookupError("a credential for an account that does not exist")
+    if storage.credential_for(account.id, cause) is not None:
+        return None
+    unused = [c.id for c in storage.live_credentials(account.id) if c.state is CredentialState.ISSUED]
+    storage.end_credentials(unused, now)
+    storage.add_credential(issued, cause, now)
+    return account
+
+
 def note_delivery(
-    storage: Storage, message: Mapping[str, Any], state: str, *, replacements: int, now: datetime
+    storage: Storage, message: Mapping[str, Any], state: str, *, policy: Policy, now: datetime
 ) -> None:
-    """Keep how far the SMS with a password came. Late or early, a final state is never undone. A password
-    that did not arrive, or of which nobody knows, is replaced, ``replacements`` times at the most."""
+    """Keep how far the SMS with a password, or the e-mail with a link, came. Late or early, a final state is
+    never undone. What did not arrive, or of which nobody knows, is followed by the next way."""
     credential_id = message["credential_id"]
-    if credential_id is None or message["channel"] != "sms":
+    carries = message["channel"] == "sms" or message.get("purpose") == ACTIVATION_LINK
+    if credential_id is None or not carries:
         return
     if storage.note_delivery(credential_id, state) and state == FAILED:
-        replace_password(storage, credential_id, replacements, now)
+        try_next_way(storage, credential_id, policy, now)
+
+
+def try_next_way(storage: Storage, credential_id: UUID, policy: Policy, now: datetime) -> None:
+    """A first password has failed to arrive: it ends, and by another way follows another. Before the counter
+    it stays, as it may have arrived unnoticed. One that was used or replaced meanwhile is not followed."""
+    found = storage.cause_of(credential_id)
+    if found is None:
+        return
+    account_id, cause = found
+    way = next_way(storage.failed_ways(account_id, domain.registration_of(cause)), policy)
+    if way is Way.COUNTER:
+        if any(live.id == credential_id for live in storage.live_credentials(account_id)):
+            tell_followed(storage, account_id, credential_id, cause, "counter_due", now)
+        return
+    kind = ISSUE_CREDENTIAL if way is Way.SMS else ISSUE_LINK
+    again = domain.cause_of_replacement(cause, MANY)
+    if again is not None and storage.end_credentials([credential_id], now):
+        _issue_soon(storage, account_id, again, now, kind)
 
 
 def give_up_contact(storage: Storage, account_id: UUID, now: datetime) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity import domain
+from services.identity.delivery import Way
 from services.identity.domain import (
     Account,
     Claims,
@@ -17,7 +18,7 @@ from services.identity.domain import (
 from services.identity.password_rules import OwnData
 from services.identity.use_cases.accounts import DELIVERED
 from services.identity.use_cases.ports import Storage
-from services.identity.use_cases.telling import tell_ended, tell_notice
+from services.identity.use_cases.telling import tell_ended, tell_followed, tell_notice
 
 NOBODY = UUID(int=0)
 TOLD_AGAIN_AFTER = timedelta(days=1)
@@ -34,8 +35,13 @@ class Candidate:
 def find_account(storage: Storage, user: str) -> Candidate | None:
     """The account of a BHXH code or personal number. The same questions are asked when there is none."""
     account = storage.account_named(user.strip())
-    credentials = storage.live_credentials(account.id if account else NOBODY)
-    return Candidate(account, tuple(credentials)) if account else None
+    passwords = live_passwords(storage, account.id if account else NOBODY)
+    return Candidate(account, passwords) if account else None
+
+
+def live_passwords(storage: Storage, account_id: UUID) -> tuple[Credential, ...]:
+    """What may be typed as the account's password: a link's secret is none."""
+    return tuple(c for c in storage.live_credentials(account_id) if c.channel != Way.LINK)
 
 
 def log_in(
@@ -55,6 +61,9 @@ def log_in(
         storage.note_delivery(credential.id, DELIVERED)
     if not storage.start_session(session, credential.id):
         raise domain.LogInFailed
+    if credential.is_registrations:
+        _, cause = storage.cause_of(credential.id) or (account.id, "")
+        tell_followed(storage, account.id, credential.id, cause, "logged_in", now)
     return session
 
 

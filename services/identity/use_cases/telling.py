@@ -11,10 +11,12 @@ from services.identity.domain import (
     Case,
     Outcome,
     Person,
+    registration_of,
 )
 from services.identity.rights import PersonRequest
 from services.identity.use_cases.ports import Storage
 from shared.events import account as account_events
+from shared.events import credentials as credentials_events
 from shared.events import identity as identity_events
 from shared.messaging import outbox
 
@@ -97,6 +99,26 @@ def tell_notice(
     outbox.add(
         storage.tx,
         account_events.NOTICE_DUE.event(subject=account.id, correlation_id=account.id, at=now, data=data),
+    )
+
+
+def tell_followed(
+    storage: Storage, account_id: UUID, credential_id: UUID, cause: str, step: str, now: datetime
+) -> None:
+    """How a first password fared, for its registration's timeline. ``cause``: what it was made for."""
+    registration_id = registration_of(cause)
+    data = {
+        "credential_id": credential_id,
+        "account_id": account_id,
+        "registration_id": registration_id,
+        "step": step,
+        "at": now,
+    }
+    outbox.add(
+        storage.tx,
+        credentials_events.FOLLOWED.event(
+            subject=account_id, correlation_id=registration_id, at=now, data=data
+        ),
     )
 
 

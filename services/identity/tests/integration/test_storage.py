@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from services.identity import rights
+from services.identity.delivery import Way
 from services.identity.devices import Device, Refresh
 from services.identity.domain import (
     Account,
@@ -811,3 +812,60 @@ def test_a_hash_is_renewed_once_and_only_the_one_that_was_seen(storage: AnyStora
     storage.renew_hash(credential.id, "old", "new")
     storage.renew_hash(credential.id, "old", "late")
     assert [live.password_hash for live in storage.live_credentials(owner.id)] == ["new"]
+
+
+def test_a_hash_of_staff_is_renewed_once_and_only_the_one_that_was_seen(storage: AnyStorage) -> None:
+    member = samples.staff(id=uuid4(), user="mai", password_hash="old")
+    storage.add_staff(member, NOW)
+    for before, renewed in (("another", "wrong"), ("old", "new"), ("old", "late")):
+        storage.renew_staff_hash(member.id, before, renewed)
+    assert storage.staff_named("mai") == replace(member, password_hash="new")
+
+
+# --- first passwords that are followed -----------------------------------------------------------
+
+
+def test_by_which_ways_the_passwords_of_a_registration_failed(storage: AnyStorage) -> None:
+    holder, registration_id, other = account(storage), uuid4(), uuid4()
+    assert storage.last_cause_for(holder.id, registration_id) is None
+    rows = ((None, "failed"), (None, "sent"), (None, "failed"), (Way.LINK, "failed"), (Way.COUNTER, None))
+    for number, (channel, state) in enumerate(rows):
+        made = samples.issued(holder.id, channel=channel)
+        cause = f"{registration_id} {number}" if number else str(registration_id)
+        storage.add_credential(made, cause, NOW + timedelta(seconds=number))
+        if state:
+            storage.note_delivery(made.id, state)
+        storage.end_credentials([made.id], NOW)
+    assert sorted(storage.failed_ways(holder.id, registration_id)) == [Way.LINK, Way.SMS, Way.SMS]
+    assert storage.failed_ways(holder.id, other) == storage.failed_ways(uuid4(), registration_id) == []
+    assert storage.last_cause_for(holder.id, registration_id) == f"{registration_id} 4"
+    assert storage.last_cause_for(holder.id, other) is None
+
+
+def test_a_link_is_found_while_it_waits_and_may_be_tried(storage: AnyStorage) -> None:
+    holder = account(storage)
+    link = samples.issued(holder.id, channel=Way.LINK, password_hash="ab" * 32)
+    storage.add_credential(link, str(uuid4()), NOW)
+    for _ in range(5):
+        assert storage.link(link.id) == link
+        storage.count_link_try(link.id)
+    assert storage.link(link.id) is None
+    storage.end_credentials([link.id], NOW)
+    ended = samples.issued(holder.id, channel=Way.LINK)
+    storage.add_credential(ended, str(uuid4()), NOW)
+    storage.end_credentials([ended.id], NOW)
+    first = samples.issued(holder.id)
+    storage.add_credential(first, str(uuid4()), NOW)
+    assert [storage.link(i) for i in (ended.id, first.id, uuid4())] == [None, None, None]
+
+
+def test_whether_a_password_was_chosen_since(storage: AnyStorage) -> None:
+    holder = account(storage)
+    storage.add_credential(samples.issued(holder.id), str(uuid4()), NOW + timedelta(days=1))
+    assert not storage.has_chosen_since(holder.id, NOW)
+    own = samples.active(holder.id)
+    storage.add_credential(own, str(uuid4()), NOW)
+    storage.end_credentials([own.id], NOW)
+    assert storage.has_chosen_since(holder.id, NOW)
+    assert not storage.has_chosen_since(holder.id, NOW + timedelta(seconds=1))
+    assert not storage.has_chosen_since(uuid4(), NOW)

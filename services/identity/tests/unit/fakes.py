@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from services.identity.delivery import Way
 from services.identity.devices import Device, Refresh
 from services.identity.domain import (
     Account,
@@ -56,6 +57,8 @@ class FakeStorage:
         self.credentials: dict[UUID, Credential] = {}
         self.causes: dict[tuple[UUID, str], UUID] = {}
         self.deliveries: dict[UUID, str] = {}
+        self.made_at: dict[UUID, datetime] = {}
+        self.tries_left: dict[UUID, int] = {}
         self.sessions: dict[UUID, Session] = {}
         self.staff: dict[str, StaffAccount] = {}
         self.disabled: set[str] = set()
@@ -344,12 +347,49 @@ class FakeStorage:
         credential_id = self.causes.get((account_id, cause))
         return self.credentials[credential_id] if credential_id else None
 
+    def link(self, credential_id: UUID) -> Credential | None:
+        found = self.credentials.get(credential_id)
+        if found is None or (found.channel, found.state) != (Way.LINK, CredentialState.ISSUED):
+            return None
+        return found if self.tries_left.get(credential_id, 5) > 0 else None
+
+    def count_link_try(self, credential_id: UUID) -> None:
+        self.tries_left[credential_id] = self.tries_left.get(credential_id, 5) - 1
+
+    def failed_ways(self, account_id: UUID, registration_id: UUID) -> list[Way]:
+        return [
+            Way(self.credentials[credential_id].channel or Way.SMS)
+            for credential_id in self._first_passwords(account_id, registration_id).values()
+            if self.deliveries.get(credential_id) == "failed"
+        ]
+
+    def last_cause_for(self, account_id: UUID, registration_id: UUID) -> str | None:
+        return next(reversed(self._first_passwords(account_id, registration_id)), None)
+
+    def _first_passwords(self, account_id: UUID, registration_id: UUID) -> dict[str, UUID]:
+        return {
+            cause: credential_id
+            for (owner, cause), credential_id in self.causes.items()
+            if owner == account_id
+            and cause.partition(" ")[0] == str(registration_id)
+            and self.credentials[credential_id].valid_until is not None
+        }
+
+    def has_chosen_since(self, account_id: UUID, at: datetime) -> bool:
+        return any(
+            credential.account_id == account_id
+            and credential.valid_until is None
+            and self.made_at[credential.id] >= at
+            for credential in self.credentials.values()
+        )
+
     def cause_of(self, credential_id: UUID) -> tuple[UUID, str] | None:
         keys = (key for key, known in self.causes.items() if known == credential_id)
         return next(keys, None)
 
     def add_credential(self, credential: Credential, cause: str, at: datetime) -> None:
         self.credentials[credential.id] = credential
+        self.made_at[credential.id] = at
         self.causes[credential.account_id, cause] = credential.id
 
     def end_credentials(self, credential_ids: Sequence[UUID], at: datetime) -> int:
@@ -525,6 +565,11 @@ class FakeStorage:
 
     def staff_named(self, user: str) -> StaffAccount | None:
         return self.staff.get(user) if user not in self.disabled else None
+
+    def renew_staff_hash(self, staff_id: UUID, before: str, renewed: str) -> None:
+        for user, known in self.staff.items():
+            if (known.id, known.password_hash) == (staff_id, before):
+                self.staff[user] = replace(known, password_hash=renewed)
 
     def disable_staff(self, user: str) -> UUID | None:
         staff = self.staff.get(user)

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.identity import domain, use_cases
+from services.identity.delivery import Policy
 from services.identity.domain import (
     Case,
     CaseStatus,
@@ -457,7 +458,7 @@ def issue(storage: FakeStorage, account_id: UUID, cause: object) -> UUID:
 def hear(storage: FakeStorage, credential_id: UUID | None, state: str, channel: str = "sms") -> None:
     """What notification tells of a message."""
     message = {"credential_id": credential_id, "channel": channel}
-    use_cases.note_delivery(storage, message, state, replacements=3, now=NOW)
+    use_cases.note_delivery(storage, message, state, policy=Policy(sms=4, link=False), now=NOW)
 
 
 def replacements_due(storage: FakeStorage) -> list[str]:

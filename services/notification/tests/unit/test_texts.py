@@ -86,7 +86,13 @@ def test_every_message_has_its_words(message) -> None:
 
 def test_every_purpose_has_a_template_in_both_languages() -> None:
     never = {("email", Purpose.CREDENTIALS), ("email", Purpose.LOG_IN_OTP)} | {
-        ("sms", purpose) for purpose in (Purpose.EMAIL_OTP, Purpose.RESET_OTP, Purpose.INSTRUCTIONS)
+        ("sms", purpose)
+        for purpose in (
+            Purpose.EMAIL_OTP,
+            Purpose.RESET_OTP,
+            Purpose.INSTRUCTIONS,
+            Purpose.ACTIVATION_LINK,
+        )
     }
     expected = {
         f"{channel}/{purpose}.{language}.txt"

@@ -16,15 +16,10 @@ from pypdf import PdfReader
 from reportlab.pdfbase.ttfonts import TTFontFile
 
 from services.registration.consent import consent_texts
-from services.registration.declaration_pdf import (
-    FONTS,
-    REGULAR,
-    Printer,
-    declaration_pdf,
-    wrapped,
-)
+from services.registration.declaration_pdf import declaration_pdf
 from services.registration.domain import ConsentGiven, Names, Registration
 from services.registration.tests.examples import declared, submitted
+from shared.pdf import FONTS, REGULAR, Printer, wrapped
 
 AGENCY = "(S001) BHXH TP. Hà Nội – BHXH cơ sở Đống Đa"
 VIETNAMESE = "aăâbcdđeêghiklmnoôơpqrstuưvxyàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ"
@@ -89,7 +84,8 @@ def test_the_bytes_are_the_same_in_another_process_at_another_time_and_in_thread
     printer, expected = Printer(), sha256(declaration_pdf(held)).hexdigest()
     with ThreadPoolExecutor(4) as threads:
         others = [whole(full_name=f"Nguyễn Văn {'Thử' * n}") for n in range(1, 9)]
-        made = [sha256(content).hexdigest() for content in threads.map(printer.pdf, [held, *others] * 4)]
+        contents = threads.map(lambda one: printer.pdf(declaration_pdf, one), [held, *others] * 4)
+        made = [sha256(content).hexdigest() for content in contents]
     assert made[:: len(others) + 1] == [expected] * 4
     program = (
         "from hashlib import sha256\n"

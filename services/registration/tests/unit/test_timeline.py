@@ -51,6 +51,13 @@ def happenings(draw: st.DrawFn, told_once: bool = True) -> Change:
         lambda r: r.password_sent(credential, at),
         lambda r: r.password_delivered(credential, at),
         lambda r: r.password_failed(credential, at),
+        lambda r: r.issued(credential, at, is_link=True),
+        lambda r: r.link_sent(credential, at),
+        lambda r: r.link_failed(credential, at),
+        lambda r: r.counter_due(credential, at),
+        lambda r: r.handed_over(credential, at),
+        lambda r: r.password_used(credential, at),
+        lambda r: r.password_used(credential, at, is_link=True),
         lambda r: r.ended(Status.REJECTED, at, "Giấy tờ không khớp"),
         lambda r: r.ended(Status.EXPIRED, at),
         lambda r: r.ended(Status.CANCELLED, at, "superseded"),
@@ -114,6 +121,60 @@ def test_a_password_that_failed_and_its_replacement_end_the_same_in_any_order(
     assert progress_of(held, FakeStorage()).next[0] == "log_in"
 
 
+Told = tuple[str, int, dict[str, bool]]
+WAYS: tuple[tuple[tuple[Told, ...], str, str], ...] = (
+    (
+        (
+            ("issued", 1, {}),
+            ("password_sent", 1, {}),
+            ("password_failed", 1, {}),
+            ("issued", 2, {"is_link": True}),
+            ("link_sent", 2, {}),
+            ("password_used", 2, {"is_link": True}),
+        ),
+        "credentials_used",
+        "log_in",
+    ),
+    (
+        (
+            ("issued", 1, {}),
+            ("password_failed", 1, {}),
+            ("issued", 2, {"is_link": True}),
+            ("link_failed", 2, {}),
+            ("counter_due", 2, {}),
+        ),
+        "credentials_counter_due",
+        "collect",
+    ),
+    (
+        (
+            ("issued", 1, {}),
+            ("password_failed", 1, {}),
+            ("counter_due", 1, {}),
+            ("handed_over", 2, {}),
+            ("password_used", 2, {}),
+        ),
+        "credentials_used",
+        "log_in",
+    ),
+)
+
+
+@pytest.mark.proves("G12")
+@given(st.data())
+@pytest.mark.parametrize(("steps", "last", "following"), WAYS)
+def test_however_a_password_travels_the_timeline_ends_the_same_in_any_order(
+    steps: tuple[Told, ...], last: str, following: str, data: st.DataObject
+) -> None:
+    held = submitted().verified(NOW)
+    for number in data.draw(st.permutations(range(len(steps)))):
+        name, credential, more = steps[number]
+        at = NOW + timedelta(minutes=number)
+        held = getattr(held, name)(UUID(int=credential), at, **more)
+    assert held.timeline[-1].step == last
+    assert progress_of(held, FakeStorage()).next[0] == following
+
+
 @pytest.mark.parametrize("known", range(len(FULL) + 1))
 def test_of_what_is_lost_the_rest_still_tells_how_the_password_stands(known: int) -> None:
     held = submitted()
@@ -138,6 +199,11 @@ def test_of_what_is_lost_the_rest_still_tells_how_the_password_stands(known: int
             "no longer valid",
         ),
         (lambda r: r.password_sent(UUID(int=1), NOW), "log_in", "Log in"),
+        (lambda r: r.link_sent(UUID(int=1), NOW), "activate", "Open the link"),
+        (lambda r: r.link_failed(UUID(int=1), NOW), "collect", "at the counter"),
+        (lambda r: r.counter_due(UUID(int=1), NOW), "collect", "at the counter"),
+        (lambda r: r.handed_over(UUID(int=1), NOW), "log_in", "on the slip"),
+        (lambda r: r.password_used(UUID(int=1), NOW), "log_in", "your own password"),
         (lambda r: r.ended(Status.EXPIRED, NOW), "start_again", "deadline has passed"),
     ],
 )

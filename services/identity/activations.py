@@ -1,0 +1,60 @@
+"""A password chosen by a link that came by e-mail: the link's secret and the BHXH code are both needed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.identity import use_cases
+from services.identity.domain import ActivationRefused, Credential, CredentialState, TokenInvalid
+from services.identity.jobs import Due, Record
+from services.identity.parts import Parts, new_id, now
+from services.identity.password_rules import check_new_password
+from services.identity.passwords import common_passwords
+from services.identity.storage import Storage
+from services.identity.throttle import Tries
+from shared.database import Database, Transaction
+
+NOBODYS = UUID(int=0)
+
+
+def issue_link(parts: Parts, due: Due) -> Record:
+    """Make a link: 256 bits. Only their hash is stored, only the sealed text travels; a run that was killed
+    leaves nothing, and the next one makes another."""
+    credential_id = new_id()
+    secret = parts.proofs.new(credential_id)
+    sealed = parts.sealer.seal("notification", secret)
+    made = use_cases.ActivationLink(credential_id, parts.proofs.hash(secret).hex(), sealed)
+
+    def record(tx: Transaction) -> None:
+        hours = parts.settings.activation_link_hours
+        account_id = UUID(due.payload["account_id"])
+        use_cases.issue_link(Storage(tx), account_id, due.key, made, now=now(), valid_hours=hours)
+
+    return record
+
+
+def activate(db: Database, parts: Parts, *, secret: str, code: str, new: str, address: str) -> None:
+    """The password that was chosen counts from here on. One that is too weak uses up neither the link nor a
+    try. Raises ``PasswordTooWeak``, ``ActivationRefused``, ``TooManyTries``."""
+    check_new_password(new, common=common_passwords())
+    wrong = Tries("activation", address, parts.settings.log_in_tries)
+    parts.throttle.check(wrong)
+    link_id, secret_hash = _link_id(parts, secret), parts.proofs.hash(secret).hex()
+    with db.transaction() as tx:
+        storage = Storage(tx)
+        account = use_cases.try_link(storage, link_id, secret_hash, code, now())
+        own = use_cases.own_data(storage, account) if account else None
+    if account is None:
+        parts.throttle.note_wrong(wrong)
+        raise ActivationRefused
+    check_new_password(new, common=common_passwords(), own=own)
+    chosen = Credential(new_id(), account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
+    with db.transaction() as tx:
+        use_cases.finish_activation(Storage(tx), account.id, link_id, chosen, now())
+
+
+def _link_id(parts: Parts, secret: str) -> UUID:
+    try:
+        return parts.proofs.owner(secret)
+    except TokenInvalid:
+        return NOBODYS

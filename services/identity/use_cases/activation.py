@@ -1,0 +1,108 @@
+"""A link by e-mail to choose a password, for whom no SMS has reached."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.identity import domain
+from services.identity.delivery import Way
+from services.identity.domain import Account, ActivationRefused, Credential, CredentialState
+from services.identity.use_cases.accounts import DELIVERED, ISSUE_LINK, is_to_be_sent, take_place
+from services.identity.use_cases.ports import Storage
+from services.identity.use_cases.telling import tell_ended, tell_followed, tell_notice
+from shared.events import credentials as credentials_events
+from shared.messaging import outbox
+
+
+@dataclass(frozen=True)
+class ActivationLink:
+    """A link that was just made: what is stored of its secret, and the sealed text that travels."""
+
+    credential_id: UUID
+    secret_hash: str
+    sealed_secret: str
+
+
+def issue_link(
+    storage: Storage, account_id: UUID, cause: str, made: ActivationLink, *, now: datetime, valid_hours: int
+) -> None:
+    """The link exists from here on, in the place of a first password that waited; the password in use lives
+    until the link is used. A cause has one, however often this runs (``is_to_be_sent``)."""
+    if not is_to_be_sent(storage, account_id, cause, ISSUE_LINK, now):
+        return
+    valid_until = now + timedelta(hours=valid_hours)
+    link = Credential(
+        made.credential_id,
+        account_id,
+        CredentialState.ISSUED,
+        made.secret_hash,
+        valid_until,
+        channel=Way.LINK,
+    )
+    account = take_place(storage, link, cause, now)
+    if account is None:
+        return
+    registration_id = domain.registration_of(cause)
+    data = {
+        "credential_id": link.id,
+        "account_id": account.id,
+        "registration_id": registration_id,
+        "email": account.email,
+        "sealed_secret": made.sealed_secret,
+        "valid_until": valid_until,
+        "language": account.language,
+    }
+    outbox.add(
+        storage.tx,
+        credentials_events.LINK_ISSUED.event(
+            subject=account.id, correlation_id=registration_id, at=now, data=data
+        ),
+    )
+
+
+def try_link(storage: Storage, link_id: UUID, secret_hash: str, code: str, now: datetime) -> Account | None:
+    """Whose link it is, when its secret and the holder's BHXH code or personal number fit, in time, while its
+    contact is not in doubt. A wrong code of a right secret is counted. The same questions are asked of the
+    database whether there is such a link or not."""
+    link = storage.link(link_id)
+    account = storage.account(link.account_id if link else link_id)
+    people = storage.people_with([account.code if account else ""])
+    in_doubt = storage.is_contact_in_doubt(account.id if account else link_id, now)
+    fits = hmac.compare_digest(link.password_hash if link else "", secret_hash)
+    if link is None or account is None or not fits or in_doubt or _is_late(link, now):
+        return None
+    if not any("".join(code.split()) in person.numbers for person in people):
+        storage.count_link_try(link.id)
+        return None
+    return account
+
+
+def _is_late(link: Credential, now: datetime) -> bool:
+    return link.valid_until is not None and now >= link.valid_until
+
+
+def finish_activation(
+    storage: Storage, account_id: UUID, link_id: UUID, new: Credential, now: datetime
+) -> None:
+    """The password that was chosen is the account's from here on: every earlier one, every earlier session
+    and the link end, and the holder is told by SMS, as the link came by e-mail.
+
+    Raises ``ActivationRefused`` when the link was used or replaced since it was tried, or the contact has
+    come into doubt.
+    """
+    storage.lock_account(account_id)
+    account, found = storage.account(account_id), storage.cause_of(link_id)
+    live = [credential.id for credential in storage.live_credentials(account_id)]
+    if account is None or found is None or link_id not in live:
+        raise ActivationRefused
+    if storage.is_contact_in_doubt(account_id, now):
+        raise ActivationRefused
+    storage.note_delivery(link_id, DELIVERED)
+    storage.end_credentials(live, now)
+    storage.add_credential(new, str(link_id), now)
+    tell_ended(storage, account_id, storage.end_sessions(account_id, now), now)
+    tell_followed(storage, account_id, link_id, found[1], "activated", now)
+    tell_notice(storage, account, "password_changed", now, phones=[account.phone])
