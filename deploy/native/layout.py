@@ -12,7 +12,7 @@ STAND_INS = ("population_register", "smsc", "mail_server")
 SERVICES = ("registration", "identity", "notification", "history")
 VHOST = "vssid"
 SMPP_SYSTEM_ID = "vssid"
-HANDED_ON = ("OTEL_EXPORTER_OTLP_ENDPOINT", "DATABASE_POOL_SIZE")
+HANDED_ON = ("OTEL_EXPORTER_OTLP_ENDPOINT", "DATABASE_POOL_SIZE", "LOG_LEVEL")
 """Settings that every process gets as `make up` has them."""
 OF_OBJECTS = (
     "OBJECTS_S3_ENDPOINT",
