@@ -17,7 +17,8 @@ from uuid import UUID
 from marshmallow import EXCLUDE, Schema, fields
 
 from services.registration.address import AdministrativeUnit
-from services.registration.domain import REGISTER_TEXTS, Agency, Registration
+from services.registration.agency import Agency
+from services.registration.domain import REGISTER_TEXTS, Registration
 from services.registration.timeline import Progress, Status, line_of
 
 

@@ -13,10 +13,11 @@ from uuid import UUID
 import uuid_utils
 
 from services.registration import erasure, gauges, jobs, register_check, schemas, use_cases
+from services.registration.agency import Point
 from services.registration.contacts import email_address, phone_range_known
 from services.registration.declaration import Guardian, guardians_relation
 from services.registration.declaration_pdf import declaration_pdf
-from services.registration.domain import EmailOtp, Point, Registration
+from services.registration.domain import EmailOtp, Registration
 from services.registration.parts import parts_of
 from services.registration.refusals import ConsentUnknown, OtpTooMany, OtpUnavailable
 from services.registration.storage import Storage

@@ -17,11 +17,11 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from services.registration.address import Address, AdministrativeUnit
+from services.registration.agency import Agency
 from services.registration.artefacts import Artefacts
 from services.registration.claims import Claim
 from services.registration.declaration import Birth, Declaration, Document, Guardian
 from services.registration.domain import (
-    Agency,
     Check,
     ConsentGiven,
     EmailOtp,

@@ -8,16 +8,9 @@ from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
+from services.registration.agency import Agency, Point, metres_between
 from services.registration.declaration import Declaration, Guardian, declare, warnings_of
-from services.registration.domain import (
-    Agency,
-    Check,
-    EmailOtp,
-    Photo,
-    Point,
-    Registration,
-    metres_between,
-)
+from services.registration.domain import Check, EmailOtp, Photo, Registration
 from services.registration.refusals import (
     AgencyClosed,
     AgencyUnknown,

@@ -9,10 +9,8 @@ from uuid import UUID
 
 from services.registration import claims, erasure
 from services.registration.address import AdministrativeUnit
-from services.registration.domain import (
-    Agency,
-    Registration,
-)
+from services.registration.agency import Agency
+from services.registration.domain import Registration
 from services.registration.timeline import Progress
 from shared.messaging.outbox import Transaction
 

@@ -7,8 +7,9 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.registration.address import AdministrativeUnit
+from services.registration.agency import Agency
 from services.registration.claims import Claim
-from services.registration.domain import Agency, Registration
+from services.registration.domain import Registration
 from services.registration.retention import Emptied, Erasure, photos_of
 from services.registration.storage import plain
 from services.registration.tests.examples import Places, units_on

@@ -12,18 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.registration import use_cases
+from services.registration.agency import Agency, Point, metres_between
 from services.registration.declaration import Declaration, DeclarationInvalid
-from services.registration.domain import (
-    Agency,
-    Check,
-    ConsentGiven,
-    ConsentText,
-    Names,
-    Point,
-    Registration,
-    Status,
-    metres_between,
-)
+from services.registration.domain import Check, ConsentGiven, ConsentText, Names, Registration, Status
 from services.registration.refusals import (
     AgencyClosed,
     AgencyUnknown,
