@@ -2,9 +2,20 @@
 "use strict";
 
 const form = document.getElementById("form");
+const button = form.querySelector("button");
 const said = document.getElementById("said");
-const link = location.hash.slice(1);
-history.replaceState(null, "", location.pathname); // not kept in the browser's history
+let link = "";
+
+// A page that is loaded again has lost its link; one that is open already may be given another.
+function takeLink() {
+  link = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname); // not kept in the browser's history
+  button.disabled = !link;
+  said.textContent = link ? "" : "Xin mở lại liên kết trong e-mail. (Please open the link in the e-mail again.)";
+}
+
+addEventListener("hashchange", takeLink);
+takeLink();
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();

@@ -27,7 +27,11 @@ FILES = {
     "/activation": ("activation.html", "text/html"),
     "/activation.js": ("activation.js", "text/javascript"),
 }
-POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""The form itself may send nothing: until the script is there, it would put the password into a URL."""
 
 
 @blueprint.route("", methods=["POST"])

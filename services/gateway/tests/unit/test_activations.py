@@ -44,6 +44,17 @@ def test_opening_a_link_changes_nothing_and_its_page_masks_the_password(http, rp
     assert rpc.calls == []
 
 
+def test_before_its_script_has_come_the_page_sends_nothing_and_nothing_into_a_url(http):
+    page = http.get("/activation")
+    policy = [part.strip() for part in page.headers["Content-Security-Policy"].split(";")]
+    assert {"form-action 'none'", "base-uri 'none'"} <= set(policy)
+    assert '<form id="form" method="post">' in page.text
+    assert "<button disabled>" in page.text
+    script = http.get("/activation.js").text
+    assert "button.disabled = !link;" in script, "without a link there is nothing to send"
+    assert "Xin mở lại liên kết trong e-mail. (Please open the link in the e-mail again.)" in script
+
+
 def test_a_slip_is_opened_here_alone_and_kept_nowhere(http, rpc, keys):
     content = b"%PDF-1.4 ..."
     sealed = keys.sealer("identity").seal("gateway", base64.b64encode(content).decode())
