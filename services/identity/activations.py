@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from services.identity import use_cases
+from services.identity.delivery import Way
 from services.identity.domain import ActivationRefused, Credential, CredentialState, TokenInvalid
 from services.identity.jobs import Due, Record
 from services.identity.parts import Parts, new_id, now
@@ -48,7 +49,8 @@ def activate(db: Database, parts: Parts, *, secret: str, code: str, new: str, ad
         parts.throttle.note_wrong(wrong)
         raise ActivationRefused
     check_new_password(new, common=common_passwords(), own=own)
-    chosen = Credential(new_id(), account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
+    hashed = parts.passwords.hashed(new)
+    chosen = Credential(new_id(), account.id, CredentialState.ACTIVE, hashed, reason=Way.LINK)
     with db.transaction() as tx:
         use_cases.finish_activation(Storage(tx), account.id, link_id, chosen, now())
 

@@ -423,18 +423,22 @@ class IdentityService:
         )
         return {}
 
-    @rpc(writes=True)
-    def hand_over(self, tx: Any, **request: Any) -> dict[str, Any]:
-        """``{number, sealed_slip, valid_until}``: a slip with a first password, printed at the counter."""
+    @rpc(writes=True, asks_first=True)
+    def hand_over(self, write: Any, **request: Any) -> Any:
+        """``{number, sealed_slip, valid_until}``: a slip with a first password, printed at the counter. Who
+        asks is looked at each time: what was kept for a key is not for an officer who has left since."""
         asked = schemas.load(schemas.HandOver, request)
-        storage = Storage(tx)
-        return slips.hand_over(
-            storage,
-            self.parts,
-            self.officer(storage, asked),
-            asked["case_id"],
-            papers_checked=asked["papers_checked"],
-        )
+        with self.db.transaction() as tx:
+            self.officer(Storage(tx), asked)
+
+        def print_slip(tx: Any) -> dict[str, Any]:
+            storage = Storage(tx)
+            officer, papers_checked = self.officer(storage, asked), asked["papers_checked"]
+            return slips.hand_over(
+                storage, self.parts, officer, asked["case_id"], papers_checked=papers_checked
+            )
+
+        return write(print_slip)
 
     @on_event(notification_events.SENT, notification_events.DELIVERED, notification_events.FAILED)
     def note_message(self, tx: Any, event: Event) -> None:
@@ -459,7 +463,7 @@ class IdentityService:
         return sign_in.log_in(
             self.db,
             self.parts,
-            user=asked["user"].strip(),
+            user="".join(asked["user"].split()),
             password=self.parts.opened(asked["sealed_password"]),
             address=schemas.address_of(asked),
             network=schemas.network_of(asked),

@@ -23,11 +23,12 @@ class WrongTries(Tables):
     ADD_WRONG_TRY = "INSERT INTO wrong_tries (kind, key, at) VALUES (%(kind)s, %(key)s, %(at)s)"
     FORGET_TRIES = """
         DELETE FROM wrong_tries WHERE ctid IN (
-            SELECT ctid FROM wrong_tries WHERE at < %(before)s ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED
+            SELECT ctid FROM wrong_tries WHERE kind = %(kind)s AND at < %(before)s
+            ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED
         )
     """
 
     def add_wrong_try(self, kind: str, key: bytes, *, at: datetime, forget_before: datetime) -> None:
-        """One more; some of those from before ``forget_before`` go."""
+        """One more; some of its kind from before ``forget_before`` go."""
         self.tx.run(self.ADD_WRONG_TRY, {"kind": kind, "key": key, "at": at})
-        self.tx.run(self.FORGET_TRIES, {"before": forget_before})
+        self.tx.run(self.FORGET_TRIES, {"kind": kind, "before": forget_before})

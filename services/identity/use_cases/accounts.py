@@ -27,7 +27,8 @@ RETRY_SECONDS = 10
 """Between two looks at whether a change of contact has ended."""
 MANY = 10**6
 """A change of contact replaces a first password however often that happened before."""
-RECOVERED = (hotline.REASON, email_reset.REASON)
+RECOVERED = (hotline.REASON, email_reset.REASON, Way.LINK)
+"""Reasons of passwords that whoever has the phone or the mailbox could choose: another contact ends them."""
 DELIVERED, FAILED = "delivered", "failed"
 
 

@@ -11,8 +11,9 @@ from services.identity import domain
 from services.identity.delivery import Way
 from services.identity.domain import Account, ActivationRefused, Credential, CredentialState
 from services.identity.use_cases.accounts import DELIVERED, ISSUE_LINK, is_to_be_sent, take_place
+from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Storage
-from services.identity.use_cases.telling import tell_ended, tell_followed, tell_notice
+from services.identity.use_cases.telling import tell_followed, tell_notice
 from shared.events import credentials as credentials_events
 from shared.messaging import outbox
 
@@ -87,8 +88,8 @@ def _is_late(link: Credential, now: datetime) -> bool:
 def finish_activation(
     storage: Storage, account_id: UUID, link_id: UUID, new: Credential, now: datetime
 ) -> None:
-    """The password that was chosen is the account's from here on: every earlier one, every earlier session
-    and the link end, and the holder is told by SMS, as the link came by e-mail.
+    """The password that was chosen is the account's from here on: every earlier one, every session and
+    device, and the link end, and the holder is told by SMS, as the link came by e-mail.
 
     Raises ``ActivationRefused`` when the link was used or replaced since it was tried, or the contact has
     come into doubt.
@@ -103,6 +104,6 @@ def finish_activation(
     storage.note_delivery(link_id, DELIVERED)
     storage.end_credentials(live, now)
     storage.add_credential(new, str(link_id), now)
-    tell_ended(storage, account_id, storage.end_sessions(account_id, now), now)
+    end_everywhere(storage, account_id, now)
     tell_followed(storage, account_id, link_id, found[1], "activated", now)
     tell_notice(storage, account, "password_changed", now, phones=[account.phone])

@@ -34,8 +34,10 @@ class HandOver:
 
 
 def begin_hand_over(storage: Storage, officer: Officer, case_id: UUID, *, papers_checked: bool) -> HandOver:
-    """The officer of the case's agency has the person at the counter and has checked the papers. Not once the
-    citizen has chosen a password after the case was verified: then a slip would open what is in use.
+    """The officer of the case's agency has the person at the counter and has checked the papers. Not while
+    the account has not heard of the case, whose contact it is to have; nor once the citizen has chosen a
+    password after the case was verified, unless that has ended and a first one waits: a slip would open what
+    is in use.
 
     Raises ``CaseUnknown``, ``PapersNotChecked``, ``NotYetVerified``, ``AccountUnknown``,
     ``PasswordReceived``.
@@ -53,7 +55,11 @@ def begin_hand_over(storage: Storage, officer: Officer, case_id: UUID, *, papers
     account = storage.account(account.id) or account
     if not account.channels:  # a child's, for whom nobody acts any more
         raise domain.AccountUnknown
-    if storage.has_chosen_since(account.id, ending.at):
+    (person,) = storage.people_with([account.code])
+    if not account.is_reached_at(person.applicant.phone, person.applicant.email):  # the same
+        raise NotYetVerified
+    live = {credential.state for credential in storage.live_credentials(account.id)}
+    if storage.has_chosen_since(account.id, ending.at) and live != {CredentialState.ISSUED}:
         raise PasswordReceived
     return HandOver(case, account)
 

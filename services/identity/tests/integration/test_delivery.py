@@ -121,6 +121,9 @@ def test_a_slip_is_the_same_for_the_same_key_and_its_password_is_kept_nowhere_in
     assert house.log_in(code, password)["must_change_password"]
     acts = house.rows("SELECT action FROM audit WHERE case_id = %(id)s", id=case_id)
     assert [act["action"] for act in acts].count("account_handed_over") == 2
+    house.rows("DELETE FROM staff_sessions RETURNING 1")
+    with pytest.raises(CallRefused, match="TokenInvalid"):
+        hand_over(key)  # kept for the key, but not for an officer who has left
 
 
 def password_in(house: House, reply: dict[str, Any]) -> str:

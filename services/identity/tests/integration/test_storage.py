@@ -756,6 +756,13 @@ def test_wrong_tries_are_counted_by_kind_and_key_within_the_window(storage: AnyS
     assert reached("staff_log_in", b"one") is None
 
 
+def test_tries_of_a_short_window_do_not_forget_those_of_a_long_one(storage: AnyStorage) -> None:
+    hour, minute = timedelta(hours=1), timedelta(minutes=1)
+    storage.add_wrong_try("log_in_user", b"one", at=NOW - 30 * minute, forget_before=NOW - hour)
+    storage.add_wrong_try("log_in", b"one", at=NOW, forget_before=NOW - minute)
+    assert storage.reached_by("log_in_user", b"one", 1, since=NOW - hour) == NOW - 30 * minute
+
+
 def test_old_wrong_tries_are_forgotten(storage: AnyStorage) -> None:
     for minutes in range(3):
         at = NOW + timedelta(minutes=minutes)

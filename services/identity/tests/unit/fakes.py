@@ -635,5 +635,5 @@ class FakeStorage:
         return times[-amount] if len(times) >= amount else None
 
     def add_wrong_try(self, kind: str, key: bytes, *, at: datetime, forget_before: datetime) -> None:
-        self.wrong_tries = [row for row in self.wrong_tries if row[2] >= forget_before]
+        self.wrong_tries = [row for row in self.wrong_tries if row[0] != kind or row[2] >= forget_before]
         self.wrong_tries.append((kind, key, at))

@@ -377,6 +377,26 @@ def test_no_slip_opens_an_account_whose_holder_has_chosen_a_password_since(house
     assert house.live() == before
 
 
+def test_a_slip_opens_what_has_ended_since_but_no_account_that_was_closed(house: House) -> None:
+    _, secret = house.lost()
+    assert house.activates(secret)
+    finish_change(house.storage, ask(house.storage))
+    assert house.live() == set(), "what came through a mailbox is not for whoever has the next one"
+    with pytest.raises(domain.PasswordReceived):
+        house.hand_over()
+    house.sms()
+    assert {house.hand_over().id} == house.live()
+
+
+def test_no_slip_until_the_account_has_the_contact_that_the_desk_saw(house: House) -> None:
+    (person,) = house.storage.people_with([CODE])
+    seen = replace(person.applicant, phone="+84900000777")
+    house.storage.save_person(replace(person, applicant=seen))
+    with pytest.raises(domain.NotYetVerified):
+        house.hand_over()
+    assert house.live() == set()
+
+
 # --- the first password --------------------------------------------------------------------------
 
 
