@@ -12,7 +12,6 @@ from services.identity.parts import Parts, new_id, now
 from services.identity.password_rules import check_new_password
 from services.identity.passwords import common_passwords
 from services.identity.storage import Storage
-from services.identity.throttle import Tries
 from shared.database import Database, Transaction
 
 NOBODYS = UUID(int=0)
@@ -34,19 +33,17 @@ def issue_link(parts: Parts, due: Due) -> Record:
     return record
 
 
-def activate(db: Database, parts: Parts, *, secret: str, code: str, new: str, address: str) -> None:
+def activate(db: Database, parts: Parts, *, secret: str, code: str, new: str) -> None:
     """The password that was chosen counts from here on. One that is too weak uses up neither the link nor a
-    try. Raises ``PasswordTooWeak``, ``ActivationRefused``, ``TooManyTries``."""
+    try. Wrong links are not counted for their address: nobody guesses 256 bits, and behind one address of a
+    carrier there are thousands. Raises ``PasswordTooWeak``, ``ActivationRefused``."""
     check_new_password(new, common=common_passwords())
-    wrong = Tries("activation", address, parts.settings.log_in_tries)
-    parts.throttle.check(wrong)
     link_id, secret_hash = _link_id(parts, secret), parts.proofs.hash(secret).hex()
     with db.transaction() as tx:
         storage = Storage(tx)
         account = use_cases.try_link(storage, link_id, secret_hash, code, now())
         own = use_cases.own_data(storage, account) if account else None
     if account is None:
-        parts.throttle.note_wrong(wrong)
         raise ActivationRefused
     check_new_password(new, common=common_passwords(), own=own)
     hashed = parts.passwords.hashed(new)

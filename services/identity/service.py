@@ -419,7 +419,6 @@ class IdentityService:
             secret=self.parts.opened(asked["sealed_link"]),
             code=self.parts.opened(asked["sealed_code"]),
             new=self.parts.opened(asked["sealed_new_password"]),
-            address=schemas.address_of(asked),
         )
         return {}
 

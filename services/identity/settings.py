@@ -129,7 +129,11 @@ class Settings(S3Settings, ServiceSettings):
         default="10/day", metadata={"help": "Codes by SMS for log-ins of one account in a day."}
     )
     log_in_otps_per_address: str = field(
-        default="30/hour", metadata={"help": "Codes by SMS for log-ins from one address."}
+        default="1500/hour",
+        metadata={
+            "help": "Codes by SMS for log-ins from one address: far more than a household needs, as a "
+            "carrier puts thousands behind one; each account has its own limits."
+        },
     )
     hashes_at_once: int = field(
         default=2, metadata={"help": "Password hashes computed at once; not more than cores.", "least": 1}
@@ -163,7 +167,11 @@ class Settings(S3Settings, ServiceSettings):
         default="5/hour", metadata={"help": "Resets of one user's password asked for from one address."}
     )
     email_reset_address_limit: str = field(
-        default="60/hour", metadata={"help": "Resets of any passwords asked for from one network address."}
+        default="3000/hour",
+        metadata={
+            "help": "Resets of any passwords asked for from one network address: far more than a household "
+            "needs, as a carrier puts thousands behind one; each user has limits of the own."
+        },
     )
     email_resets_a_day: int = field(
         default=5,

@@ -46,7 +46,6 @@ def activate(body: dict[str, Any]) -> None:
         sealed_link=services().seal("identity", body["link"]),
         sealed_code=services().seal("identity", body["code"]),
         sealed_new_password=services().seal("identity", body["new_password"]),
-        client=services().caller(),
     )
 
 

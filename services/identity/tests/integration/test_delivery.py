@@ -49,7 +49,6 @@ def activate(house: House, secret: str, code: str, new: str = OWN_PASSWORD) -> A
         sealed_link=house.seal(secret),
         sealed_code=house.seal(code),
         sealed_new_password=house.seal(new),
-        client={"address": uuid.uuid4().hex},
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from joserfc.jwk import KeySet, OKPKey
 
 from services.identity.settings import Settings
+from shared.cache import parsed
 from shared.settings import SettingsInvalid, load
 
 KEY = OKPKey.generate_key("Ed25519", parameters={"kid": "test"})
@@ -30,6 +31,16 @@ def test_defaults_are_those_of_the_rules() -> None:
     assert settings.register_timeout_seconds == 2.0
     assert (settings.access_token_minutes, settings.staff_token_hours) == (15, 8)
     assert (settings.first_password_hours, settings.first_password_replacements) == (72, 3)
+
+
+def test_the_limits_of_an_address_let_thousands_behind_a_carriers_through() -> None:
+    settings = load(Settings, GOOD)
+    for address, own in (
+        (settings.log_in_otps_per_address, settings.log_in_otps_per_account),
+        (settings.email_reset_address_limit, settings.email_reset_limit),
+    ):
+        assert parsed(address).get_expiry() == parsed(own).get_expiry() == 3600
+        assert parsed(address).amount >= 500 * parsed(own).amount
 
 
 def test_everything_that_is_missing_is_named_at_once() -> None:
