@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +12,10 @@ from services.identity import domain, email_reset, hotline
 from services.identity.delivery import Policy, Way, next_way
 from services.identity.domain import (
     Account,
+    Applicant,
     Credential,
     CredentialState,
+    Person,
 )
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Storage
@@ -41,7 +43,7 @@ def open_account(storage: Storage, verified: Mapping[str, Any], *, account_id: U
     case = storage.case_of(verified["registration_id"])
     if case is None:
         raise LookupError("identity.verified without its case")
-    known = storage.account_of(verified["person_id"])
+    known = _held(storage, case.applicant, verified["person_id"], now)
     if known is not None and storage.credential_for(known.id, str(case.registration_id)) is not None:
         return  # told again: the contact may have changed since
     people = storage.people_with(case.applicant.numbers)
@@ -66,19 +68,57 @@ def open_account(storage: Storage, verified: Mapping[str, Any], *, account_id: U
     _issue_soon(storage, account.id, str(case.registration_id), now)
 
 
+def _held(storage: Storage, applicant: Applicant, person_id: UUID, now: datetime) -> Account | None:
+    """The account if there is one; until the transaction ends nobody changes the contact of its person."""
+    storage.lock_numbers(applicant.numbers)
+    lock_guardians(storage, [person_id], now)
+    known = storage.account_of(person_id)
+    if known is not None:
+        storage.lock_account(known.id)
+    return storage.account_of(person_id)
+
+
+def lock_guardians(storage: Storage, children: Iterable[UUID], now: datetime, *others: UUID) -> None:
+    """The accounts at whose contact these people may be reached: it stays until the transaction ends.
+
+    In one order everywhere, so that no two wait for each other: a person's numbers, the accounts of the
+    guardians by id, the own account.
+    """
+    guardians = {one.id for child_id in children for one in storage.guardians_of(child_id, now)}
+    for account_id in sorted(guardians.union(others)):
+        storage.lock_account(account_id)
+
+
+def held_with_person(storage: Storage, account_id: UUID) -> tuple[Account, Person]:
+    """An account and its person, whom nobody changes until the transaction ends (``lock_guardians``)."""
+    account = storage.account(account_id)
+    assert account is not None
+    (person,) = storage.people_with([account.code])
+    storage.lock_numbers(sorted(person.numbers))
+    storage.lock_account(account_id)
+    account = storage.account(account_id)
+    assert account is not None
+    (person,) = storage.people_with([account.code])
+    return account, person
+
+
 def take_children_along(storage: Storage, before: Account, after: Account, now: datetime) -> None:
-    """A guardian has another contact: so have the children who were reached at the one before."""
+    """A guardian has another contact: so have the children who were reached at the one before, also those
+    whose account is still to be opened. The guardian's account is locked."""
     if after.is_reached_at(before.phone, before.email):
         return
     for child in storage.children_of(after.id, now):
         account = storage.account_of(child.guardianship.child_person_id)
-        if account is None or not account.is_reached_at(before.phone, before.email):
-            continue
-        (person,) = storage.people_with([account.code])
-        applicant = replace(person.applicant, phone=after.phone, email=after.email)
-        storage.save_person(replace(person, applicant=applicant))
-        storage.save_account(replace(account, phone=after.phone, email=after.email), now)
-        give_up_contact(storage, account.id, now)
+        if account is not None:
+            storage.lock_account(account.id)
+            account = storage.account(account.id)
+        (person,) = storage.people_with([child.applicant.code])
+        if before.is_reached_at(person.applicant.phone, person.applicant.email):
+            applicant = replace(person.applicant, phone=after.phone, email=after.email)
+            storage.save_person(replace(person, applicant=applicant))
+        if account is not None and account.is_reached_at(before.phone, before.email):
+            storage.save_account(replace(account, phone=after.phone, email=after.email), now)
+            give_up_contact(storage, account.id, now)
 
 
 def _issue_soon(

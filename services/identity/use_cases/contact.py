@@ -13,7 +13,12 @@ from uuid import UUID
 from services.identity import domain
 from services.identity.domain import AuditEntry, Case, CaseStatus, ContactChange, Officer
 from services.identity.guardianship import ContactIsGuardians
-from services.identity.use_cases.accounts import RETRY_SECONDS, give_up_contact, take_children_along
+from services.identity.use_cases.accounts import (
+    RETRY_SECONDS,
+    give_up_contact,
+    held_with_person,
+    take_children_along,
+)
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_contact_changed
 from shared.messaging import outbox
@@ -96,12 +101,7 @@ def finish_contact_change(storage: Storage, change_id: UUID, *, is_claimed: bool
     change = storage.contact_change(change_id, to_change=True)
     if change is None or change.state != "pending":
         return change.state if change else "refused"
-    storage.lock_account(change.account_id)
-    account = storage.account(change.account_id)
-    assert account is not None
-    (person,) = storage.people_with([account.code])
-    storage.lock_numbers(sorted(person.numbers))
-    (person,) = storage.people_with([account.code])
+    account, person = held_with_person(storage, change.account_id)
     if not is_claimed or person.verified_at > change.asked_at:
         storage.end_contact_change(change.id, "refused", now)
         storage.add_audit(

@@ -25,7 +25,7 @@ from services.identity.domain import (
     Supplement,
 )
 from services.identity.guardianship import NotAChild, of_age_at, whose_contact
-from services.identity.use_cases.accounts import end_recovered
+from services.identity.use_cases.accounts import end_recovered, lock_guardians
 from services.identity.use_cases.children import confirm_guardianship, see_guardianship
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Position, Storage
@@ -241,6 +241,9 @@ def own_case(storage: Storage, officer: Officer, case_id: UUID, *, to_change: bo
 
 def _remember(storage: Storage, case: Case, person_id: UUID, now: datetime) -> Person:
     storage.lock_numbers(case.applicant.numbers)
+    if case.guardian is not None:
+        known = [person.id for person in storage.people_with(case.applicant.numbers)]
+        lock_guardians(storage, known, now, case.guardian.account_id)
     people = storage.people_with(case.applicant.numbers)
     applicant = _as_reached_now(storage, case, people, now)
     if len(people) > 1 or (people and not people[0].may_have(applicant.numbers)):

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.identity import guardianship
 from services.identity.domain import Account, AuditEntry, CaseStatus, Officer, Person
 from services.identity.guardianship import Guardianship, GuardianshipUnknown
-from services.identity.use_cases.accounts import start_anew
+from services.identity.use_cases.accounts import lock_guardians, start_anew
 from services.identity.use_cases.children import tell_guardianship_ended
 from services.identity.use_cases.desk import own_case
 from services.identity.use_cases.ports import Storage
@@ -30,7 +30,9 @@ def end_guardianship(
     people = storage.people_with(case.applicant.numbers)
     if case.guardian is None or case.status is not CaseStatus.VERIFIED or len(people) != 1:
         raise GuardianshipUnknown
-    former, child = _locked(storage, case.guardian.account_id, people[0], now), people[0]
+    child = people[0]
+    lock_guardians(storage, [child.id], now, case.guardian.account_id)
+    former = storage.account(case.guardian.account_id)
     held = storage.guardianship(case.guardian.account_id, child.id)
     if held is None or former is None:
         raise GuardianshipUnknown
@@ -45,13 +47,6 @@ def end_guardianship(
     return ended
 
 
-def _locked(storage: Storage, former_id: UUID, child: Person, now: datetime) -> Account | None:
-    """The former guardian, whose contact, like that of the others, nobody changes until this is done."""
-    for account_id in sorted({former_id, *(one.id for one in storage.guardians_of(child.id, now))}):
-        storage.lock_account(account_id)
-    return storage.account(former_id)
-
-
 def _leave_contact(storage: Storage, child: Person, former: Account, now: datetime) -> None:
     """A child that was reached at the former guardian's contact is reached at that of the guardian confirmed
     first of those who are left; without one nowhere (ADR 0024)."""
@@ -63,4 +58,5 @@ def _leave_contact(storage: Storage, child: Person, former: Account, now: dateti
     storage.save_person(replace(child, applicant=replace(child.applicant, phone=phone, email=email)))
     account = storage.account_of(child.id)
     if account is not None:
+        storage.lock_account(account.id)
         start_anew(storage, storage.save_account(replace(account, phone=phone, email=email), now), now)

@@ -20,6 +20,7 @@ from services.identity.domain import (
     Person,
 )
 from services.identity.rights import AtTheDesk, Held, PersonRequest, RequestKind, RequestState
+from services.identity.use_cases.accounts import held_with_person
 from services.identity.use_cases.erasure import ask_erasure
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.log_in import live_session
@@ -166,11 +167,7 @@ def answer_request(
 
 
 def _correct(storage: Storage, request: PersonRequest, now: datetime) -> None:
-    storage.lock_account(request.account_id)
-    account = storage.account(request.account_id)  # its contact may have changed until it was locked
-    assert account is not None
-    storage.lock_numbers(sorted(_person_of(storage, account).numbers))
-    person = _person_of(storage, account)
+    account, person = held_with_person(storage, request.account_id)
     try:
         applicant = rights.corrected(
             person.applicant, request.wanted, request.asked_at.astimezone(domain.VIETNAM).date()

@@ -68,6 +68,8 @@ class FakeStorage:
         self.devices: dict[UUID, Device] = {}
         self.when_locked: Callable[[], object] = lambda: None
         """For tests: what happened while an account was waited for."""
+        self.locked: list[UUID] = []
+        """For tests: the accounts that were locked, in order."""
         self.refreshes: dict[UUID, Refresh] = {}
         self.requests: dict[UUID, PersonRequest] = {}
         self.resets: dict[UUID, EmailReset] = {}
@@ -331,6 +333,7 @@ class FakeStorage:
         return self.account_of(person_id) if person_id else None
 
     def lock_account(self, account_id: UUID) -> None:
+        self.locked.append(account_id)
         self.when_locked()
 
     # credentials and sessions

@@ -286,3 +286,54 @@ def test_a_guardian_who_comes_later_is_where_the_child_is_reached_then(storage: 
     assert account_of(storage, child).channels == second.channels
     notice = storage.tx.events("account.notice_due.v1")[-1]
     assert [channel["to"] for channel in notice.data["channels"]] == [second.phone, second.email]
+
+
+# ---- until the account is opened ----------------------------------------------------------------
+
+
+def test_a_child_without_an_account_yet_is_taken_along_to_the_guardians_new_phone(
+    storage: FakeStorage,
+) -> None:
+    guardian = mother(storage)
+    confirm(storage, opened_adult(storage))
+    with_account(storage)
+    confirm(storage, opened(storage, guardian))
+    moved = change_contact(storage, guardian, LATER)
+    assert with_account(storage).channels == moved.channels
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_what_changed_while_an_opening_waited_for_its_locks_is_not_undone(
+    storage: FakeStorage, is_known: bool
+) -> None:
+    guardian = mother(storage)
+    case, child = opened(storage, guardian), None
+    confirm(storage, case)
+    if is_known:
+        child = with_account(storage)
+        assert opened(storage, guardian).status is CaseStatus.VERIFIED
+    person_id = storage.numbers[CHILDS["code"]]
+
+    def move() -> None:
+        """What a change of the guardian's phone does, as soon as it lets go of what it has locked."""
+        person = storage.people[person_id]
+        storage.save_person(replace(person, applicant=replace(person.applicant, phone="+84944444444")))
+        if child is not None:
+            storage.save_account(replace(child, phone="+84944444444"), LATER)
+
+    storage.when_locked = move
+    opened_account = with_account(storage)
+    assert opened_account.phone == "+84944444444"
+    assert storage.locked[-1 if child is None else -2] == guardian.id
+    assert child is None or storage.locked[-1] == child.id
+
+
+def test_a_child_is_confirmed_at_the_contact_that_its_guardian_has_when_nobody_changes_it_any_more(
+    storage: FakeStorage,
+) -> None:
+    guardian = mother(storage)
+    case = opened(storage, guardian)
+    moved = replace(guardian, phone="+84944444444")
+    storage.when_locked = lambda: storage.save_account(moved, LATER)
+    confirm(storage, case)
+    assert storage.people[storage.numbers[CHILDS["code"]]].applicant.phone == moved.phone
