@@ -129,7 +129,12 @@ class Kept:
 
 
 SECRETS = (Purpose.CREDENTIALS, Purpose.LOG_IN_OTP)
-"""What its owner waits for, and no stranger can have sent at will: not held back by what else a phone got."""
+"""What its owner waits for, and no stranger can have sent at will: not held back by what else a phone got,
+and a tenth of the day is kept for it."""
+PARKED = timedelta(minutes=30)
+"""How long an SMS whose quota is used up waits until it is looked at again."""
+LAST_LOOK = timedelta(minutes=2)
+"""How long before its end a message that would be too late by then is looked at once more."""
 
 
 @dataclass(frozen=True)
@@ -142,10 +147,12 @@ class SmsQuotas:
 
     def of(self, message: Message) -> dict[str, tuple[str, int]]:
         """What a message counts for: quota → whose, and how many."""
-        found = {"day": ("", self.per_day)}
-        if message.purpose not in SECRETS:
-            found["phone"] = (message.recipient, self.per_phone)
-        return found
+        if message.purpose in SECRETS:
+            return {"day": ("", self.per_day)}
+        return {
+            "day": ("", self.per_day - self.per_day // 10),
+            "phone": (message.recipient, self.per_phone),
+        }
 
 
 class SmsParked(Exception):
@@ -158,6 +165,16 @@ class SmsParked(Exception):
 
 class AttemptTaken(Exception):
     """Another worker has begun to send this message: whoever meets this must not."""
+
+
+def next_look(message: Message, now: datetime) -> datetime:
+    """When a parked message is looked at again: in half an hour; one that would be too late by then shortly
+    before its end, and after that at its end, when it is told that it did not arrive."""
+    later = now + PARKED
+    if message.valid_until is None or later < message.valid_until:
+        return later
+    last = message.valid_until - LAST_LOOK
+    return last if now < last else message.valid_until
 
 
 def hindrance(message: Message, now: datetime) -> str | None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from services.notification.domain import (
     SmsParked,
     SmsQuotas,
     Unknown,
+    next_look,
 )
 from services.notification.email import Letter
 from services.notification.texts import EmailText
@@ -34,8 +35,6 @@ from shared.messaging import outbox
 log = logs.get(__name__)
 
 AWAY_SECONDS = 0.5
-PARKED_SECONDS = 1800.0
-"""How long an SMS whose quota is used up waits until it is looked at again."""
 PROVIDERS = {Channel.SMS: "smsc", Channel.EMAIL: "mail_server"}
 
 messages_total = Counter(
@@ -181,7 +180,7 @@ def _put_off(storage_of: StorageOf, message: Message, quota: str) -> Record:
     """The same job again, later: not a failed attempt."""
     sms_parked_total.labels(quota).inc()
     log.warning("an SMS has to wait", message_id=str(message.id), quota=quota)
-    later = outbox.Due(f"send_{message.channel}", str(message.id), now() + timedelta(seconds=PARKED_SECONDS))
+    later = outbox.Due(f"send_{message.channel}", str(message.id), next_look(message, now()))
     return lambda tx: outbox.add(storage_of(tx).tx, later)
 
 

@@ -35,7 +35,11 @@ class Settings(ServiceSettings):
 
     sms_per_day: int = field(
         default=200_000,
-        metadata=told("SMS that leave in a day, all together; the rest waits for the next.", least=1),
+        metadata=told(
+            "SMS that leave in a day, all together; the rest waits for the next. A tenth is for passwords "
+            "and codes of log-ins alone.",
+            least=1,
+        ),
     )
     sms_per_phone: int = field(
         default=20,

@@ -350,6 +350,42 @@ def test_a_password_reaches_a_phone_that_had_its_notices(stage_of_quotas: Stage)
     assert left(stage_of_quotas, [password]) == [True]
 
 
+def log_in_otp(stage: Stage) -> UUID:
+    before = set(stage.storage.held)
+    use_cases.send_log_in_otp(stage.storage, examples.log_in_otp_requested())
+    (message_id,) = set(stage.storage.held) - before
+    return message_id
+
+
+@pytest.mark.proves("F16")
+def test_a_tenth_of_the_day_is_kept_for_passwords_and_codes_of_log_ins(stage_of_quotas: Stage) -> None:
+    stage = stage_of_quotas
+    stage.outside = replace(stage.outside, quotas=SmsQuotas(per_day=10, per_phone=20))
+    assert left(stage, notices(stage, *[examples.PHONE] * 10)) == [True] * 9 + [False]
+    assert left(stage, [log_in_otp(stage)]) == [True], "notices have used up the day of the secrets"
+    assert left(stage, [log_in_otp(stage)]) == [False], "the quota of a day is not kept"
+
+
+def test_a_code_over_the_quota_is_looked_at_again_before_its_end_and_then_told_as_expired(
+    stage_of_quotas: Stage,
+) -> None:
+    stage = stage_of_quotas
+    left(stage, notices(stage, examples.PHONE, examples.PHONE, ANOTHER_PHONE))
+    one, other = log_in_otp(stage), log_in_otp(stage)
+    assert left(stage, [one, other]) == [False, False]
+    looks = stage.storage.tx.due("send_sms")[-2:]
+    stage.now = looks[0].at
+    assert [look.at for look in looks] == [examples.NOW + timedelta(minutes=8)] * 2
+
+    assert left(stage, [one]) == [False]
+    stage.outside = replace(stage.outside, quotas=SmsQuotas())
+    assert left(stage, [other]) == [True], "a code that was parked did not leave in time"
+    stage.now = stage.storage.tx.due("send_sms")[-1].at
+    assert stage.now == examples.NOW + timedelta(minutes=10)
+    assert left(stage, [one]) == [False]
+    assert stage.published("failed") == ["expired"]
+
+
 def test_an_sms_that_is_tried_again_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(monkeypatch, Declined("busy"), Sent(("p1",)), Sent(("p2",)))
     stage.outside = replace(stage.outside, quotas=QUOTAS)
