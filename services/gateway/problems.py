@@ -94,6 +94,7 @@ KINDS: dict[str, Kind] = {
     "PersonNumberTaken": Kind(409, "Hai số thuộc hai người", "The numbers are of two people"),
     "GuardianTooYoung": Kind(403, "Chưa đủ 18 tuổi", "Not of age"),
     "GuardianshipNotConfirmed": Kind(422, "Chưa xác nhận giám hộ", "The guardianship is not confirmed"),
+    "GuardianshipOver": Kind(409, "Quan hệ giám hộ đã chấm dứt", "The guardianship has ended"),
     "GuardianshipUnknown": Kind(404, "Không có quan hệ giám hộ", "Guardianship not found"),
     "NotAChild": Kind(409, "Không phải trẻ em", "Not a child"),
     "ContactIsGuardians": Kind(409, "Liên hệ của người giám hộ", "The contact is the guardian's"),

@@ -134,6 +134,13 @@ class GuardianshipUnknown(Refused):
     en = "No guardianship was confirmed by this case."
 
 
+class GuardianshipOver(Refused):
+    """Who registered the child by this case acts for it no more."""
+
+    vi = "Quan hệ giám hộ của hồ sơ này đã chấm dứt; người giám hộ hiện nay nhận theo hồ sơ của mình."
+    en = "The guardianship of this case has ended; who is the guardian now is served by the own case."
+
+
 class ChildUnknown(Refused):
     """No child for whom the caller is a guardian now: whether there is such a child is not told."""
 

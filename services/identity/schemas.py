@@ -291,9 +291,14 @@ def case_item(case: Case) -> dict[str, Any]:
     }
 
 
-def case_view(case: Case, account: Account | None = None, guardian: Account | None = None) -> dict[str, Any]:
+def case_view(
+    case: Case,
+    account: Account | None = None,
+    guardian: Account | None = None,
+    confirmed: Guardianship | None = None,
+) -> dict[str, Any]:
     """All that an officer compares with the papers; ``account`` is what its person has already, ``guardian``
-    that of who registers a child."""
+    that of who registers a child, ``confirmed`` what was confirmed of that."""
     return (
         case_item(case)
         | person_view(case.applicant)
@@ -325,6 +330,8 @@ def case_view(case: Case, account: Account | None = None, guardian: Account | No
                 "code": guardian.code,
                 "full_name": guardian.full_name,
                 "birth_value": guardian.birth_value,
+                "acts_until": confirmed and confirmed.valid_until.isoformat(),
+                "end_reason": confirmed and confirmed.end_reason,
             },
         }
     )

@@ -125,7 +125,7 @@ class IdentityService:
             storage = Storage(tx)
             officer = self.officer(storage, asked)
             seen = use_cases.read_case(storage, officer, asked["case_id"], now())
-        return schemas.case_view(seen.case, seen.account, seen.guardian)
+        return schemas.case_view(seen.case, seen.account, seen.guardian, seen.confirmed)
 
     @rpc
     def photo(self, **request: Any) -> dict[str, str]:

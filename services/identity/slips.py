@@ -22,8 +22,9 @@ def hand_over(
 
     Raises as ``use_cases.begin_hand_over``.
     """
-    held = use_cases.begin_hand_over(storage, officer, case_id, papers_checked=papers_checked)
-    password, at = generated(), now()
+    at = now()
+    held = use_cases.begin_hand_over(storage, officer, case_id, papers_checked=papers_checked, now=at)
+    password = generated()
     hours = parts.settings.first_password_hours
     made = use_cases.slip_password(
         held.account, new_id(), parts.passwords.hashed(password), valid_hours=hours, now=at

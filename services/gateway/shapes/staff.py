@@ -131,5 +131,7 @@ class Case(CaseItem):
     )
     guardian = fields.Raw(
         allow_none=True,
-        metadata={"description": "of a child: who registers it, to compare with the birth certificate"},
+        metadata={
+            "description": "of a child: who registers it, for the certificate, and until when that is confirmed"
+        },
     )

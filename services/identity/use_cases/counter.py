@@ -19,6 +19,7 @@ from services.identity.domain import (
     Officer,
     PasswordReceived,
 )
+from services.identity.guardianship import GuardianshipOver, of_age_at
 from services.identity.use_cases.accounts import DELIVERED, MANY, take_place
 from services.identity.use_cases.desk import own_case
 from services.identity.use_cases.ports import Storage
@@ -33,14 +34,17 @@ class HandOver:
     account: Account
 
 
-def begin_hand_over(storage: Storage, officer: Officer, case_id: UUID, *, papers_checked: bool) -> HandOver:
+def begin_hand_over(
+    storage: Storage, officer: Officer, case_id: UUID, *, papers_checked: bool, now: datetime
+) -> HandOver:
     """The officer of the case's agency has the person at the counter and has checked the papers. Not while
     the account has not heard of the case, whose contact it is to have; nor once the citizen has chosen a
     password after the case was verified, unless that has ended and a first one waits: a slip would open what
-    is in use.
+    is in use. A child's slip is for the guardian of this case, while the guardianship lasts, or for who was
+    the child and is of age.
 
     Raises ``CaseUnknown``, ``PapersNotChecked``, ``NotYetVerified``, ``AccountUnknown``,
-    ``PasswordReceived``.
+    ``GuardianshipOver``, ``PasswordReceived``.
     """
     case = own_case(storage, officer, case_id)
     if papers_checked is not True:
@@ -58,6 +62,10 @@ def begin_hand_over(storage: Storage, officer: Officer, case_id: UUID, *, papers
     (person,) = storage.people_with([account.code])
     if not account.is_reached_at(person.applicant.phone, person.applicant.email):  # the same
         raise NotYetVerified
+    if case.guardian and of_age_at(person.applicant.birth_value) > now:
+        confirmed = storage.guardianship(case.guardian.account_id, person.id)
+        if confirmed is None or not confirmed.lasts(now):
+            raise GuardianshipOver
     live = {credential.state for credential in storage.live_credentials(account.id)}
     if storage.has_chosen_since(account.id, ending.at) and live != {CredentialState.ISSUED}:
         raise PasswordReceived

@@ -24,7 +24,7 @@ from services.identity.domain import (
     StaffAccount,
     Supplement,
 )
-from services.identity.guardianship import NotAChild, of_age_at, whose_contact
+from services.identity.guardianship import Guardianship, NotAChild, of_age_at, whose_contact
 from services.identity.use_cases.accounts import end_recovered, lock_guardians
 from services.identity.use_cases.children import confirm_guardianship, see_guardianship
 from services.identity.use_cases.everywhere import end_everywhere
@@ -89,11 +89,12 @@ def _position(cursor: str | None) -> Position | None:
 @dataclass(frozen=True)
 class CaseSeen:
     """A case; the account that its person has already, so that what was verified before stands beside what is
-    asked for now; and of a child the account of who registers it."""
+    asked for now; and of a child the account of who registers it, and what was confirmed of that."""
 
     case: Case
     account: Account | None = None
     guardian: Account | None = None
+    confirmed: Guardianship | None = None
 
 
 def read_case(storage: Storage, officer: Officer, case_id: UUID, now: datetime) -> CaseSeen:
@@ -101,10 +102,12 @@ def read_case(storage: Storage, officer: Officer, case_id: UUID, now: datetime) 
     case = own_case(storage, officer, case_id)
     storage.add_audit(AuditEntry(now, officer.id, "case_read", case.id))
     people = storage.people_with(case.applicant.numbers)
+    person = people[0] if len(people) == 1 else None
     return CaseSeen(
         case,
-        storage.account_of(people[0].id) if len(people) == 1 else None,
+        storage.account_of(person.id) if person else None,
         storage.account(case.guardian.account_id) if case.guardian else None,
+        storage.guardianship(case.guardian.account_id, person.id) if case.guardian and person else None,
     )
 
 

@@ -111,7 +111,8 @@ class House:
         return True
 
     def hand_over(self, **changes: Any) -> Credential:
-        values = {"officer": OFFICER, "case_id": self.case.id, "papers_checked": True, **changes}
+        given = {"officer": OFFICER, "case_id": self.case.id, "papers_checked": True, "now": self.clock}
+        values = given | changes
         officer, case_id = values.pop("officer"), values.pop("case_id")
         held = use_cases.begin_hand_over(self.storage, officer, case_id, **values)
         made = use_cases.slip_password(held.account, uuid4(), "hash", valid_hours=72, now=self.clock)

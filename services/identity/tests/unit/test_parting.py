@@ -19,7 +19,7 @@ from services.identity.domain import (
     Officer,
     RequestInvalid,
 )
-from services.identity.guardianship import Guardianship, GuardianshipUnknown, of_age_at
+from services.identity.guardianship import Guardianship, GuardianshipOver, GuardianshipUnknown, of_age_at
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
@@ -257,6 +257,24 @@ def test_when_the_second_guardianship_ends_the_child_stays_where_it_was_and_reco
     assert account_of(storage, child) == child
     assert storage.live_credentials(child.id) == [own]
     assert may_recover(storage, child, LATER)
+
+
+def test_who_was_the_guardian_gets_no_slip_and_who_is_the_guardian_does(storage: FakeStorage) -> None:
+    first, _ = confirmed(storage, mother(storage))
+    second, _ = confirmed(storage, father(storage), NOW + timedelta(hours=1))
+
+    def hand_over(case: Case, now: datetime = LATER) -> object:
+        return use_cases.begin_hand_over(storage, OFFICER, case.id, papers_checked=True, now=now)
+
+    assert hand_over(first)
+    end(storage, first)
+    with pytest.raises(GuardianshipOver):
+        hand_over(first)
+    assert hand_over(second)
+    assert hand_over(first, of_age_at(CHILDS["birth_value"])), "who was the child has come of age"
+    seen = use_cases.read_case(storage, OFFICER, first.id, LATER)
+    assert seen.confirmed is not None
+    assert seen.confirmed.end_reason == "custody_changed"
 
 
 def test_without_a_guardian_the_account_stays_and_nobody_is_sent_anything(storage: FakeStorage) -> None:
