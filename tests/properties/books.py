@@ -34,7 +34,8 @@ SELECT id::text, code, phone,
 FROM accounts WHERE code = ANY(%(codes)s) OR phone = ANY(%(phones)s)
 """
 CREDENTIALS = """
-SELECT account_id::text, cause, state, delivery FROM credentials WHERE account_id = ANY(%(accounts)s::uuid[])
+SELECT account_id::text, cause, state, delivery, coalesce(channel, 'sms') AS channel FROM credentials
+WHERE account_id = ANY(%(accounts)s::uuid[])
 """
 MESSAGES = """
 SELECT registration_id::text, cause_event_id::text, channel, purpose, state FROM message
@@ -71,6 +72,12 @@ ONCE = ENDINGS | {
     "started", "submitted", "awaiting_visit", "cancel_requested", "deadline_passed", "credentials_issued"
 }  # fmt: skip
 """Lines that are there once."""
+MESSAGES_OF_A_CREDENTIAL = (
+    ("sms", "sms", "credentials"),
+    ("sms", "email", "instructions"),
+    ("email_link", "email", "activation_link"),
+)
+"""By which way it travels, and what is written for each."""
 ONCE_EACH = {"credentials_sent", "credentials_delivered", "credentials_failed", "credentials_replaced"}
 """Lines that are there once for each password."""
 CAUSES = {
@@ -322,10 +329,10 @@ def _of_messages(look: Look) -> Iterator[str]:
         for (purpose, is_due), channel in _pairs(purposes.items(), ("sms", "email")):
             if written[who, channel, purpose] != int(is_due):
                 yield f"{who} is {case['status']}: {written[who, channel, purpose]} {channel} {purpose}"
-        passwords = len(look.credentials_of(who))
-        for channel, purpose in (("sms", "credentials"), ("email", "instructions")):
-            if written[who, channel, purpose] != passwords:
-                yield f"{who}: {written[who, channel, purpose]} {channel} {purpose} of {passwords} passwords"
+        made = Counter(credential["channel"] for credential in look.credentials_of(who))
+        for way, channel, purpose in MESSAGES_OF_A_CREDENTIAL:
+            if written[who, channel, purpose] != made[way]:
+                yield f"{who}: {written[who, channel, purpose]} {channel} {purpose} of {made[way]} by {way}"
 
 
 def more_lines_than_events(look: Look, told: Counter[tuple[str, str]]) -> Iterator[str]:

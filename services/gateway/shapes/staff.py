@@ -132,6 +132,6 @@ class Case(CaseItem):
     guardian = fields.Raw(
         allow_none=True,
         metadata={
-            "description": "of a child: who registers it, for the certificate, and until when that is confirmed"
+            "description": "of a child: who registers it, for the certificate, and until when that holds"
         },
     )
