@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.identity import guardianship
-from services.identity.domain import Account, AuditEntry, CaseStatus, Officer, Person
+from services.identity.domain import Account, AuditEntry, Case, CaseStatus, Officer, Person
 from services.identity.guardianship import Guardianship, GuardianshipUnknown
 from services.identity.use_cases.accounts import lock_guardians, start_anew
 from services.identity.use_cases.children import tell_guardianship_ended
@@ -18,9 +18,9 @@ from services.identity.use_cases.ports import Storage
 def end_guardianship(
     storage: Storage, officer: Officer, case_id: UUID, *, reason: str, note: str, now: datetime
 ) -> Guardianship:
-    """The guardianship that was confirmed by this case of the own agency is over: the former guardian looks
-    nothing up any more, is told, and the child is not reached there any more. Again, or when the child is of
-    age already: the same answer, and the first reason stays.
+    """The guardianship that was confirmed last by this case of the own agency is over: the former guardian
+    looks nothing up any more, is told, and the child is not reached there any more. Again, or when the child
+    is of age already: the same answer, and the first reason stays.
 
     Raises ``CaseUnknown``, ``RequestInvalid``, ``GuardianshipUnknown``.
     """
@@ -34,7 +34,7 @@ def end_guardianship(
     lock_guardians(storage, [child.id], now, case.guardian.account_id)
     former = storage.account(case.guardian.account_id)
     held = storage.guardianship(case.guardian.account_id, child.id)
-    if held is None or former is None:
+    if held is None or former is None or not _is_confirmed_by(storage, case, held):
         raise GuardianshipUnknown
     if not held.lasts(now):
         return held
@@ -45,6 +45,13 @@ def end_guardianship(
     tell_guardianship_ended(storage, case, child, former, ended)
     _leave_contact(storage, child, former, now)
     return ended
+
+
+def _is_confirmed_by(storage: Storage, case: Case, held: Guardianship) -> bool:
+    """Whether it was this case's officer who confirmed it last: not where the case was verified without one,
+    nor where another case has confirmed it since."""
+    ending = storage.ending(case.id)
+    return ending is not None and (ending.staff_id, ending.at) == (held.confirmed_by, held.confirmed_at)
 
 
 def _leave_contact(storage: Storage, child: Person, former: Account, now: datetime) -> None:

@@ -146,6 +146,31 @@ def test_a_case_that_made_nobody_a_guardian_ends_nothing(storage: FakeStorage) -
     assert storage.tx.events(ENDED) == []
 
 
+def test_a_case_that_was_reused_without_an_officer_ends_nothing(storage: FakeStorage) -> None:
+    guardian = mother(storage)
+    case, _ = confirmed(storage, guardian)
+    reused = opened(storage, guardian)
+    assert reused.status is CaseStatus.VERIFIED
+    with pytest.raises(GuardianshipUnknown):
+        end(storage, reused)
+    assert len(children(storage, guardian, LATER)) == 1
+    assert end(storage, case).end_reason == "custody_changed"
+
+
+def test_a_confirmation_that_another_has_followed_ends_nothing(storage: FakeStorage) -> None:
+    guardian = mother(storage)
+    first, _ = confirmed(storage, guardian)
+    end(storage, first)
+    again = opened(storage, guardian)
+    at = LATER + timedelta(hours=1)
+    confirm(storage, again, now=at)
+    with pytest.raises(GuardianshipUnknown):
+        end(storage, first, now=at + timedelta(hours=1))
+    assert len(children(storage, guardian, at + timedelta(hours=1))) == 1
+    ended = end(storage, again, now=at + timedelta(hours=1))
+    assert end(storage, again, now=at + timedelta(hours=2)) == ended
+
+
 def test_confirmed_again_the_guardian_acts_again(storage: FakeStorage) -> None:
     guardian = mother(storage)
     case, _ = confirmed(storage, guardian)
