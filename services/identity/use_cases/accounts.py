@@ -260,10 +260,11 @@ def give_up_contact(storage: Storage, account_id: UUID, now: datetime) -> None:
 
 def start_anew(storage: Storage, account: Account, now: datetime) -> None:
     """Somebody who acted for the holder does so no more, and may know the password, even have chosen it: no
-    password and no session of before is left, and a first password goes to the contact that there is now."""
+    password and no session of before is left, and a first password goes to the contact that there is now, as
+    does one that is on its way. An account that had none was closed, and stays closed."""
     end_everywhere(storage, account.id, now)
-    storage.end_credentials([credential.id for credential in storage.live_credentials(account.id)], now)
-    if account.channels:
+    live = [credential.id for credential in storage.live_credentials(account.id)]
+    if storage.end_credentials(live, now) and account.channels:
         _issue_another(storage, account.id, now)
 
 

@@ -270,6 +270,24 @@ def test_when_the_first_guardianship_ends_the_contact_passes_and_nothing_known_b
     assert account_of(storage, second) == second
 
 
+def test_an_account_that_its_holder_has_closed_stays_closed(storage: FakeStorage) -> None:
+    first, second = mother(storage), father(storage)
+    case, child = confirmed(storage, first)
+    confirmed(storage, second, NOW + timedelta(minutes=1))
+    own = samples.active(child.id)
+    storage.add_credential(
+        samples.issued(child.id, state=CredentialState.ENDED), str(case.registration_id), NOW
+    )
+    storage.add_credential(own, str(uuid4()), NOW)
+    use_cases.withdraw_consent(
+        storage, session(storage, child), own, request_id=uuid4(), erasure_id=uuid4(), now=NOW
+    )
+    due = storage.tx.due("issue_credential")
+    end(storage, case)
+    assert account_of(storage, child).channels == second.channels
+    assert storage.tx.due("issue_credential") == due
+
+
 def test_when_the_second_guardianship_ends_the_child_stays_where_it_was_and_recovers_there(
     storage: FakeStorage,
 ) -> None:
