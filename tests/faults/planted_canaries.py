@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from shared.sealed import Sealer
+
+Plant = Callable[[], None]
 
 seal, unseal = Sealer.seal, Sealer.open
 CLEAR = "clear: "
@@ -17,6 +20,9 @@ def _password_in_clear() -> None:
     )
 
 
-def plant() -> None:
-    """The defect that the environment names."""
-    {"password in clear": _password_in_clear}[os.environ["PLANTED"]]()
+IN_BOTH: dict[str, Plant] = {"password in clear": _password_in_clear}
+
+
+def plant(leaks: dict[str, Plant]) -> None:
+    """The one that the environment names."""
+    leaks[os.environ["PLANTED"]]()

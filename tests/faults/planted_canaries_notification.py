@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.notification.service import NotificationService
 from services.notification.settings import Settings
-from tests.faults import planted_canaries
+from tests.faults.planted_canaries import IN_BOTH, plant
 
 __all__ = ["NotificationService", "Settings"]
 
-planted_canaries.plant()
+plant(IN_BOTH)

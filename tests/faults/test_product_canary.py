@@ -192,6 +192,8 @@ PLANTED_NOTIFICATION = f"{__package__}.planted_canaries_notification:Notificatio
             [PLANTED_IDENTITY, PLANTED_NOTIFICATION],
             "password in body of vssid.events",
         ),
+        ("name logged", [PLANTED_IDENTITY], "name in log identity_instead.log"),
+        ("phone logged", [PLANTED_IDENTITY], "phone in log identity_instead.log"),
     ],
 )
 def test_a_leak_is_seen(
