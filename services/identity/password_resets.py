@@ -18,6 +18,7 @@ from services.identity.jobs import Due, Record
 from services.identity.parts import Parts, new_id, now
 from services.identity.password_rules import check_new_password
 from services.identity.passwords import common_passwords
+from services.identity.sign_in import new_device
 from services.identity.storage import Storage
 from shared.cache import CacheUnavailable
 from shared.database import Database, Transaction
@@ -78,9 +79,9 @@ def hash_of(parts: Parts, reset_id: UUID, email: str, code: str) -> str:
     return keyed_hash(parts.settings.seal_private, RESET_OTP, (reset_id, email), code)
 
 
-def finish(db: Database, parts: Parts, *, reset_id: UUID, code: str, new: str) -> None:
-    """The new password is the citizen's from here on. One that is too weak uses up neither the code nor a
-    try. Raises ``PasswordTooWeak``, ``ResetRefused``."""
+def finish(db: Database, parts: Parts, *, reset_id: UUID, code: str, new: str) -> str:
+    """The new password is the citizen's from here on; the token of the device on which it was chosen. One
+    that is too weak uses up neither the code nor a try. Raises ``PasswordTooWeak``, ``ResetRefused``."""
     check_new_password(new, common=common_passwords())
     at = now()
     with db.transaction() as tx:
@@ -94,8 +95,10 @@ def finish(db: Database, parts: Parts, *, reset_id: UUID, code: str, new: str) -
         raise ResetRefused
     check_new_password(new, common=common_passwords(), own=own)
     chosen = Credential(new_id(), account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
+    device, token = new_device(parts, account, None, at)
     with db.transaction() as tx:
-        use_cases.finish_email_reset(Storage(tx), reset_id, account, chosen, at)
+        use_cases.finish_email_reset(Storage(tx), reset_id, account, chosen, device, at)
+    return token
 
 
 def forget(due: Due) -> Record:

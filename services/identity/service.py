@@ -562,16 +562,16 @@ class IdentityService:
 
     @rpc
     def finish_email_reset(self, **request: Any) -> dict[str, Any]:
-        """``{}``: the new password counts from now on."""
+        """``{sealed_device_token}``: the new password counts from now on, and the device is a known one."""
         asked = schemas.load(schemas.FinishEmailReset, request)
-        password_resets.finish(
+        token = password_resets.finish(
             self.db,
             self.parts,
             reset_id=asked["reset_id"],
             code=self.parts.opened(asked["sealed_otp"]),
             new=self.parts.opened(asked["sealed_new_password"]),
         )
-        return {}
+        return {"sealed_device_token": self.parts.sealer.seal("gateway", token)}
 
     @job(use_cases.FORGET_EMAIL_RESET, lease_seconds=15, workers=1)
     def forget_email_reset(self, due: Any) -> Any:

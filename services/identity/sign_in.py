@@ -130,6 +130,11 @@ def _device(
     known = _known_device(storage, parts, account, token)
     if known is not None:
         return replace(known, name=device_name(name) or known.name, last_seen_at=at), None
+    return new_device(parts, account, name, at)
+
+
+def new_device(parts: Parts, account: Account, name: str | None, at: datetime) -> tuple[Device, str]:
+    """A device that is seen for the first time, and the token that will prove it."""
     device_id = new_id()
     made = parts.proofs.new(device_id)
     return Device(device_id, account.id, device_name(name), parts.proofs.hash(made), at, at), made

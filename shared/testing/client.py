@@ -346,9 +346,10 @@ class CitizenClient(Session):
         return str(self.ask("POST", "/v1/password-resets", json=body)["id"])
 
     def finish_reset(self, reset_id: str, otp: str, new_password: str) -> None:
-        """Choose a new password with the code."""
+        """Choose a new password with the code; this device is a known one from then on."""
         body = {"otp": otp, "new_password": new_password}
-        self.ask("POST", f"/v1/password-resets/{reset_id}/confirmation", json=body)
+        answer = self.ask("POST", f"/v1/password-resets/{reset_id}/confirmation", json=body)
+        self.device_token = answer["device_token"]
 
     def me(self) -> dict[str, Any]:
         """Whose session this is."""

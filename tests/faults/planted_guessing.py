@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from services.identity import guessing, use_cases
+from services.identity.domain import Account
 from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from services.identity.storage import Storage
@@ -14,7 +16,7 @@ from services.identity.throttle import Tries
 
 __all__ = ["IdentityService", "Settings"]
 
-tries_of = guessing.tries_of
+tries_of, finish_email_reset = guessing.tries_of, use_cases.finish_email_reset
 
 
 def _without(*kinds: str) -> Callable[[], None]:
@@ -31,6 +33,14 @@ def _every_device_is_unknown() -> None:
     guessing.tries_of = lambda parts, user, address, network, _device: tries_of(parts, user, address, network)
 
 
+def _device_of_a_reset_is_forgotten() -> None:
+    def finished(storage: Storage, reset_id: UUID, account: Account, *rest: Any) -> None:
+        finish_email_reset(storage, reset_id, account, *rest)
+        use_cases.end_everywhere(storage, account.id, rest[-1])
+
+    use_cases.finish_email_reset = finished
+
+
 def _nobody_is_told() -> None:
     use_cases.tell_throttled = lambda *_: None
 
@@ -44,6 +54,7 @@ def _told_each_time() -> None:
     "no throttle by account": _without("log_in_user"),
     "no throttle by address": _without("log_in_address", "log_in_network"),
     "owner locked out": _every_device_is_unknown,
+    "device of a reset forgotten": _device_of_a_reset_is_forgotten,
     "owner not told": _nobody_is_told,
     "owner told each time": _told_each_time,
 }[os.environ.get("PLANTED", "")]()

@@ -25,7 +25,8 @@ TRIES, TRIES_PLANTED = 1000, 105
 AT_ONCE = 4
 A_MINUTE, A_MINUTE_OF_A_NETWORK, AN_HOUR_OF_A_USER = 10, 100, 100
 TOLD_WITHIN_SECONDS = 15.0
-OWN_PASSWORD, WRONG = "một mật khẩu mới, đủ dài", "đoán mò đoán mò"
+OWN_PASSWORD, CHOSEN_ANEW = "một mật khẩu mới, đủ dài", "lại một mật khẩu mới nữa"
+WRONG = "đoán mò đoán mò"
 FAILED, HELD_BACK = "log-in-failed", "too-many-tries"
 IDENTITY, PLANTED = "identity", f"{__package__}.planted_guessing:IdentityService"
 
@@ -158,6 +159,18 @@ def owner_gets_in(scene: Scene) -> None:
     assert answer.status_code == 200, f"owner locked out: {answer.text}"
 
 
+def owner_gets_in_on_a_new_device(scene: Scene) -> None:
+    """While the guessing goes on, with a code to the e-mail; without it a new device waits."""
+    device, code = CitizenClient(scene.crowd.gateway), scene.owner.code
+    reset_id = device.ask_reset(code, scene.owner.email)
+    otp = scene.crowd.inbox.wait_for_otp(scene.owner.email, purpose="reset_otp")
+    device.finish_reset(reset_id, otp, CHOSEN_ANEW)
+    assert scene.try_once(code, scene.address(), CHOSEN_ANEW) == HELD_BACK, "guessing goes on"
+    body = {"user": code, "password": CHOSEN_ANEW, "device_token": device.device_token}
+    answer = scene.post(body, scene.address())
+    assert answer.status_code == 200, f"owner locked out after a reset: {answer.text}"
+
+
 def owner_is_told_once(scene: Scene) -> None:
     scene.crowd.inbox.wait_for_emails(scene.owner.email, "throttled", TOLD_WITHIN_SECONDS)
     time.sleep(3.0)
@@ -182,6 +195,7 @@ def test_a_thousand_wrong_log_ins_are_held_back_and_the_owner_gets_in_and_is_tol
         many_accounts_from_one_network(the)
         one_account_from_one_address(the)
         one_account_from_many_addresses(the)
+        owner_gets_in_on_a_new_device(the)
 
 
 @pytest.mark.planted("F13")
@@ -192,6 +206,11 @@ def test_a_thousand_wrong_log_ins_are_held_back_and_the_owner_gets_in_and_is_tol
         ("no throttle by address", [many_accounts_from_one_address], "one address guesses at many accounts"),
         ("no throttle by address", [many_accounts_from_one_network], "one network guesses at many accounts"),
         ("owner locked out", [one_account_from_many_addresses], "owner locked out"),
+        (
+            "device of a reset forgotten",
+            [one_account_from_many_addresses, owner_gets_in_on_a_new_device],
+            "owner locked out after a reset",
+        ),
         ("owner not told", [one_account_from_one_address], "no throttled e-mail"),
         (
             "owner told each time",

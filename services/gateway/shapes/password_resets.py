@@ -28,3 +28,9 @@ class PasswordResetStarted(Schema):
     valid_until = fields.String(
         required=True, metadata={"format": "date-time", "description": "of the code, if one was sent"}
     )
+
+
+class PasswordResetFinished(Schema):
+    device_token = fields.String(
+        metadata={"description": "of the device on which it was chosen: to send at the next log-in"}
+    )

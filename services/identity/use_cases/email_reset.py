@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.identity.devices import Device
 from services.identity.domain import Account, Credential
 from services.identity.email_reset import AFTER_THE_ANSWER, KEPT, REASON, EmailReset, ResetRefused
 from services.identity.use_cases.everywhere import end_everywhere
@@ -99,9 +100,10 @@ def try_reset_otp(storage: Storage, reset: EmailReset, *, fits: bool, now: datet
 
 
 def finish_email_reset(
-    storage: Storage, reset_id: UUID, account: Account, new: Credential, now: datetime
+    storage: Storage, reset_id: UUID, account: Account, new: Credential, device: Device, now: datetime
 ) -> None:
-    """The new password replaces every earlier one, every session ends and every device is forgotten, and the
+    """The new password replaces every earlier one, every session ends and every device is forgotten but the
+    one on which it was chosen: the holder gets in there, however many guess at the account (row F13). The
     holder is told by SMS: the e-mail may be in other hands. Raises ``ResetRefused`` when the code was used,
     the account closed, its e-mail changed since the code was tried, or its contact is in doubt."""
     reset = storage.email_reset(reset_id, to_change=True)
@@ -118,6 +120,7 @@ def finish_email_reset(
     storage.end_credentials(live, now)
     storage.add_credential(replace(new, reason=REASON), str(reset.id), now)
     end_everywhere(storage, account.id, now)
+    storage.save_device(device)
     tell_notice(storage, held, "password_changed", now, phones=[held.phone])
 
 

@@ -20,15 +20,22 @@ def test_asking_is_passed_on_with_the_key_and_answered_with_202(http, rpc):
 
 
 def test_code_and_password_travel_sealed_to_identity(http, rpc, keys):
-    rpc.answers["identity.finish_email_reset"] = {}
+    sealed = keys.sealer("identity").seal("gateway", "the device's")
+    rpc.answers["identity.finish_email_reset"] = {"sealed_device_token": sealed}
     response = http.post(PATH, json={"otp": "123456", "new_password": "một con vịt"})
-    assert (response.status_code, response.data) == (204, b"")
+    assert (response.status_code, response.json) == (200, {"device_token": "the device's"})
     kwargs = rpc.last.kwargs
     identity = keys.sealer("identity")
     assert kwargs["reset_id"] == ID
     assert identity.open(kwargs["sealed_otp"]) == "123456"
     assert identity.open(kwargs["sealed_new_password"]) == "một con vịt"
     assert "123456" not in repr(kwargs)
+
+
+def test_an_identity_that_hands_out_no_device_is_understood(http, rpc):
+    rpc.answers["identity.finish_email_reset"] = {}
+    response = http.post(PATH, json={"otp": "123456", "new_password": "một con vịt"})
+    assert (response.status_code, response.json) == (200, {})
 
 
 def test_each_field_that_is_missing_is_named(http):

@@ -80,7 +80,7 @@ def test_the_code_from_the_e_mail_lets_one_choose_a_new_password_and_ends_what_w
 ) -> None:
     reset_id = start(house, owner["user"])["id"]
     code = code_for(house, owner)
-    assert finish(house, reset_id, code) == {}
+    finish(house, reset_id, code)
     assert house.log_in(owner["user"], NEW_PASSWORD)["must_change_password"] is False
     with pytest.raises(CallRefused, match="LogInFailed"):
         house.log_in(owner["user"], OWN_PASSWORD)
@@ -90,6 +90,19 @@ def test_the_code_from_the_e_mail_lets_one_choose_a_new_password_and_ends_what_w
     notices = house.told("account.notice_due.v1", account_id=account_id)
     assert [{"kind": "sms", "to": owner["phone"]}] in [notice["channels"] for notice in notices]
     assert code not in repr(row(house, reset_id))
+
+
+def test_the_device_on_which_it_was_chosen_is_a_known_one(house: House, owner: dict[str, Any]) -> None:
+    """What strangers tried does not count for it (row F13)."""
+    finished = finish(house, start(house, owner["user"])["id"], code_for(house, owner))
+    entered = house.call(
+        "log_in",
+        user=owner["user"],
+        sealed_password=house.seal(NEW_PASSWORD),
+        sealed_device_token=house.seal(house.gateway.open(finished["sealed_device_token"])),
+        client={"address": uuid.uuid4().hex},
+    )
+    assert entered["sealed_device_token"] is None, "it was taken for a new one"
 
 
 def test_known_and_unknown_are_answered_alike_and_only_the_known_gets_a_code(
@@ -142,7 +155,7 @@ def test_a_password_that_is_refused_uses_up_neither_code_nor_tries(
     for weak in ("short", "matkhau123", "Nguyễn Thị Thử", owner["user"], owner["document"]["number"]) * 2:
         refused = refusal(house, reset_id, code, weak)
         assert (refused.name, refused.problems[0].field) == ("PasswordTooWeak", "new_password")
-    assert finish(house, reset_id, code) == {}
+    assert finish(house, reset_id, code)
 
 
 def test_the_right_code_many_times_at_once_sets_one_password(house: House, owner: dict[str, Any]) -> None:

@@ -55,9 +55,13 @@ def codes_sent(storage: FakeStorage) -> list[dict[str, Any]]:
     return [event.data for event in storage.tx.events("account.reset_requested.v1")]
 
 
+def the_new_device(account: Account) -> Device:
+    return Device(UUID(int=1), account.id, "", b"new hash", SOON, SOON)
+
+
 def finish(storage: FakeStorage, reset_id: UUID, account: Account) -> Credential:
     chosen = samples.active(account.id, id=uuid4(), reason=REASON)
-    use_cases.finish_email_reset(storage, reset_id, account, chosen, SOON)
+    use_cases.finish_email_reset(storage, reset_id, account, chosen, the_new_device(account), SOON)
     return chosen
 
 
@@ -196,7 +200,7 @@ def test_the_new_password_replaces_all_and_every_session_ends_and_the_other_chan
     assert storage.live_credentials(account.id) == [chosen]
     assert chosen.state is CredentialState.ACTIVE
     assert storage.sessions[session.id].ended_at == SOON
-    assert storage.devices == {}
+    assert list(storage.devices.values()) == [the_new_device(account)]
     (ended,) = storage.tx.events("account.sessions_ended.v1")
     assert (ended.data["account_id"], ended.data["issued_before"]) == (account.id, SOON)
     (notice,) = storage.tx.events("account.notice_due.v1")

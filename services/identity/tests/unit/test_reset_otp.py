@@ -18,9 +18,12 @@ from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW
 from services.identity.tests.unit.test_contact import verified
+from services.identity.tokens import ProofTokens
 
 PARTS: Any = SimpleNamespace(
-    settings=SimpleNamespace(seal_private="a secret"), passwords=SimpleNamespace(hashed=lambda text: "hash")
+    settings=SimpleNamespace(seal_private="a secret"),
+    passwords=SimpleNamespace(hashed=lambda text: "hash"),
+    proofs=ProofTokens(b"a key"),
 )
 DATABASE: Any = SimpleNamespace(transaction=lambda: nullcontext())
 SOON = NOW + timedelta(minutes=1)
