@@ -249,6 +249,7 @@ def test_while_redis_is_away_codes_and_the_hotline_refuse_politely_and_log_in_go
     assert "sealed_access_token" in stage.log_in(OWN)
 
 
+@pytest.mark.proves("F16")
 @pytest.mark.proves("G2")
 @pytest.mark.parametrize("full", ["hotline_caller", "hotline_caller_and_code", "hotline_code", "hotline_day"])
 def test_no_password_is_made_beyond_a_limit(stage: Stage, full: str) -> None:
@@ -257,6 +258,27 @@ def test_no_password_is_made_beyond_a_limit(stage: Stage, full: str) -> None:
     with pytest.raises(HotlineTooMany):
         stage.call()
     assert stage.storage.credentials == before
+
+
+@pytest.mark.planted("F16")
+@pytest.mark.parametrize("quota", ["hotline_code", "hotline_day"])
+def test_calls_that_a_quota_does_not_hold_would_be_seen(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, quota: str
+) -> None:
+    count = reissue._count
+
+    def without(parts: Any, call: Any) -> None:
+        limiter = parts.limiter
+
+        def hit(name: str, *about: str) -> bool:
+            return name == quota or limiter.hit(name, *about)
+
+        fewer = SimpleNamespace(hit=hit, wait_seconds=limiter.wait_seconds)
+        count(SimpleNamespace(settings=parts.settings, limiter=fewer), call)
+
+    monkeypatch.setattr(reissue, "_count", without)
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        test_no_password_is_made_beyond_a_limit(stage, quota)
 
 
 def counted(stage: Stage, caller: str, code: str) -> dict[str, str]:
