@@ -37,9 +37,13 @@ class Guardianship:
         """Whether the guardian acts for the child."""
         return now < self.valid_until
 
+    def after_confirmation(self, now: datetime) -> datetime:
+        """Now; always after it was confirmed, whatever the clocks of two hosts say."""
+        return max(now, self.confirmed_at + timedelta(microseconds=1))
+
     def ended(self, officer: Officer, reason: str, note: str | None, now: datetime) -> Self:
-        """Over from now on; always after it was confirmed, whatever the clocks of two hosts say."""
-        over = max(now, self.confirmed_at + timedelta(microseconds=1))
+        """Over from now on (``after_confirmation``)."""
+        over = self.after_confirmation(now)
         return replace(self, valid_until=over, end_reason=reason, end_note=note, ended_by=officer.id)
 
 

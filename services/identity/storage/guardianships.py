@@ -46,6 +46,16 @@ class Guardianships(Tables):
         row = self.tx.one(self.GUARDIANSHIP, {"account_id": account_id, "child_person_id": child_person_id})
         return Guardianship(**row) if row else None
 
+    GUARDIANSHIPS_OF = f"""
+        SELECT {COLUMNS} FROM guardianships g
+        WHERE g.child_person_id = %(child_person_id)s ORDER BY g.confirmed_at, g.account_id
+    """
+
+    def guardianships_of(self, child_person_id: UUID) -> list[Guardianship]:
+        """All that were ever confirmed for this person, also those that are over."""
+        rows = self.tx.all(self.GUARDIANSHIPS_OF, {"child_person_id": child_person_id})
+        return [Guardianship(**row) for row in rows]
+
     CHILDREN_OF = f"""
         SELECT {COLUMNS}, p.applicant FROM guardianships g JOIN people p ON p.id = g.child_person_id
         WHERE g.account_id = %(account_id)s AND g.valid_until > %(now)s

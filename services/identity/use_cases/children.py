@@ -9,9 +9,8 @@ from services.identity.domain import Account, AuditEntry, Case, Claims, Officer,
 from services.identity.guardianship import Child, Guardianship
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.rights import citizen
-from shared.events import identity as identity_events
+from services.identity.use_cases.telling import tell_guardianship
 from shared.events.parts import BIRTH_CERTIFICATE
-from shared.messaging import outbox
 
 
 def read_guardian(storage: Storage, claims: Claims, now: datetime) -> Account:
@@ -64,57 +63,3 @@ def confirm_guardianship(
         )
     )
     tell_guardianship(storage, case, child, confirmed)
-
-
-def tell_guardianship(storage: Storage, case: Case, child: Person, confirmed: Guardianship) -> None:
-    """identity.guardianship_confirmed, as of then."""
-    guardian = storage.account(confirmed.account_id)
-    if guardian is None:
-        raise LookupError("a guardian without an account")
-    data = {
-        "person_id": guardian.person_id,
-        "child_person_id": child.id,
-        "codes": codes_of(child),
-        "valid_until": confirmed.valid_until,
-        "account_id": confirmed.account_id,
-    }
-    outbox.add(
-        storage.tx,
-        identity_events.GUARDIANSHIP_CONFIRMED.event(
-            subject=child.id,
-            correlation_id=case.registration_id,
-            at=confirmed.confirmed_at,
-            data=data,
-            traceparent=case.traceparent,
-        ),
-    )
-
-
-def tell_guardianship_ended(
-    storage: Storage, case: Case, child: Person, former: Account, ended: Guardianship
-) -> None:
-    """identity.guardianship_ended, as of then: history shows no more, and who was the guardian is told."""
-    data = {
-        "account_id": former.id,
-        "child_person_id": child.id,
-        "codes": codes_of(child),
-        "ended_at": ended.valid_until,
-        "reason": ended.end_reason,
-        "channels": former.channels,
-        "language": former.language,
-    }
-    outbox.add(
-        storage.tx,
-        identity_events.GUARDIANSHIP_ENDED.event(
-            subject=child.id,
-            correlation_id=case.registration_id,
-            at=ended.valid_until,
-            data=data,
-        ),
-    )
-
-
-def codes_of(child: Person) -> list[str]:
-    """All numbers that stand for the child, that of its account first."""
-    code = child.applicant.code
-    return [code, *sorted(child.numbers.union(child.applicant.numbers) - {code})]

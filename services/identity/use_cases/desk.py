@@ -27,6 +27,7 @@ from services.identity.domain import (
 from services.identity.guardianship import Guardianship, NotAChild, of_age_at, whose_contact
 from services.identity.use_cases.accounts import end_recovered, lock_guardians
 from services.identity.use_cases.children import confirm_guardianship, see_guardianship
+from services.identity.use_cases.coming_of_age import move_coming_of_age
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Position, Storage
 from services.identity.use_cases.telling import contact_of, tell_contact_changed, tell_verified
@@ -255,6 +256,7 @@ def _remember(storage: Storage, case: Case, person_id: UUID, now: datetime) -> P
         raise NotAChild
     person = Person(people[0].id if people else person_id, applicant, now)
     storage.save_person(person)
+    move_coming_of_age(storage, person, now)
     account = storage.account_of(person.id)
     if account is not None and not account.is_reached_at(applicant.phone, applicant.email):
         end_everywhere(storage, account.id, now)

@@ -10,9 +10,9 @@ from services.identity import guardianship
 from services.identity.domain import Account, AuditEntry, Case, CaseStatus, Officer, Person
 from services.identity.guardianship import Guardianship, GuardianshipUnknown
 from services.identity.use_cases.accounts import lock_guardians, start_anew
-from services.identity.use_cases.children import tell_guardianship_ended
 from services.identity.use_cases.desk import own_case
 from services.identity.use_cases.ports import Storage
+from services.identity.use_cases.telling import tell_guardianship_ended
 
 
 def end_guardianship(

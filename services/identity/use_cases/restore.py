@@ -15,9 +15,15 @@ from services.identity.domain import (
 )
 from services.identity.hotline import CHANNEL
 from services.identity.use_cases.accounts import replace_password
-from services.identity.use_cases.children import tell_guardianship, tell_guardianship_ended
 from services.identity.use_cases.ports import Storage
-from services.identity.use_cases.telling import contact_of, tell_checked, tell_sessions_ended, tell_verified
+from services.identity.use_cases.telling import (
+    contact_of,
+    tell_checked,
+    tell_guardianship,
+    tell_guardianship_ended,
+    tell_sessions_ended,
+    tell_verified,
+)
 from shared.events import identity as identity_events
 from shared.events.parts import document_told, photos_told
 from shared.messaging import outbox

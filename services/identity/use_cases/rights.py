@@ -21,6 +21,7 @@ from services.identity.domain import (
 )
 from services.identity.rights import AtTheDesk, Held, PersonRequest, RequestKind, RequestState
 from services.identity.use_cases.accounts import held_with_person
+from services.identity.use_cases.coming_of_age import move_coming_of_age
 from services.identity.use_cases.erasure import ask_erasure
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.log_in import live_session
@@ -174,7 +175,9 @@ def _correct(storage: Storage, request: PersonRequest, now: datetime) -> None:
         )
     except domain.RequestInvalid:  # the desk has seen to it meanwhile
         return
-    storage.save_person(replace(person, applicant=applicant))
+    corrected = replace(person, applicant=applicant)
+    storage.save_person(corrected)
+    move_coming_of_age(storage, corrected, now)
     storage.save_account(
         replace(account, full_name=applicant.full_name, birth_value=applicant.birth_value), now
     )

@@ -13,6 +13,7 @@ from services.identity.domain import (
     Person,
     registration_of,
 )
+from services.identity.guardianship import Guardianship
 from services.identity.rights import PersonRequest
 from services.identity.use_cases.ports import Storage
 from shared.events import account as account_events
@@ -146,3 +147,65 @@ def tell_answer(storage: Storage, account: Account, request: PersonRequest, now:
             subject=account.id, correlation_id=account.id, at=now, data=data
         ),
     )
+
+
+def tell_guardianship(
+    storage: Storage,
+    case: Case | None,
+    child: Person,
+    confirmed: Guardianship,
+    *,
+    at: datetime | None = None,
+) -> None:
+    """identity.guardianship_confirmed, as of then, by this case; or without one as of a later moment, from
+    which on something about it is otherwise."""
+    guardian = storage.account(confirmed.account_id)
+    if guardian is None:
+        raise LookupError("a guardian without an account")
+    data = {
+        "person_id": guardian.person_id,
+        "child_person_id": child.id,
+        "codes": codes_of(child),
+        "valid_until": confirmed.valid_until,
+        "account_id": confirmed.account_id,
+    }
+    outbox.add(
+        storage.tx,
+        identity_events.GUARDIANSHIP_CONFIRMED.event(
+            subject=child.id,
+            correlation_id=case.registration_id if case else child.id,
+            at=at or confirmed.confirmed_at,
+            data=data,
+            traceparent=case.traceparent if case else None,
+        ),
+    )
+
+
+def tell_guardianship_ended(
+    storage: Storage, case: Case, child: Person, former: Account, ended: Guardianship
+) -> None:
+    """identity.guardianship_ended, as of then: history shows no more, and who was the guardian is told."""
+    data = {
+        "account_id": former.id,
+        "child_person_id": child.id,
+        "codes": codes_of(child),
+        "ended_at": ended.valid_until,
+        "reason": ended.end_reason,
+        "channels": former.channels,
+        "language": former.language,
+    }
+    outbox.add(
+        storage.tx,
+        identity_events.GUARDIANSHIP_ENDED.event(
+            subject=child.id,
+            correlation_id=case.registration_id,
+            at=ended.valid_until,
+            data=data,
+        ),
+    )
+
+
+def codes_of(child: Person) -> list[str]:
+    """All numbers that stand for the child, that of its account first."""
+    code = child.applicant.code
+    return [code, *sorted(child.numbers.union(child.applicant.numbers) - {code})]

@@ -338,6 +338,9 @@ def test_a_guardianship_that_was_ended_is_no_guardians_and_is_told_as_ended(stor
     ended = his.ended(Officer(officer.id, officer.agency_code), "custody_changed", "Bản án", soon)
     storage.save_guardianship(ended)
     assert storage.guardianship(father.id, child.person_id) == ended
+    held = storage.guardianships_of(child.person_id)
+    assert sorted(held, key=lambda one: one.account_id == father.id) == [hers, ended]
+    assert storage.guardianships_of(mother.person_id) == []
     assert storage.ended_guardianships_of(father.id, soon) == [ended]
     assert storage.children_of(father.id, soon) == []
     assert storage.guardians_of(child.person_id, soon) == [mother]

@@ -251,6 +251,10 @@ class FakeStorage:
     def guardianship(self, account_id: UUID, child_person_id: UUID) -> Guardianship | None:
         return self.guardianships.get((account_id, child_person_id))
 
+    def guardianships_of(self, child_person_id: UUID) -> list[Guardianship]:
+        found = [one for one in self.guardianships.values() if one.child_person_id == child_person_id]
+        return sorted(found, key=lambda one: (one.confirmed_at, one.account_id))
+
     def children_of(self, account_id: UUID, now: datetime) -> list[Child]:
         found = [
             Child(confirmed, self.people[confirmed.child_person_id].applicant)

@@ -25,6 +25,7 @@ from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
 from services.identity.tests.unit.test_children import (
     CHILDS,
+    CONFIRMED,
     change_contact,
     children,
     confirm,
@@ -398,3 +399,59 @@ def test_a_child_is_confirmed_at_the_contact_that_its_guardian_has_when_nobody_c
     storage.when_locked = lambda: storage.save_account(moved, LATER)
     confirm(storage, case)
     assert storage.people[storage.numbers[CHILDS["code"]]].applicant.phone == moved.phone
+
+
+# ---- when the birth date was wrong --------------------------------------------------------------
+
+
+def correct_birth(storage: FakeStorage, child: Account, birth: str, now: datetime) -> None:
+    asked = use_cases.ask_correction(storage, child, {"birth": birth}, request_id=uuid4(), now=NOW)
+    use_cases.answer_request(
+        storage, OFFICER, asked.id, granted=True, answer="", papers_checked=True, now=now
+    )
+
+
+@pytest.mark.parametrize("birth", ["2012-05-01", "2022-05-01"])
+def test_a_corrected_birth_date_moves_the_end_of_every_guardianship_but_what_was_ended(
+    storage: FakeStorage, birth: str
+) -> None:
+    first, second = mother(storage), father(storage)
+    case, child = confirmed(storage, first)
+    other, _ = confirmed(storage, second)
+    storage.add_credential(samples.active(child.id), str(other.registration_id), NOW)
+    ended = end(storage, case)
+    before = len(storage.tx.events(CONFIRMED))
+    correct_birth(storage, child, birth, LATER)
+
+    until = of_age_at(birth)
+    held = storage.guardianship(second.id, child.person_id)
+    assert held is not None
+    assert (held.valid_until, held.confirmed_at) == (until, NOW)
+    assert storage.guardianship(first.id, child.person_id) == ended
+    (told,) = storage.tx.events(CONFIRMED)[before:]
+    assert told.data == storage.tx.events(CONFIRMED)[before - 1].data | {"valid_until": until}
+    assert told.time == LATER, "history keeps what was told last"
+    assert end(storage, other, now=LATER).end_reason == "custody_changed"
+
+
+def test_a_correction_of_the_name_tells_nothing_of_guardianships(storage: FakeStorage) -> None:
+    case, child = confirmed(storage, mother(storage))
+    storage.add_credential(samples.active(child.id), str(case.registration_id), NOW)
+    asked = use_cases.ask_correction(storage, child, {"full_name": "Bé Na"}, request_id=uuid4(), now=NOW)
+    use_cases.answer_request(
+        storage, OFFICER, asked.id, granted=True, answer="", papers_checked=True, now=LATER
+    )
+    assert len(storage.tx.events(CONFIRMED)) == 1
+
+
+def test_another_birth_date_at_the_desk_moves_the_end_of_the_other_guardianship_too(
+    storage: FakeStorage,
+) -> None:
+    first, second = mother(storage), father(storage)
+    _, child = confirmed(storage, first)
+    confirm(storage, opened(storage, second, birth_value="2012-05-01"), now=LATER)
+    for guardian in (first, second):
+        held = storage.guardianship(guardian.id, child.person_id)
+        assert held is not None
+        assert held.valid_until == of_age_at("2012-05-01")
+    assert [event.time for event in storage.tx.events(CONFIRMED)] == [NOW, LATER, LATER]
