@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from services.identity.domain import Case
+from services.identity.domain import Case, CaseStatus
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.storage.cases import CASE_COLUMNS, case_of_row
 from services.identity.storage.tables import Tables
@@ -137,17 +137,18 @@ class Rights(Tables):
         """What the population register was asked for: ``purpose, asked_at, answered``, newest first."""
         return self.tx.all(self.QUESTIONS, {"ids": registration_ids, "limit": limit})
 
-    IN_VAIN_BY = f"""
+    REGISTERED_BY = f"""
         SELECT {CASE_COLUMNS} FROM cases
         WHERE guardian IS NOT NULL AND guardian ->> 'account_id' = %(account_id)s
-            AND status IN ('rejected', 'closed')
+            AND status = ANY(%(statuses)s)
         ORDER BY opened_at, id
     """
 
-    def cases_in_vain_by(self, account_id: UUID) -> list[Case]:
-        """In which the account's holder registered a child, and which came to nothing; not those that were
+    def cases_registered_by(self, account_id: UUID, *statuses: CaseStatus) -> list[Case]:
+        """In which the account's holder registered a child, and which stand so; not those that were
         emptied."""
-        return [case_of_row(row) for row in self.tx.all(self.IN_VAIN_BY, {"account_id": str(account_id)})]
+        wanted = {"account_id": str(account_id), "statuses": [status.value for status in statuses]}
+        return [case_of_row(row) for row in self.tx.all(self.REGISTERED_BY, wanted)]
 
     EMPTY_CASE = """
         UPDATE cases SET applicant = %(applicant)s, warnings = '{}', mismatched = '{}', supplement = NULL,

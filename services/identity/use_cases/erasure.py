@@ -37,10 +37,10 @@ def ask_childs_erasure(
 def ask_erasure(
     storage: Storage, account: Account, *, request_id: UUID, now: datetime, guardian: Account | None = None
 ) -> PersonRequest:
-    """Cases that came to nothing lose what is personal, also those in which the holder registered a child,
-    and registration is told, which sees to those under way (``empty_case``). It is answered with what
-    registration has done. Asked again before: the same request, and registration is told again. ``guardian``:
-    who asks for a child."""
+    """Cases that came to nothing lose what is personal, and registration is told, which sees to those under
+    way (``empty_case``); both also where the holder registered a child. It is answered with what registration
+    has done. Asked again before: the same request, and registration is told again. ``guardian``: who asks for
+    a child."""
     storage.lock_account(account.id)
     (person,) = storage.people_with([account.code])
     numbers = person.numbers.union(person.applicant.numbers)
@@ -49,8 +49,9 @@ def ask_erasure(
     asked = storage.open_request(account.id, RequestKind.ERASURE)
     if asked is None:
         own = [case for case in cases if rights.is_about(case, numbers, births)]
+        registered = storage.cases_registered_by(account.id, CaseStatus.WAITING, *CAME_TO_NOTHING)
+        own += [case for case in registered if case not in own]
         closed = [case for case in own if case.status in CAME_TO_NOTHING]
-        closed += [case for case in storage.cases_in_vain_by(account.id) if case not in closed]
         for case in closed:
             storage.save_emptied(rights.emptied(case), now)
         under_way = [case for case in own if case.status is CaseStatus.WAITING]

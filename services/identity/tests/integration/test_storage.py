@@ -389,15 +389,16 @@ def test_a_contact_is_in_doubt_while_it_is_changed_and_when_it_was_a_guardians(s
     assert doubted(until) == [False, True, False]
 
 
-def test_what_a_guardian_registered_in_vain_is_found_by_the_account(storage: AnyStorage) -> None:
+def test_what_a_guardian_registered_is_found_by_the_account_and_how_it_stands(storage: AnyStorage) -> None:
     guardian = Guardian(uuid4(), "1000000031", "parent")
     rejected, verified, waiting = (samples.case(guardian=guardian) for _ in range(3))
     for case in (rejected, verified, waiting):
         storage.add_case(case)
     storage.end_case(rejected.id, Ending(CaseStatus.REJECTED, NOW, None, "Không khớp"))
     storage.end_case(verified.id, Ending(CaseStatus.VERIFIED, NOW, None))
-    assert [case.id for case in storage.cases_in_vain_by(guardian.account_id)] == [rejected.id]
-    assert storage.cases_in_vain_by(uuid4()) == []
+    for status, found in ((CaseStatus.REJECTED, rejected), (CaseStatus.WAITING, waiting)):
+        assert [one.id for one in storage.cases_registered_by(guardian.account_id, status)] == [found.id]
+    assert storage.cases_registered_by(uuid4(), *CaseStatus) == []
 
 
 def test_a_childs_case_keeps_who_registers_it(storage: AnyStorage) -> None:

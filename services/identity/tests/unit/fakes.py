@@ -112,11 +112,11 @@ class FakeStorage:
         ]
         return sorted(found, key=lambda case: (case.opened_at, case.id))
 
-    def cases_in_vain_by(self, account_id: UUID) -> list[Case]:
+    def cases_registered_by(self, account_id: UUID, *statuses: CaseStatus) -> list[Case]:
         found = [
             case
             for case in self.all_cases.values()
-            if case.status in (CaseStatus.REJECTED, CaseStatus.CLOSED)
+            if case.status in statuses
             and case.guardian is not None
             and case.guardian.account_id == account_id
         ]

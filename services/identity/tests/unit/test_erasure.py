@@ -205,6 +205,14 @@ def test_what_a_guardian_declared_for_a_child_in_vain_is_the_guardians_to_erase(
     assert due(storage)[0]["closed_ids"] == [case.registration_id]
 
 
+def test_what_a_guardian_registers_is_marked_while_it_is_under_way(storage: FakeStorage) -> None:
+    guardian, other = mother(storage), father(storage)
+    waiting, others = opened(storage, guardian), opened(storage, other)
+    ask(storage, guardian)
+    assert [storage.all_cases[one.id] for one in (waiting, others)] == [waiting, others]
+    assert due(storage)[0]["open_ids"] == [waiting.registration_id]
+
+
 def test_a_childs_data_is_erased_through_a_guardian_who_is_told(storage: FakeStorage) -> None:
     guardian, second = mother(storage), father(storage)
     wrong = in_vain(storage, guardian)
