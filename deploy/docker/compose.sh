@@ -2,6 +2,7 @@
 # Docker Compose with the images, the secrets and the name of this installation. usage: compose.sh ARGUMENTS…
 # RUN=.run/other is a second one, beside the first. What the site sets once and for all, a line NAME=value each, stands in
 # RUN/compose/settings.env: GATEWAY_PORTS=8081, IDENTITY_REPLICAS=3, SMPP_HOST=…; the environment overrides it for one call.
+# In production deploy/docker/production.env comes before it: what a site has to say otherwise there if it is not to be so.
 # An installation that was started with TLS=1 has docker-compose.tls.yml laid over the other file, one whose settings name a bucket
 # (OBJECTS_S3_…) docker-compose.s3.yml.
 set -eu
@@ -28,6 +29,7 @@ export VSSID_OPERATOR="${VSSID_OPERATOR:-${SUDO_USER:-$(id -un)}}"
 for variables in "$RUN/compose/settings.env" "$RUN/compose/images.env" .run/images.env; do
     [ ! -e "$variables" ] || set -- --env-file "$variables" "$@"
 done
+[ ! -e "$RUN/compose/production" ] || set -- --env-file deploy/docker/production.env "$@"
 case " $* ${COMPOSE_PROFILES:-} " in
 *observability*" up "* | *" up "*observability*) ;;
 *) exec docker compose "$@" ;;

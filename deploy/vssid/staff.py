@@ -17,7 +17,7 @@ from services.registration.storage import Storage as RegistrationStorage
 
 @click.group()
 def staff() -> None:
-    """Members of staff: add, disable."""
+    """Members of staff: add, disable, reset-totp."""
 
 
 def _has_its_agency(options: dict[str, Any]) -> None:
@@ -43,3 +43,15 @@ def disable(user: str) -> None:
         if not known:
             raise click.ClickException(f"nobody has the user name {user}")
     click.echo(f"{user} is disabled; every session has ended")
+
+
+@staff.command("reset-totp")
+@click.argument("user")
+def reset_totp(user: str) -> None:
+    """USER, who lost the phone, sets up another authenticator app at the next log-in. Every session ends."""
+    with audit.act("staff_totp_reset", user=user):
+        with databases("identity") as ours, ours.transaction("identity") as tx:
+            known = use_cases.reset_totp(Storage(tx), user, by=audit.operator(), now=datetime.now(UTC))
+        if not known:
+            raise click.ClickException(f"nobody has the user name {user}")
+    click.echo(f"{user} sets up an authenticator app at the next log-in; every session has ended")

@@ -73,6 +73,8 @@ KINDS: dict[str, Kind] = {
     "RequestInvalid": Kind(422, "Yêu cầu không hợp lệ", "The request is not valid"),
     "LogInFailed": Kind(401, "Đăng nhập không thành công", "The log-in failed"),
     "FirstPasswordExpired": Kind(403, "Mật khẩu lần đầu hết hạn", "The first password has expired"),
+    "TotpRequired": Kind(422, "Cần mã xác thực", "A code is needed"),
+    "TotpWrong": Kind(422, "Mã xác thực không đúng", "The code is wrong"),
     "TooManyTries": Kind(429, "Thử quá nhiều lần", "Too many tries"),
     "TokenInvalid": Kind(401, "Phiên đăng nhập không hợp lệ", "The session is not valid"),
     "DeviceUnknown": Kind(404, "Không tìm thấy thiết bị", "Device not found"),

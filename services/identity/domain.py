@@ -506,13 +506,16 @@ class Officer:
 
 @dataclass(frozen=True)
 class StaffAccount:
-    """A member of staff as log-in needs it."""
+    """A member of staff as log-in needs it. With a seed a secret was shown to an app; with a step, the one
+    of the last code that was used, the app is set up."""
 
     id: UUID
     user: str
     name: str
     agency_code: str
     password_hash: str = field(repr=False)
+    totp_seed: bytes | None = field(default=None, repr=False)
+    totp_last_step: int | None = None
 
 
 @dataclass(frozen=True)

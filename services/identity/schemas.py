@@ -71,12 +71,16 @@ class CheckCitizen(Request):
     birth = fields.Nested(Birth, required=True)
 
 
-class StaffLogIn(Request):
+class WithPassword(Request):
     user = text(60)
     sealed_password = sealed()
 
 
-class LogIn(StaffLogIn):
+class StaffLogIn(WithPassword):
+    sealed_totp = sealed(required=False)
+
+
+class LogIn(WithPassword):
     sealed_device_token = sealed(required=False)
     device_name = text(200, required=False)
 

@@ -593,13 +593,16 @@ class IdentityService:
 
     @rpc
     def staff_log_in(self, **request: Any) -> dict[str, Any]:
-        """``{sealed_staff_token, expires_at}``."""
+        """``{sealed_staff_token, expires_at}``. Or ``{next_step: enrol, sealed_totp_uri}``: the same again
+        follows, with a code of the app."""
         asked = schemas.load(schemas.StaffLogIn, request)
+        sealed_totp = asked["sealed_totp"]
         return sign_in.staff_log_in(
             self.db,
             self.parts,
             user=asked["user"].strip(),
             password=self.parts.opened(asked["sealed_password"]),
+            totp=sealed_totp and self.parts.opened(sealed_totp),
             address=schemas.address_of(asked),
             network=schemas.network_of(asked),
         )

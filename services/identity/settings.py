@@ -50,6 +50,14 @@ class Settings(S3Settings, ServiceSettings):
     staff_token_hours: int = field(
         default=8, metadata={"help": "How long an officer stays logged in.", "least": 1, "most": 24}
     )
+    staff_totp: bool = field(
+        default=False,
+        metadata={"help": "Whether staff need a code of an authenticator app besides the password."},
+    )
+    staff_totp_tries: str = field(
+        default="10/hour",
+        metadata={"help": "Wrong codes of one member of staff, the password right, wherever from."},
+    )
     case_claim_minutes: int = field(
         default=20,
         metadata={"help": "How long a claimed case is its officer's.", "least": 1, "most": 480},

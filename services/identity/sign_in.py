@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.identity import domain, guessing, second_step, use_cases
+from services.identity import domain, guessing, second_step, staff_totp, use_cases
 from services.identity.devices import Device, device_name
-from services.identity.domain import Account, Claims, Credential, CredentialState, Session
+from services.identity.domain import Account, Claims, Credential, CredentialState, Session, StaffAccount
 from services.identity.parts import Parts, new_id, now
 from services.identity.password_rules import check_new_password
 from services.identity.passwords import common_passwords
@@ -243,14 +243,27 @@ def withdraw_consent(db: Database, parts: Parts, *, claims: Claims, password: st
 
 
 def staff_log_in(
-    db: Database, parts: Parts, *, user: str, password: str, address: str, network: str = ""
+    db: Database,
+    parts: Parts,
+    *,
+    user: str,
+    password: str,
+    totp: str | None = None,
+    address: str,
+    network: str = "",
 ) -> Reply:
-    """An opaque token for an active member of staff. Raises ``LogInFailed``, ``TooManyTries``."""
+    """An opaque token for an active member of staff. Where ``STAFF_TOTP`` is on, a code of the authenticator
+    app is needed besides, and to whoever has none the answer shows its secret (``staff_totp.enrol``).
+
+    Raises ``LogInFailed``, ``TooManyTries``, ``TotpRequired``, ``TotpWrong``.
+    """
     with guessing.counted("staff"):
-        return _staff_log_in(db, parts, user, password, address, network)
+        return _staff_log_in(db, parts, user, password, totp, address, network)
 
 
-def _staff_log_in(db: Database, parts: Parts, user: str, password: str, address: str, network: str) -> Reply:
+def _staff_log_in(
+    db: Database, parts: Parts, user: str, password: str, totp: str | None, address: str, network: str
+) -> Reply:
     tries = guessing.tries_of_staff(parts, user, address, network)
     parts.throttle.check(*tries)
     with db.transaction() as tx:
@@ -259,13 +272,28 @@ def _staff_log_in(db: Database, parts: Parts, user: str, password: str, address:
         parts.throttle.note_wrong(*tries)
         raise domain.LogInFailed
     parts.throttle.check(*tries)
+    if not parts.settings.staff_totp:
+        return _enter_staff(db, parts, staff, password, None)
+    if staff_totp.must_enrol(staff, totp):
+        return staff_totp.enrol(db, parts, staff)
+    with staff_totp.counted(parts, staff, tries) as all_tries:
+        step = staff_totp.step_of(parts, staff, totp)
+        parts.throttle.check(*all_tries)
+        return _enter_staff(db, parts, staff, password, step)
+
+
+def _enter_staff(db: Database, parts: Parts, staff: StaffAccount, password: str, step: int | None) -> Reply:
+    """A session, and the code of the step, if there is one, is used up. Raises ``TotpWrong``."""
     token = new_staff_token()
     renewed = parts.passwords.renewed(staff.password_hash, password)
     with db.transaction() as tx:
+        storage = Storage(tx)
+        if step is not None:
+            use_cases.use_totp(storage, staff, step, now())
         if renewed:
-            Storage(tx).renew_staff_hash(staff.id, staff.password_hash, renewed)
+            storage.renew_staff_hash(staff.id, staff.password_hash, renewed)
         expires_at = use_cases.start_staff_session(
-            Storage(tx), staff, staff_token_hash(token), hours=parts.settings.staff_token_hours, now=now()
+            storage, staff, staff_token_hash(token), hours=parts.settings.staff_token_hours, now=now()
         )
     return {
         "sealed_staff_token": parts.sealer.seal("gateway", token),

@@ -63,6 +63,7 @@ class Parties:
             "SMTP_HOST": self.host,
             "SMTP_PORT": str(self.ports["smtp"]),
             "MAIL_FROM": "no-reply@site.example",
+            "STAFF_TOTP": "false",  # the crowd's officers have no phones
         }
 
     def url(self, name: str) -> str:

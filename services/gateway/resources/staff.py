@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app
+from flask import Response, current_app, jsonify
 from flask_smorest import Blueprint
 
 from services.gateway.problems import Problem
@@ -26,15 +26,24 @@ STAFF: dict[str, Any] = {"security": [{"staff": []}]}
 @blueprint.route("/sessions", methods=["POST"])
 @blueprint.arguments(shapes.StaffLogIn)
 @blueprint.response(200, shapes.StaffSession)
+@blueprint.alt_response(202, schema=shapes.StaffEnrolment, description="An authenticator app is to be set up")
 def log_in(body: dict[str, Any]) -> Any:
-    """Log in as an officer."""
+    """Log in as an officer. Where a second factor is asked for, ``totp`` is the code of an authenticator app;
+    to whoever has none yet the answer is 202, with what the app reads."""
+    totp = body.get("totp")
     reply = services().call(
         "identity",
         "staff_log_in",
         user=body["user"],
         sealed_password=services().seal("identity", body["password"]),
+        sealed_totp=None if totp is None else services().seal("identity", totp),
         client=services().caller(),
     )
+    if reply.get("next_step"):
+        step = {**reply, "totp_uri": services().open(reply["sealed_totp_uri"])}
+        response = jsonify(shapes.StaffEnrolment().dump(step))
+        response.status_code = 202
+        return response
     return {"token": services().open(reply["sealed_staff_token"]), "expires_at": reply["expires_at"]}
 
 

@@ -10,6 +10,16 @@ from services.gateway.shapes.base import PageQuery, Query, Shape, text
 class StaffLogIn(Shape):
     user = text("user name", required=True)
     password = text("the password", required=True)
+    totp = text("six digits of the authenticator app, once one was set up", example="123456")
+
+
+class StaffEnrolment(Schema):
+    """An authenticator app is to be set up; then the same log-in again, with its code."""
+
+    next_step = fields.String(required=True, metadata={"description": "enrol: POST /v1/staff/sessions"})
+    totp_uri = fields.String(
+        required=True, metadata={"description": "otpauth://, to be shown as a QR code, once"}
+    )
 
 
 class PapersChecked(Shape):

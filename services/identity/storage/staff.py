@@ -48,7 +48,7 @@ class Staff(Tables):
         return staff_id
 
     STAFF_NAMED = """
-        SELECT id, user_name, display_name, agency_code, password_hash FROM staff
+        SELECT id, user_name, display_name, agency_code, password_hash, totp_seed, totp_last_step FROM staff
         WHERE user_name = %(user)s AND active
     """
 
@@ -58,7 +58,13 @@ class Staff(Tables):
         if row is None:
             return None
         return StaffAccount(
-            row["id"], row["user_name"], row["display_name"], row["agency_code"], row["password_hash"]
+            row["id"],
+            row["user_name"],
+            row["display_name"],
+            row["agency_code"],
+            row["password_hash"],
+            row["totp_seed"],
+            row["totp_last_step"],
         )
 
     RENEW_STAFF_HASH = """
@@ -68,6 +74,37 @@ class Staff(Tables):
     def renew_staff_hash(self, staff_id: UUID, before: str, renewed: str) -> None:
         """The same password, hashed with more work."""
         self.tx.run(self.RENEW_STAFF_HASH, {"id": staff_id, "before": before, "renewed": renewed})
+
+    BEGIN_TOTP = """
+        UPDATE staff SET totp_seed = %(seed)s WHERE id = %(id)s AND totp_last_step IS NULL RETURNING id
+    """
+
+    def begin_totp(self, staff_id: UUID, seed: bytes) -> bool:
+        """The seed of an app that is to be set up; False when one was set up."""
+        return self.tx.one(self.BEGIN_TOTP, {"id": staff_id, "seed": seed}) is not None
+
+    USE_TOTP = """
+        UPDATE staff SET totp_last_step = %(step)s
+        WHERE id = %(id)s AND totp_seed = %(seed)s AND coalesce(totp_last_step < %(step)s, true)
+        RETURNING id
+    """
+
+    def use_totp(self, staff_id: UUID, seed: bytes, step: int) -> bool:
+        """From here on this step and those before it are used; False when it was, or the seed is another."""
+        return self.tx.one(self.USE_TOTP, {"id": staff_id, "seed": seed, "step": step}) is not None
+
+    RESET_TOTP = """
+        UPDATE staff SET totp_seed = NULL, totp_last_step = NULL WHERE user_name = %(user)s RETURNING id
+    """
+
+    def reset_totp(self, user: str) -> UUID | None:
+        """No app is set up any more, and no session lasts; None when nobody has this name."""
+        row = self.tx.one(self.RESET_TOTP, {"user": user})
+        if row is None:
+            return None
+        self.tx.run(self.END_STAFF_SESSIONS, {"id": row["id"]})
+        staff_id: UUID = row["id"]
+        return staff_id
 
     START_STAFF_SESSION = """
         INSERT INTO staff_sessions (token_hash, staff_id, started_at, expires_at)

@@ -48,7 +48,9 @@ from services.identity.use_cases.desk import (
     read_photo,
     reject_case,
     request_supplement,
+    reset_totp,
     start_staff_session,
+    use_totp,
 )
 from services.identity.use_cases.devices import (
     end_device,
@@ -232,6 +234,7 @@ __all__ = [
     "replace_password",
     "replace_unheard",
     "request_supplement",
+    "reset_totp",
     "resume_case",
     "seal_again",
     "seal_rows",
@@ -252,5 +255,6 @@ __all__ = [
     "try_reset_otp",
     "use_refresh_token",
     "use_request",
+    "use_totp",
     "withdraw_consent",
 ]

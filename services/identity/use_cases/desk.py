@@ -25,6 +25,7 @@ from services.identity.domain import (
     Supplement,
 )
 from services.identity.guardianship import Guardianship, NotAChild, of_age_at, whose_contact
+from services.identity.totp import TotpWrong
 from services.identity.use_cases.accounts import end_recovered, lock_guardians
 from services.identity.use_cases.children import confirm_guardianship, see_guardianship
 from services.identity.use_cases.coming_of_age import move_coming_of_age
@@ -282,6 +283,25 @@ def disable_staff(storage: Storage, user: str, *, by: str, now: datetime) -> boo
     if staff_id is None:
         return False
     storage.add_audit(AuditEntry(now, staff_id, "disabled", details={"by": by}))
+    return True
+
+
+def use_totp(storage: Storage, staff: StaffAccount, step: int, now: datetime) -> None:
+    """The code of this step is used up; the first one makes the app the member's. Raises ``TotpWrong`` when
+    it, or a later one, was used before: of log-ins at the same time with one code one wins."""
+    if staff.totp_seed is None or not storage.use_totp(staff.id, staff.totp_seed, step):
+        raise TotpWrong
+    if staff.totp_last_step is None:
+        storage.add_audit(AuditEntry(now, staff.id, "totp_enrolled"))
+
+
+def reset_totp(storage: Storage, user: str, *, by: str, now: datetime) -> bool:
+    """Whoever lost the phone sets up another at the next log-in; every session ends. False when nobody has
+    this name."""
+    staff_id = storage.reset_totp(user)
+    if staff_id is None:
+        return False
+    storage.add_audit(AuditEntry(now, staff_id, "totp_reset", details={"by": by}))
     return True
 
 

@@ -39,6 +39,18 @@ def test_what_the_site_sets_is_handed_over_at_each_call(commands, tmp_path):
     assert f"--env-file {tmp_path}/compose/settings.env ps" in told(commands, tmp_path)
 
 
+def test_in_production_what_is_otherwise_there_comes_before_what_the_site_sets(commands, tmp_path):
+    (tmp_path / "compose").mkdir()
+    (tmp_path / "compose" / "settings.env").write_text("IDENTITY_REPLICAS=3\n")
+    assert "production.env" not in told(commands, tmp_path)
+
+    (tmp_path / "compose" / "production").touch()
+
+    said = told(commands, tmp_path)
+    assert said.index("--env-file deploy/docker/production.env") < said.index("compose/settings.env ps")
+    assert "STAFF_TOTP=true" in (ROOT / "deploy" / "docker" / "production.env").read_text().splitlines()
+
+
 @pytest.mark.parametrize(
     ("line", "is_tls", "files"),
     [

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from shared import tracing
-from shared.messaging.calls import CallTimeout
+from shared.messaging.calls import CallRefused, CallTimeout
+from shared.refusals import FieldProblem
 from shared.sealed import SealKeyInvalid
 from shared.sealed_objects import to_text
 
@@ -359,6 +360,32 @@ def test_an_officer_logs_at_log_ins_and_reads(http, rpc, keys):
     assert listed.json == {"items": [CASE], "next_cursor": "c2"}
     assert read.json == CASE
     assert keys.sealer("identity").open(rpc.last.kwargs["sealed_staff_token"]) == "the-staff-token"
+
+
+def test_an_officers_code_travels_sealed_and_what_an_app_reads_comes_back_with_the_next_step(http, rpc, keys):
+    uri = "otpauth://totp/VssID:officer?secret=GEZDGNBVGY3TQOJQ"
+    sealed = keys.sealer("identity").seal("gateway", uri)
+    rpc.answers["identity.staff_log_in"] = {"next_step": "enrol", "sealed_totp_uri": sealed}
+
+    step = http.post("/v1/staff/sessions", json={"user": "officer", "password": "secret"})
+    assert rpc.last.kwargs["sealed_totp"] is None
+    again = {"user": "officer", "password": "secret", "totp": "123456"}
+    http.post("/v1/staff/sessions", json=again)
+
+    assert (step.status_code, step.json) == (202, {"next_step": "enrol", "totp_uri": uri})
+    assert step.headers["Cache-Control"] == "no-store"
+    assert keys.sealer("identity").open(rpc.last.kwargs["sealed_totp"]) == "123456"
+    assert "123456" not in str(rpc.last.kwargs)
+
+
+@pytest.mark.parametrize("name", ["TotpRequired", "TotpWrong"])
+def test_a_code_that_is_missing_or_wrong_is_a_refusal_that_names_the_field(http, rpc, name):
+    rpc.answers["identity.staff_log_in"] = CallRefused(
+        name, "Cần mã.", "A code is needed.", (FieldProblem("totp", "Nhập mã.", "Give the code."),), {}
+    )
+    refused = http.post("/v1/staff/sessions", json={"user": "officer", "password": "secret"})
+    assert refused.status_code == 422
+    assert [problem["field"] for problem in refused.json["errors"]] == ["totp"]
 
 
 def photo_told(keys: Any, ref: str, key: bytes) -> dict[str, str]:

@@ -57,11 +57,12 @@ def transaction_on(dsn: str, keep: bool = True) -> Iterator[Transaction]:
 class House:
     """What the tests of the running service need: callers, keys, events in and out."""
 
-    def __init__(self, servers: Instance, folder: Path) -> None:
+    def __init__(self, servers: Instance, folder: Path, name: str = NAME, **settings: str) -> None:
         self._servers = servers
-        self.dsn = servers.database(NAME)
+        self._name, self._settings = name, settings
+        self.dsn = servers.database(name)
         migrate("identity", self.dsn)
-        self.vhost = servers.vhost(NAME)
+        self.vhost = servers.vhost(name)
         topology.apply(self.vhost.amqp_url, self.vhost.management_url, [IdentityService])
         self._listen()
         self._heard: list[tuple[str, dict[str, Any]]] = []
@@ -92,8 +93,8 @@ class House:
         self._link.stop()
         self.process.kill()
         self.register.stop()
-        self._servers.drop_vhost(NAME)
-        self._servers.drop_database(NAME)
+        self._servers.drop_vhost(self._name)
+        self._servers.drop_database(self._name)
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -115,6 +116,7 @@ class House:
             "AUDIT_SIGNING_KEY": json.dumps(self.signing.as_dict(private=True)),
             "AUDIT_PUBLIC_KEYS": json.dumps(KeySet([self.signing]).as_dict(private=False)),
             "AUDIT_SEAL_SECONDS": "1",
+            **self._settings,
         }
 
     # -- the database -----------------------------------------------------------------------------

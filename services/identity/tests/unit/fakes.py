@@ -583,9 +583,38 @@ class FakeStorage:
         if staff is None:
             return None
         self.disabled.add(user)
-        sessions = self.staff_sessions.items()
-        self.staff_sessions = {token: held for token, held in sessions if held[0] != staff.id}
+        self._end_staff_sessions(staff.id)
         return staff.id
+
+    def _end_staff_sessions(self, staff_id: UUID) -> None:
+        sessions = self.staff_sessions.items()
+        self.staff_sessions = {token: held for token, held in sessions if held[0] != staff_id}
+
+    def begin_totp(self, staff_id: UUID, seed: bytes) -> bool:
+        staff = self._staff(staff_id)
+        if staff.totp_last_step is not None:
+            return False
+        self.staff[staff.user] = replace(staff, totp_seed=seed)
+        return True
+
+    def use_totp(self, staff_id: UUID, seed: bytes, step: int) -> bool:
+        staff = self._staff(staff_id)
+        is_used = staff.totp_last_step is not None and staff.totp_last_step >= step
+        if is_used or staff.totp_seed != seed:
+            return False
+        self.staff[staff.user] = replace(staff, totp_last_step=step)
+        return True
+
+    def reset_totp(self, user: str) -> UUID | None:
+        staff = self.staff.get(user)
+        if staff is None:
+            return None
+        self.staff[user] = replace(staff, totp_seed=None, totp_last_step=None)
+        self._end_staff_sessions(staff.id)
+        return staff.id
+
+    def _staff(self, staff_id: UUID) -> StaffAccount:
+        return next(staff for staff in self.staff.values() if staff.id == staff_id)
 
     def start_staff_session(
         self, token_hash: bytes, staff_id: UUID, started_at: datetime, expires_at: datetime

@@ -83,6 +83,7 @@ def test_staff_who_log_in_have_an_outdated_hash_renewed(
     parts: Any = SimpleNamespace(
         settings=SimpleNamespace(
             staff_token_hours=8,
+            staff_totp=False,
             log_in_tries="10/minute",
             log_in_tries_per_address="10/minute",
             log_in_tries_per_network="10/minute",

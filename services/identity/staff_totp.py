@@ -1,0 +1,61 @@
+"""The second factor of a staff log-in: set up at the first right password, asked for from then on."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from services.identity import totp
+from services.identity.domain import StaffAccount
+from services.identity.parts import Parts, now
+from services.identity.storage import Storage
+from services.identity.throttle import Tries
+from services.identity.totp import TotpRequired, TotpWrong
+from shared.database import Database
+
+NEXT_STEP = "enrol"
+Reply = dict[str, Any]
+
+
+def must_enrol(staff: StaffAccount, code: str | None) -> bool:
+    """Whether an app is to be set up: there is none, or it is shown anew as no code came of it."""
+    return staff.totp_last_step is None and (staff.totp_seed is None or code is None)
+
+
+def enrol(db: Database, parts: Parts, staff: StaffAccount) -> Reply:
+    """The secret for the app; it counts once a log-in brings a code of it. Whatever was shown before is void,
+    so that whoever saw it earlier has nothing. Raises ``TotpRequired`` when an app was set up meanwhile."""
+    seed = secrets.token_bytes(totp.SEED_SIZE_BYTES)
+    with db.transaction() as tx:
+        if not Storage(tx).begin_totp(staff.id, seed):
+            raise TotpRequired
+    uri = totp.uri_of(totp.secret_of(parts.settings.seal_private, staff.id, seed), staff.user)
+    return {"next_step": NEXT_STEP, "sealed_totp_uri": parts.sealer.seal("gateway", uri)}
+
+
+def step_of(parts: Parts, staff: StaffAccount, code: str | None) -> int:
+    """The step whose code this is; whether it was used is found out when it is. Raises ``TotpRequired``,
+    ``TotpWrong``."""
+    if code is None or staff.totp_seed is None:
+        raise TotpRequired
+    secret = totp.secret_of(parts.settings.seal_private, staff.id, staff.totp_seed)
+    step = totp.step_of(secret, "".join(code.split()), now())
+    if step is None:
+        raise TotpWrong
+    return step
+
+
+@contextmanager
+def counted(parts: Parts, staff: StaffAccount, tries: tuple[Tries, ...]) -> Iterator[tuple[Tries, ...]]:
+    """A wrong code counts as a wrong password does, and for the user besides, wherever from: only somebody
+    who knows the password gets here, so no stranger keeps the owner out. To be checked again after a right
+    one. Raises ``TooManyTries``."""
+    all_tries = (*tries, Tries("staff_totp", str(staff.id), parts.settings.staff_totp_tries))
+    parts.throttle.check(*all_tries)
+    try:
+        yield all_tries
+    except TotpWrong:
+        parts.throttle.note_wrong(*all_tries)
+        raise
