@@ -128,7 +128,7 @@ def after_restore(service: str) -> None:
 
 def _settle(service: str, url: str) -> None:
     """No declaration number is handed out twice; no message that may have gone out goes out again; no photo
-    that came since is deleted before ``reconcile`` has found nothing missing."""
+    that came since is deleted before ``reconcile`` has found every application."""
     database = Database(url, name="vssid-operator", max_size=1)
     database.open()
     try:

@@ -254,8 +254,8 @@ def judge_application(application: Row, case: Row | None, passwords: Sequence[Ro
 
 def _mismatch(application: Row, case: Row | None) -> str:
     status = application["status"]
-    if case is None:
-        return "case_missing"
+    if case is None:  # of an emptied application nothing is left that could be told
+        return "" if application["is_emptied"] else "case_missing"
     match case["status"]:
         case "waiting" if status in SUCCESS:
             return "decision_lost"

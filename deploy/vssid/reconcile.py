@@ -44,8 +44,8 @@ def reconcile(mends: bool, settle: int, wait: int, as_json: bool) -> None:
     """What is missing: submitted ⇒ case, verified ⇒ credential, issued ⇒ message, and what follows from them.
 
     After a restore of a database, or at any time. Exit 0 when nothing is missing, 1 when something is, 2 when
-    --mend has to wait for events that are still on their way. With exit 0 registration looks again for photos
-    that nobody knows, which it does not between a restore and then.
+    --mend has to wait for events that are still on their way. Once no application is to be taken back,
+    registration looks again for photos that nobody knows, which it does not between a restore and then.
     """
     with databases() as ours:
         at_broker = broker()
@@ -58,7 +58,7 @@ def reconcile(mends: bool, settle: int, wait: int, as_json: bool) -> None:
             if not _has_arrived(ours, at_broker, _now() + timedelta(seconds=CLOCK_SECONDS), wait):
                 raise click.UsageError("what was told again is still on its way; call again later")
             left = _round(left["round"] + 1, ours, settle, mends, as_json)
-        if not _is_missing(left):
+        if are_photos_known(left):
             with ours.transaction("registration") as tx:
                 RegistrationStorage(tx).release_orphans()
     _report(left, mends, as_json)
@@ -67,6 +67,12 @@ def reconcile(mends: bool, settle: int, wait: int, as_json: bool) -> None:
 
 def _is_missing(left: dict[str, Any]) -> bool:
     return any(KINDS[name].is_gap for name in left["found"])
+
+
+def are_photos_known(left: dict[str, Any]) -> bool:
+    """Whether registration has every application whose photos are kept. What else is missing concerns no
+    photo, and may stay until people have decided."""
+    return "application_missing" not in left["found"]
 
 
 def _round(number: int, ours: Databases, settle: int, mends: bool, as_json: bool) -> dict[str, Any]:

@@ -199,7 +199,7 @@ class Artefacts:
         return self.tx.one(ARE_ORPHANS_HELD) is not None
 
     def release_orphans(self) -> None:
-        """What was lost is told again: what is unknown now is nobody's. Not held: nothing."""
+        """Every application is known again: what is unknown now is nobody's. Not held: nothing."""
         self.tx.run(RELEASE_ORPHANS)
 
     def erasures_of(self, request_ids: Sequence[UUID]) -> set[UUID]:

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.vssid.gaps import ENDED, KINDS, OPEN, SUCCESS, judge_application, judge_password
 from deploy.vssid.mending import MENDS
+from deploy.vssid.reconcile import are_photos_known
 
 REGISTRATION, CREDENTIAL, MESSAGE = UUID(int=1), UUID(int=2), UUID(int=3)
 
@@ -46,6 +47,11 @@ def test_where_both_agree_nothing_is_missing(status, case_status):
 @pytest.mark.parametrize("status", sorted(OPEN | SUCCESS | ENDED))
 def test_whoever_submitted_has_a_case(status):
     assert found(status, None) == ["case_missing"]
+
+
+@pytest.mark.parametrize("status", sorted(ENDED))
+def test_an_emptied_application_asks_for_no_case_that_was_lost(status):
+    assert list(judge_application(application(status, is_emptied=True), None, [])) == []
 
 
 @pytest.mark.parametrize(
@@ -133,6 +139,18 @@ def test_a_case_loses_what_its_application_has_lost(status):
     for is_emptied, missing in ((False, ["emptying_unheard"]), (True, [])):
         gaps = judge_application(emptied, case(status, is_emptied=is_emptied), [])
         assert [gap.kind.name for gap in gaps] == missing
+
+
+@pytest.mark.parametrize(
+    ("found", "are_known"),
+    [
+        ({}, True),
+        ({"decision_lost": 1, "contradiction": 2, "message_missing": 1}, True),
+        ({"application_missing": 1, "decision_lost": 1}, False),
+    ],
+)
+def test_photos_are_known_unless_an_application_is_to_be_taken_back(found, are_known):
+    assert are_photos_known({"found": found}) == are_known
 
 
 def test_every_gap_is_closed_by_the_command_or_by_people():
