@@ -51,9 +51,9 @@ class EmailReset:
         )
 
     def tried(self, fits: bool, now: datetime) -> tuple[Self, bool]:
-        """After a try, and whether the code counts: it fits, in time, the first time, and was not tried too
-        often before."""
-        if self.used_at is not None or now >= self.valid_until or self.tries_left < 1:
+        """After a try, and whether the code counts: it fits, in time, and was not tried too often before.
+        Of one that was used it counts for the same password alone."""
+        if now >= self.valid_until or self.tries_left < 1:
             return self, False
         if fits and self.keyed_hash is not None:
             return self, True

@@ -80,8 +80,9 @@ def hash_of(parts: Parts, reset_id: UUID, email: str, code: str) -> str:
 
 
 def finish(db: Database, parts: Parts, *, reset_id: UUID, code: str, new: str) -> str:
-    """The new password is the citizen's from here on; the token of the device on which it was chosen. One
-    that is too weak uses up neither the code nor a try. Raises ``PasswordTooWeak``, ``ResetRefused``."""
+    """The new password is the citizen's from here on; the token of the device on which it was chosen. The
+    same request again gets a device too, and changes nothing else. A password that is too weak uses up
+    neither the code nor a try. Raises ``PasswordTooWeak``, ``ResetRefused``."""
     check_new_password(new, common=common_passwords())
     at = now()
     with db.transaction() as tx:
@@ -91,13 +92,38 @@ def finish(db: Database, parts: Parts, *, reset_id: UUID, code: str, new: str) -
         fits = hmac.compare_digest((reset and reset.keyed_hash) or "", tried)
         counts = reset is not None and use_cases.try_reset_otp(storage, reset, fits=fits, now=at)
         own = use_cases.own_data(storage, account) if account and counts else None
-    if account is None or own is None:
+    if account is None or own is None or reset is None:
         raise ResetRefused
+    if reset.used_at is not None:
+        return _answer_again(db, parts, reset_id, account, new)
     check_new_password(new, common=common_passwords(), own=own)
     chosen = Credential(new_id(), account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
     device, token = new_device(parts, account, None, at)
+    try:
+        with db.transaction() as tx:
+            use_cases.finish_email_reset(Storage(tx), reset_id, account, chosen, device, at)
+    except ResetRefused:  # another came first: perhaps this very request, sent twice
+        return _answer_again(db, parts, reset_id, account, new)
+    return token
+
+
+def _answer_again(db: Database, parts: Parts, reset_id: UUID, account: Account, new: str) -> str:
+    """Whoever knows the password that was chosen is answered as then; another one is a wrong try. A right one
+    after the last wrong try is refused: many at once learn no more than one by one."""
     with db.transaction() as tx:
-        use_cases.finish_email_reset(Storage(tx), reset_id, account, chosen, device, at)
+        before = use_cases.chosen_for(Storage(tx), account.id, reset_id)
+    if before is None:
+        raise ResetRefused
+    right, at = parts.passwords.is_right(before.password_hash, new), now()
+    device, token = new_device(parts, account, None, at)
+    with db.transaction() as tx:
+        storage = Storage(tx)
+        reset, _ = use_cases.hold_email_reset(storage, reset_id)
+        counts = reset is not None and use_cases.try_reset_otp(storage, reset, fits=right, now=at)
+        if counts:
+            storage.save_device(device)
+    if not counts:
+        raise ResetRefused
     return token
 
 

@@ -48,18 +48,18 @@ class Credentials(Tables):
 
     LINK = f"""
         SELECT {CREDENTIAL_COLUMNS} FROM credentials
-        WHERE id = %(id)s AND channel = 'email_link' AND state = 'issued' AND tries_left > 0 FOR UPDATE
+        WHERE id = %(id)s AND channel = 'email_link' AND tries_left > 0 FOR UPDATE
     """
 
     def link(self, credential_id: UUID) -> Credential | None:
-        """A link that waits and may still be tried, held until the transaction ends."""
+        """A link that may still be tried, waiting or ended, held until the transaction ends."""
         row = self.tx.one(self.LINK, {"id": credential_id})
         return _credential(row) if row else None
 
     COUNT_LINK_TRY = "UPDATE credentials SET tries_left = tries_left - 1 WHERE id = %(id)s"
 
     def count_link_try(self, credential_id: UUID) -> None:
-        """A wrong code was typed."""
+        """A wrong code was typed, or after its use another password."""
         self.tx.run(self.COUNT_LINK_TRY, {"id": credential_id})
 
     FAILED_WAYS = """

@@ -198,6 +198,13 @@ def issue_credential(
     )
 
 
+def chosen_for(storage: Storage, account_id: UUID, cause: UUID) -> Credential | None:
+    """The password that was chosen by a link or reset, while it is in use: the same request again is answered
+    like the first."""
+    chosen = storage.credential_for(account_id, str(cause))
+    return chosen if chosen is not None and chosen.state is CredentialState.ACTIVE else None
+
+
 def take_place(storage: Storage, issued: Credential, cause: str, now: datetime) -> Account | None:
     """A first password, or a link in its place, is added; one that waited ends. The account, held until the
     transaction ends; None when the cause has one already."""

@@ -10,7 +10,7 @@ from uuid import UUID
 from services.identity import domain
 from services.identity.delivery import Way
 from services.identity.domain import Account, ActivationRefused, Credential, CredentialState
-from services.identity.use_cases.accounts import DELIVERED, ISSUE_LINK, is_to_be_sent, take_place
+from services.identity.use_cases.accounts import DELIVERED, ISSUE_LINK, chosen_for, is_to_be_sent, take_place
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_followed, tell_notice
@@ -64,21 +64,27 @@ def issue_link(
     )
 
 
-def try_link(storage: Storage, link_id: UUID, secret_hash: str, code: str, now: datetime) -> Account | None:
-    """Whose link it is, when its secret and the holder's BHXH code or personal number fit, in time, while its
-    contact is not in doubt. A wrong code of a right secret is counted. The same questions are asked of the
-    database whether there is such a link or not."""
+def try_link(
+    storage: Storage, link_id: UUID, secret_hash: str, code: str, now: datetime
+) -> tuple[Account, Credential | None] | None:
+    """Whose link it is, and what it let them choose before, while that is in use; when its secret and the
+    holder's BHXH code or personal number fit, in time, while its contact is not in doubt. A wrong code of
+    a right secret is counted. The same questions are asked of the database whether there is such a link or
+    not."""
     link = storage.link(link_id)
     account = storage.account(link.account_id if link else link_id)
     people = storage.people_with([account.code if account else ""])
     in_doubt = storage.is_contact_in_doubt(account.id if account else link_id, now)
+    chosen = chosen_for(storage, account.id if account else link_id, link_id)
     fits = hmac.compare_digest(link.password_hash if link else "", secret_hash)
     if link is None or account is None or not fits or in_doubt or _is_late(link, now):
         return None
     if not any("".join(code.split()) in person.numbers for person in people):
         storage.count_link_try(link.id)
         return None
-    return account
+    if link.state is CredentialState.ISSUED:
+        return account, None
+    return (account, chosen) if chosen else None
 
 
 def _is_late(link: Credential, now: datetime) -> bool:

@@ -73,7 +73,9 @@ class House:
         self.proofs = ProofTokens(b"k" * 32)
         self.parts: Any = SimpleNamespace(
             settings=SimpleNamespace(activation_link_hours=72),
-            passwords=SimpleNamespace(hashed=lambda text: f"hash of {text}"),
+            passwords=SimpleNamespace(
+                hashed=lambda text: f"hash of {text}", is_right=lambda kept, text: kept == f"hash of {text}"
+            ),
             proofs=self.proofs,
             sealer=SimpleNamespace(seal=lambda _to, text: text),
         )
@@ -227,7 +229,7 @@ def links_are_good_once(house: House) -> None:
     assert not house.activates(secret), "a late link was accepted"
     house.clock = NOW
     assert house.activates(secret)
-    assert not house.activates(secret), "a link was accepted twice"
+    assert not house.activates(secret, new="hai con thằn lằn con"), "a link was accepted twice"
 
 
 def test_forged_links_by_whomever_keep_nobody_out_behind_the_same_address(house: House) -> None:
@@ -235,6 +237,20 @@ def test_forged_links_by_whomever_keep_nobody_out_behind_the_same_address(house:
     for _ in range(50):
         assert not house.activates(house.proofs.new(house.proofs.owner(secret)))
     assert house.activates(secret)
+
+
+def test_a_repeat_whose_answer_was_lost_is_answered_again_and_changes_nothing(house: House) -> None:
+    _, secret = house.lost()
+    assert house.activates(secret)
+    before = house.live()
+    for _ in range(6):
+        assert house.activates(secret), "a repeat was told that it failed"
+    assert house.live() == before
+    assert house.followed() == ["activated"]
+    assert not house.activates(secret, code="9999999999")
+    for _ in range(4):
+        assert not house.activates(secret, new="hai con thằn lằn con")
+    assert not house.activates(secret), "passwords are guessed without end"
 
 
 def guesses_end(house: House) -> None:
