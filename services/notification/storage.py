@@ -73,6 +73,10 @@ WAS_TOLD = """
 SELECT EXISTS (SELECT FROM message WHERE registration_id = %(registration_id)s
                AND purpose = ANY(%(purposes)s) AND cause_event_id <> %(cause)s) AS told
 """
+WAS_TOLD_OF = """
+SELECT EXISTS (SELECT FROM message WHERE account_id = %(account_id)s AND purpose = %(purpose)s
+               AND facts->>'at' = %(at)s AND cause_event_id <> %(cause)s) AS told
+"""
 PASSWORDS_OF = """
 SELECT id, registration_id, credential_id, state, reason FROM message
 WHERE registration_id = ANY(%(ids)s)
@@ -187,6 +191,13 @@ class MessageStorage:
             "cause": cause,
         }
         row = self.tx.one(WAS_TOLD, params)
+        return bool(row and row["told"])
+
+    def was_told_of(self, account_id: UUID, purpose: Purpose, at: str, cause: UUID) -> bool:
+        """Whether another cause than this one has had the account told of what happened ``at`` (ISO 8601).
+        Reads the whole table: for what is rare."""
+        params = {"account_id": account_id, "purpose": purpose.value, "at": at, "cause": cause}
+        row = self.tx.one(WAS_TOLD_OF, params)
         return bool(row and row["told"])
 
     def passwords_of(self, registration_ids: Sequence[UUID]) -> list[dict[str, Any]]:

@@ -62,6 +62,7 @@ class Storage(Protocol):
     def stray_receipts(self, phone: str, since: datetime) -> list[Receipt]: ...
     def of_registration(self, registration_id: UUID) -> list[tuple[Message, datetime]]: ...
     def was_told(self, registration_id: UUID, purposes: Sequence[Purpose], cause: UUID) -> bool: ...
+    def was_told_of(self, account_id: UUID, purpose: Purpose, at: str, cause: UUID) -> bool: ...
     def in_flight(self, limit: int) -> list[UUID]: ...
 
 
@@ -156,10 +157,13 @@ def remind(storage: Storage, event: Event) -> None:
 
 
 def tell_guardianship_ended(storage: Storage, event: Event) -> None:
-    """Whoever was a child's guardian; of the child nothing is said, nor what the officer noted."""
+    """Whoever was a child's guardian; of the child nothing is said, nor what the officer noted. After a
+    restore it may be told again, by another event."""
     purpose = Purpose.GUARDIANSHIP_ENDED
     channels = [(Channel(c["kind"]), c["to"], purpose) for c in event.data["channels"]]
     facts = {"at": event.data["ended_at"].isoformat(), "reason": event.data["reason"]}
+    if storage.was_told_of(event.data["account_id"], purpose, facts["at"], event.id):
+        return
     _write(storage, event, channels, facts=facts)
 
 

@@ -164,6 +164,18 @@ class StorageContract:
             assert not storage.was_told(registration, (Purpose.REMINDER,), second)
             assert not storage.was_told(uuid4(), endings, second)
 
+    def test_what_another_cause_has_told_an_account_of_is_known(self, opened: Open) -> None:
+        account, first, second = uuid4(), uuid4(), uuid4()
+        purpose, at = Purpose.GUARDIANSHIP_ENDED, NOW.isoformat()
+        facts = {"at": at, "reason": "custody_changed"}
+        self.kept(opened, account_id=account, cause_event_id=first, purpose=purpose, facts=facts)
+        with opened() as storage:
+            assert storage.was_told_of(account, purpose, at, second)
+            assert not storage.was_told_of(account, purpose, at, first)
+            assert not storage.was_told_of(account, purpose, (NOW + timedelta(days=1)).isoformat(), second)
+            assert not storage.was_told_of(account, Purpose.REMINDER, at, second)
+            assert not storage.was_told_of(uuid4(), purpose, at, second)
+
     def test_messages_in_flight_wait_or_are_being_sent(self, opened: Open) -> None:
         with opened() as storage:
             before = set(storage.in_flight(1000))

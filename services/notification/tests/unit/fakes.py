@@ -102,6 +102,13 @@ class FakeMessages:
             for m in self.held.values()
         )
 
+    def was_told_of(self, account_id: UUID, purpose: Purpose, at: str, cause: UUID) -> bool:
+        return any(
+            (m.account_id, m.purpose, m.facts.get("at")) == (account_id, purpose, at)
+            and m.cause_event_id != cause
+            for m in self.held.values()
+        )
+
     def in_flight(self, limit: int) -> list[UUID]:
         return [m.id for m in self.held.values() if m.state in (State.WAITING, State.SENDING)][:limit]
 

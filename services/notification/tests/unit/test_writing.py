@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -75,6 +78,18 @@ def test_the_same_event_twice_writes_its_messages_once(
     tell(storage, event)
     assert len(storage.held) == messages
     assert len(storage.tx.due("send_sms") + storage.tx.due("send_email")) == messages
+
+
+def test_the_end_of_a_guardianship_that_is_told_again_after_a_restore_is_written_once(
+    storage: FakeMessages,
+) -> None:
+    first = examples.guardianship_ended()
+    use_cases.tell_guardianship_ended(storage, first)
+    use_cases.tell_guardianship_ended(storage, replace(first, id=uuid4()))
+    assert len(storage.held) == 2
+    later = first.data | {"ended_at": first.data["ended_at"] + timedelta(days=1)}
+    use_cases.tell_guardianship_ended(storage, replace(first, id=uuid4(), data=later))
+    assert len(storage.held) == 4, "it was confirmed again, and has ended again"
 
 
 def test_a_notice_goes_only_where_the_event_says(storage: FakeMessages) -> None:
