@@ -16,7 +16,7 @@ class Reconciling(Tables):
     STANDING = """
         SELECT c.registration_id, c.status, c.erased_at IS NOT NULL AS is_emptied,
                EXISTS (SELECT FROM close_requests r WHERE r.registration_id = c.registration_id) AS is_asked,
-               c.status = 'verified'
+               c.status = 'verified' AND (a.id IS NULL OR a.phone <> '' OR a.email <> '')
                AND NOT EXISTS (SELECT FROM credentials k WHERE k.account_id = a.id
                                AND (k.cause = c.registration_id::text OR k.made_at >= c.ended_at))
                AND NOT EXISTS (SELECT FROM jobs j
@@ -38,7 +38,7 @@ class Reconciling(Tables):
     def standing_of(self, registration_ids: Sequence[UUID]) -> list[dict[str, Any]]:
         """How the cases of these registrations stand: ``registration_id, status``, whether the end was asked
         for (``is_asked``), whether it has lost what was personal (``is_emptied``), whether a verified one has
-        no credential and none on its way."""
+        no credential and none on its way, though its person is reached somewhere."""
         return self.tx.all(self.STANDING_OF, {"ids": list(registration_ids)})
 
     def standing_after(self, after: UUID, *, until: datetime, limit: int) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ FILL = {
         f"INSERT INTO person_numbers (number, person_id) SELECT lpad(n::text, 10, '0'), {ID} {ROWS}",
         f"""INSERT INTO accounts (id, person_id, code, full_name, birth_value, phone, email, language,
                                   opened_at)
-            SELECT {ID}, {ID}, lpad(n::text, 10, '0'), '', '', '', '', 'vi', now() {ROWS}""",
+            SELECT {ID}, {ID}, lpad(n::text, 10, '0'), '', '', '+84' || n, '', 'vi', now() {ROWS}""",
         f"""INSERT INTO credentials (id, account_id, cause, state, password_hash, made_at, valid_until)
             SELECT {ID}, {ID}, {ID}::text, 'issued', '', now() - interval '1 hour', now() {ROWS}""",
         f"""INSERT INTO sessions (id, account_id, scope, started_at, ended_at)
@@ -136,6 +136,16 @@ def test_every_gap_is_found_in_pages(four: Databases) -> None:
 
     assert sorted(found) == sorted(made)
     assert peak_bytes < MOST_BYTES
+
+
+def test_a_childs_account_that_is_reached_nowhere_lacks_no_password(four: Databases) -> None:
+    """Nobody acts for the child any more: a password would go nowhere, and none is made (ADR 0024)."""
+    with four.transaction("identity") as tx:
+        tx.run("DELETE FROM credentials WHERE id = %(id)s", {"id": row(4)})
+    assert [gap.kind.name for gap in gaps(four, datetime.now(UTC))] == ["credential_missing"]
+    with four.transaction("identity") as tx:
+        tx.run("UPDATE accounts SET phone = '', email = '' WHERE id = %(id)s", {"id": row(4)})
+    assert list(gaps(four, datetime.now(UTC))) == []
 
 
 def test_what_is_younger_is_left_out(four: Databases) -> None:
