@@ -85,17 +85,21 @@ def test_a_stranger_with_the_same_idempotency_key_does_not_get_in_and_another_co
         response = client.send("POST", "/v1/sessions/otp", json=body, headers=headers)
         return response.status_code, response.json()
 
-    assert confirm(phone, phone.log_in_token, wrong, "key-for-one")[1]["type"].endswith("/otp-wrong")
-    reused = confirm(phone, phone.log_in_token, code, "key-for-one")
+    assert confirm(phone, phone.log_in_token, wrong, "the-key-for-one-request")[1]["type"].endswith(
+        "/otp-wrong"
+    )
+    reused = confirm(phone, phone.log_in_token, code, "the-key-for-one-request")
     assert (reused[0], reused[1]["type"].rsplit("/", 1)[-1]) == (409, "idempotency-key-reused")
-    entered = confirm(phone, phone.log_in_token, code, "key-for-another")
+    entered = confirm(phone, phone.log_in_token, code, "the-key-for-another-request")
     assert entered[0] == 200
-    assert confirm(phone, phone.log_in_token, code, "key-for-another") == entered, "the answer was lost"
+    assert confirm(phone, phone.log_in_token, code, "the-key-for-another-request") == entered, (
+        "the answer was lost"
+    )
     for token, otp in (("rubbish", "rubbish"), ("other rubbish", code)):
-        status, answer = confirm(stranger, token, otp, "key-for-another")
+        status, answer = confirm(stranger, token, otp, "the-key-for-another-request")
         assert status != 200, "a stranger is logged in"
         assert answer["type"].endswith("/otp-expired")
-    assert confirm(stranger, phone.log_in_token, wrong, "key-for-another")[0] == 409
+    assert confirm(stranger, phone.log_in_token, wrong, "the-key-for-another-request")[0] == 409
 
 
 @pytest.mark.proves("G2")
