@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from deploy.vssid.where import Databases
+from services.history.domain import Guardianship
 from services.history.storage import HistoryStorage
 from services.identity.domain import registration_of
 from services.identity.storage import Storage as IdentityStorage
@@ -106,6 +107,16 @@ KINDS = {
             "account.sessions_ended is told again",
         ),
         Kind(
+            "guardianship_unheard",
+            "history does not know until when a guardian may see a child's records",
+            "identity.guardianship_confirmed is told again, with its end",
+        ),
+        Kind(
+            "guardianship_end_lost",
+            "history knows that a guardianship was ended, identity does not",
+            people="an officer of the child's agency ends it again",
+        ),
+        Kind(
             "record_lost",
             "the message with a password is not recorded any more, but what became of it is known",
             is_gap=False,
@@ -133,6 +144,7 @@ def gaps(databases: Databases, until: datetime) -> Iterator[Gap]:
     yield from of_own_passwords(databases, until)
     yield from of_sessions(databases, until)
     yield from of_erasures(databases, until)
+    yield from of_guardianships(databases, until)
 
 
 # ---- reading: a page of one database, and what the others know of it ------------------------------------
@@ -238,6 +250,22 @@ def of_erasures(databases: Databases, until: datetime) -> Iterator[Gap]:
                 yield _gap("erasure_unheard", row["id"], row["account_id"])
 
 
+def of_guardianships(databases: Databases, until: datetime) -> Iterator[Gap]:
+    """Confirmed, or ended, in identity ⇒ known to history, which shows a child's records by it."""
+    account_id = child_id = FIRST
+    while True:
+        with databases.transaction("identity") as tx:
+            page = IdentityStorage(tx).guardianships_after(account_id, child_id, until=until, limit=PAGE)
+        if not page:
+            return
+        with databases.transaction("history") as tx:
+            known = HistoryStorage(tx).guardianships_of([row["account_id"] for row in page])
+        by_ids = {(one.account_id, one.child_id): one for one in known}
+        for row in page:
+            account_id, child_id = row["account_id"], row["child_person_id"]
+            yield from judge_guardianship(row, by_ids.get((account_id, child_id)))
+
+
 # ---- judging ------------------------------------------------------------------------------------------
 
 
@@ -284,6 +312,18 @@ def judge_password(credential: Row, message: Row | None) -> Iterator[Gap]:
         reported = "failed"
     if reported and credential["delivery"] in (None, "sent") and credential["delivery"] != reported:
         yield _gap("outcome_unheard", message["id"], registration_id)
+
+
+def judge_guardianship(held: Row, known: Guardianship | None) -> Iterator[Gap]:
+    """What history does not know of one guardianship, or identity does not."""
+    if known is not None and known.valid_until == held["valid_until"]:
+        return
+    is_ended = known is not None and known.valid_until <= known.confirmed_at  # as an ending is kept
+    if known is not None and is_ended and held["confirmed_at"] < known.valid_until < held["valid_until"]:
+        yield _gap("guardianship_end_lost", held["account_id"])
+        return
+    about = (held["child_person_id"], known and known.confirmed_at)
+    yield _gap("guardianship_unheard", held["account_id"], about=about)
 
 
 def _gap(kind: str, key: UUID, belongs_to: UUID | None = None, about: Any = None) -> Gap:

@@ -123,6 +123,13 @@ def _tell_sessions_ended(databases: Databases, gap: Gap, now: datetime) -> bool:
     return True
 
 
+def _tell_guardianship(databases: Databases, gap: Gap, now: datetime) -> bool:
+    child_id, known_at = gap.about
+    with databases.transaction("identity") as tx:
+        storage = IdentityStorage(tx)
+        return identity.tell_guardianship_again(storage, gap.key, child_id, known_at=known_at)
+
+
 MENDS: dict[str, Mend] = {
     "case_missing": _tell_submitted,
     "closing_unheard": _ask_to_close,
@@ -135,5 +142,6 @@ MENDS: dict[str, Mend] = {
     "message_missing": _replace_password,
     "own_password_missing": _issue_anew,
     "outcome_unheard": _tell_outcome,
+    "guardianship_unheard": _tell_guardianship,
     "ended_sessions_missing": _tell_sessions_ended,
 }

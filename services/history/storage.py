@@ -53,6 +53,10 @@ ON CONFLICT (account_id, child_id) DO UPDATE SET code = EXCLUDED.code, valid_unt
     confirmed_at = EXCLUDED.confirmed_at
 WHERE guardianships.confirmed_at < EXCLUDED.confirmed_at
 """
+GUARDIANSHIPS_OF = """
+SELECT account_id, child_id, code, valid_until, confirmed_at FROM guardianships
+WHERE account_id = ANY(%(ids)s)
+"""
 SESSIONS_ENDED = "SELECT account_id, issued_before FROM ended_sessions WHERE account_id = ANY(%(ids)s)"
 ADD_IMPORT = """
 INSERT INTO import (id, kind, key, sha256, source, as_of, imported_at)
@@ -137,6 +141,10 @@ class HistoryStorage:
     def save_guardianship(self, confirmed: Guardianship) -> None:
         """What was confirmed, or ended, last stays."""
         self.tx.run(SAVE_GUARDIANSHIP, asdict(confirmed))
+
+    def guardianships_of(self, account_ids: Sequence[UUID]) -> list[Guardianship]:
+        """What is known of these guardians, lasting or ended."""
+        return [Guardianship(**row) for row in self.tx.all(GUARDIANSHIPS_OF, {"ids": list(account_ids)})]
 
     def sessions_ended(self, account_ids: Sequence[UUID]) -> dict[UUID, datetime]:
         """Until when the tokens of these accounts are no longer accepted, where any were ended."""

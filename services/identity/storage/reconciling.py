@@ -79,6 +79,21 @@ class Reconciling(Tables):
             self.SESSIONS_ENDED, {"after": after, "since": since, "until": until, "limit": limit}
         )
 
+    GUARDIANSHIPS_AFTER = """
+        SELECT account_id, child_person_id, confirmed_at, valid_until FROM guardianships
+        WHERE (account_id, child_person_id) > (%(account_id)s, %(child_id)s) AND confirmed_at <= %(until)s
+            AND (end_reason IS NULL OR valid_until <= %(until)s)
+        ORDER BY account_id, child_person_id LIMIT %(limit)s
+    """
+
+    def guardianships_after(
+        self, account_id: UUID, child_id: UUID, *, until: datetime, limit: int
+    ) -> list[dict[str, Any]]:
+        """Guardianships confirmed, or ended, until then, in order of both ids: ``account_id, child_person_id,
+        confirmed_at, valid_until``."""
+        after = {"account_id": account_id, "child_id": child_id}
+        return self.tx.all(self.GUARDIANSHIPS_AFTER, {**after, "until": until, "limit": limit})
+
     LOCKED_OUT_SINCE = """
         SELECT DISTINCT a.id FROM unnest(%(ids)s::uuid[], %(times)s::timestamptz[]) AS told (account_id, at)
         JOIN accounts a ON a.id = told.account_id

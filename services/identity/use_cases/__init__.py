@@ -119,6 +119,7 @@ from services.identity.use_cases.restore import (
     replace_unheard,
     submission_of,
     tell_case_again,
+    tell_guardianship_again,
     tell_sessions_ended_again,
 )
 from services.identity.use_cases.rights import (
@@ -250,6 +251,7 @@ __all__ = [
     "supersede",
     "tell_case_again",
     "tell_erasure_again",
+    "tell_guardianship_again",
     "tell_sessions_ended_again",
     "tell_throttled",
     "try_link",

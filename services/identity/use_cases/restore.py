@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -94,6 +94,23 @@ def tell_case_again(storage: Storage, registration_id: UUID) -> None:
             storage.tx,
             event_type.event(subject=case.id, correlation_id=registration_id, at=ending.at, data=data),
         )
+
+
+def tell_guardianship_again(
+    storage: Storage, account_id: UUID, child_id: UUID, *, known_at: datetime | None
+) -> bool:
+    """History has lost until when somebody acts for a child: told as of just after what it knows,
+    ``known_at``, and before whatever comes. One that was ended is told as lasting until then: its guardian
+    has heard of it and is not told twice. False when the child has no account."""
+    held, child = storage.guardianship(account_id, child_id), storage.account_of(child_id)
+    people = storage.people_with([child.code]) if child else []
+    if held is None or len(people) != 1:
+        return False
+    at = held.confirmed_at if held.end_reason is None else held.valid_until
+    if known_at is not None:
+        at = max(at, known_at + timedelta(microseconds=1))
+    tell_guardianship(storage, None, people[0], held, at=at)
+    return True
 
 
 def replace_unheard(storage: Storage, credential_id: UUID, *, replacements: int, now: datetime) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -187,6 +187,43 @@ def test_what_was_emptied_is_told_again_to_a_case_that_came_back(four: Databases
     with four.transaction("registration") as tx:
         told = tx.all("SELECT type FROM outbox")
     assert [event["type"] for event in told] == ["registration.emptied.v1"]
+
+
+HELD = """
+INSERT INTO guardianships (account_id, child_person_id, relation, confirmed_by, confirmed_at, valid_until,
+                           end_reason)
+VALUES (%(id)s, %(child)s, 'parent', %(id)s, %(confirmed_at)s, %(until)s, %(reason)s)
+"""
+KNOWN = "INSERT INTO guardianships VALUES (%(id)s, %(child)s, '1', %(until)s, %(confirmed_at)s)"
+
+
+def test_guardianships_are_told_again_and_an_ending_that_identity_lost_is_for_people(four: Databases) -> None:
+    now = datetime.now(UTC)
+    confirmed, ended, grown = now - timedelta(days=9), now - timedelta(days=2), now + timedelta(days=900)
+    held = ((1, grown, None), (2, ended, "custody_changed"), (3, grown, None), (4, grown, None))
+    known = ((2, grown, confirmed), (3, ended, ended), (4, grown, confirmed))
+    with four.transaction("identity") as tx:
+        for n in range(1, 5):
+            staff = "INSERT INTO staff VALUES (%(id)s, %(id)s::text, '', '', '', true, now())"
+            tx.run(staff, {"id": row(n)})
+        for n, until, reason in held:
+            ids = {"id": row(n), "child": row(n + 10)}
+            tx.run(HELD, {**ids, "confirmed_at": confirmed, "until": until, "reason": reason})
+        nobody = "UPDATE people SET applicant = %(nobody)s"
+        tx.run(nobody, {"nobody": Jsonb(asdict(replace(NOBODY, code="0000000011")))})
+    with four.transaction("history") as tx:
+        for n, until, at in known:
+            tx.run(KNOWN, {"id": row(n), "child": row(n + 10), "until": until, "confirmed_at": at})
+    found = list(gaps(four, now))
+    assert [(gap.kind.name, gap.key) for gap in found] == [
+        ("guardianship_unheard", row(1)),
+        ("guardianship_unheard", row(2)),
+        ("guardianship_end_lost", row(3)),
+    ]
+    assert [mend(four, gap) for gap in found] == [True, True, False]
+    with four.transaction("identity") as tx:
+        told = tx.all("SELECT type FROM outbox")
+    assert {event["type"] for event in told} == {"identity.guardianship_confirmed.v1"}, "nobody is told twice"
 
 
 def test_a_case_that_was_emptied_asks_for_no_application_that_was_lost(four: Databases) -> None:
