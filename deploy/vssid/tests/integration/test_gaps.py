@@ -14,11 +14,14 @@ from psycopg.types.json import Jsonb
 from deploy.vssid.gaps import KINDS, Gap, gaps
 from deploy.vssid.mending import mend
 from deploy.vssid.where import Databases
+from services.history.storage import HistoryStorage
+from services.history.use_cases import note_guardian
 from services.identity.rights import NOBODY
 from services.registration.storage import Storage
 from services.registration.tests.examples import declared
 from services.registration.timeline import Status
 from shared.database import Database
+from shared.events.envelope import from_amqp
 from shared.messaging.topology import SERVICES
 
 MANY = 20_000
@@ -222,8 +225,13 @@ def test_guardianships_are_told_again_and_an_ending_that_identity_lost_is_for_pe
     ]
     assert [mend(four, gap) for gap in found] == [True, True, False]
     with four.transaction("identity") as tx:
-        told = tx.all("SELECT type FROM outbox")
+        told = tx.all("SELECT type, headers, body FROM outbox")
     assert {event["type"] for event in told} == {"identity.guardianship_confirmed.v1"}, "nobody is told twice"
+    with four.transaction("history") as tx:
+        for event in told:
+            heard = from_amqp(event["headers"], bytes(event["body"]))
+            note_guardian(HistoryStorage(tx), heard.data, heard.time)
+    assert [gap.kind.name for gap in gaps(four, now)] == ["guardianship_end_lost"]
 
 
 def test_a_case_that_was_emptied_asks_for_no_application_that_was_lost(four: Databases) -> None:
