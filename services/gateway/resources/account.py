@@ -10,8 +10,8 @@ from flask_smorest import Blueprint
 
 from services.gateway.rpc import bearer, services
 from services.gateway.shapes import account as shapes
-from services.gateway.shapes.base import PageQuery, ShapeParser
 from services.gateway.shapes.hotline import LogInOtp, LogInStep
+from services.gateway.shapes.parsing import PageQuery, ShapeParser
 
 blueprint = Blueprint("account", __name__, url_prefix="/v1", description="Logging in and looking up")
 blueprint.ARGUMENTS_PARSER = ShapeParser()

@@ -14,7 +14,7 @@ from flask import Flask, Response
 from flask_smorest import Blueprint
 
 from services.gateway.rpc import services
-from services.gateway.shapes.base import ShapeParser
+from services.gateway.shapes.parsing import ShapeParser
 from services.gateway.shapes.password_resets import Activation
 
 blueprint = Blueprint(

@@ -12,7 +12,7 @@ from services.gateway.resources.account import CITIZEN
 from services.gateway.rpc import bearer, services
 from services.gateway.shapes import children as shapes
 from services.gateway.shapes.account import Participation
-from services.gateway.shapes.base import PageQuery, ShapeParser
+from services.gateway.shapes.parsing import PageQuery, ShapeParser
 from services.gateway.shapes.registrations import Started
 from services.gateway.shapes.rights import PersonRequest
 

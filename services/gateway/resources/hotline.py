@@ -10,8 +10,8 @@ from flask_smorest import Blueprint
 
 from services.gateway.problems import Problem
 from services.gateway.rpc import IDEMPOTENCY_KEY, services
-from services.gateway.shapes.base import ShapeParser
 from services.gateway.shapes.hotline import HotlineCall, HotlineScript
+from services.gateway.shapes.parsing import ShapeParser
 
 blueprint = Blueprint("hotline", __name__, url_prefix="/v1/hotline", description="For the voice platform")
 blueprint.ARGUMENTS_PARSER = ShapeParser()

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask_smorest import Blueprint
 
 from services.gateway.rpc import services
-from services.gateway.shapes.base import ShapeParser
+from services.gateway.shapes.parsing import ShapeParser
 from services.gateway.shapes.password_resets import (
     PasswordReset,
     PasswordResetConfirmation,

@@ -8,7 +8,7 @@ from flask_smorest import Blueprint
 
 from services.gateway.rpc import services
 from services.gateway.shapes import places as shapes
-from services.gateway.shapes.base import ShapeParser
+from services.gateway.shapes.parsing import ShapeParser
 
 blueprint = Blueprint("places", __name__, url_prefix="/v1", description="Agencies and administrative units")
 blueprint.ARGUMENTS_PARSER = ShapeParser()

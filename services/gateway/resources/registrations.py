@@ -14,7 +14,7 @@ from werkzeug.datastructures import ETags
 
 from services.gateway.rpc import resume_token, services
 from services.gateway.shapes import registrations as shapes
-from services.gateway.shapes.base import ShapeParser
+from services.gateway.shapes.parsing import ShapeParser
 from services.gateway.uploads import receive_photo
 from shared.messaging.calls import CallRefused, ServiceUnknown
 from shared.objects import ObjectsAway

@@ -11,7 +11,7 @@ from services.gateway.resources.account import CITIZEN
 from services.gateway.resources.staff import STAFF
 from services.gateway.rpc import bearer, services
 from services.gateway.shapes import rights as shapes
-from services.gateway.shapes.base import ShapeParser
+from services.gateway.shapes.parsing import ShapeParser
 
 blueprint = Blueprint("rights", __name__, url_prefix="/v1", description="A person's rights over the own data")
 blueprint.ARGUMENTS_PARSER = ShapeParser()

@@ -13,7 +13,7 @@ from flask_smorest import Blueprint
 from services.gateway.problems import Problem
 from services.gateway.rpc import bearer, services
 from services.gateway.shapes import staff as shapes
-from services.gateway.shapes.base import ShapeParser
+from services.gateway.shapes.parsing import ShapeParser
 from services.gateway.shapes.registrations import State
 from shared.objects import ObjectUnknown
 from shared.sealed_objects import ObjectBroken, from_text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from services.gateway.shapes.base import Shape, text
+from services.gateway.shapes.parsing import Shape, text
 
 
 class LogIn(Shape):

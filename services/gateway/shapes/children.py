@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from services.gateway.shapes.base import text
+from services.gateway.shapes.parsing import text
 from services.gateway.shapes.registrations import Start
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from services.gateway.shapes.base import Shape
+from services.gateway.shapes.parsing import Shape
 
 
 class HotlineCall(Shape):

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from services.gateway.shapes.base import Query, degrees, text
+from services.gateway.shapes.parsing import Query, degrees, text
 
 
 class AgencyQuery(Query):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from services.gateway.shapes.base import Shape, text
 from services.gateway.shapes.children import Child, EndedGuardianship
+from services.gateway.shapes.parsing import Shape, text
 
 
 class Correction(Shape):

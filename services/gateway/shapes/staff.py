@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from services.gateway.shapes.base import PageQuery, Query, Shape, text
+from services.gateway.shapes.parsing import PageQuery, Query, Shape, text
 
 
 class StaffLogIn(Shape):
