@@ -22,7 +22,7 @@ class FieldProblem:
 
 
 class Refused(Exception):
-    """A refusal that the caller may see. Subclass it once per reason, in the service's ``domain.py``.
+    """A refusal that the caller may see. Subclass it once per reason, in the service's domain.
 
     ``problems`` are the fields at fault; ``details`` are facts the caller may need
     (a limit, a time), never personal data.

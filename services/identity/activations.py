@@ -6,11 +6,12 @@ from uuid import UUID
 
 from services.identity import use_cases
 from services.identity.delivery import Way
-from services.identity.domain import ActivationRefused, Credential, CredentialState, TokenInvalid
+from services.identity.domain import Credential, CredentialState
 from services.identity.jobs import Due, Record
 from services.identity.parts import Parts, new_id, now
 from services.identity.password_rules import check_new_password
 from services.identity.passwords import common_passwords
+from services.identity.refusals import ActivationRefused, TokenInvalid
 from services.identity.storage import Storage
 from shared.database import Database, Transaction
 

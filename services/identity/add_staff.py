@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 import psycopg
 
-from services.identity.domain import StaffAccount, StaffUserTaken
+from services.identity.domain import StaffAccount
 from services.identity.parts import new_id, now
 from services.identity.password_rules import SHORTEST
 from services.identity.passwords import Passwords, generated
+from services.identity.refusals import StaffUserTaken
 from services.identity.settings import AddStaffSettings
 from services.identity.storage import Storage
 from shared.database import Database

@@ -11,7 +11,15 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from shared.refusals import FieldProblem, Refused
+from services.identity.refusals import (
+    CaseAlreadyEnded,
+    CaseClaimed,
+    FirstPasswordExpired,
+    PhotoUnknown,
+    ReasonMissing,
+    RequestInvalid,
+)
+from shared.refusals import FieldProblem
 
 VIETNAM = timezone(timedelta(hours=7))
 
@@ -527,169 +535,3 @@ class AuditEntry:
     action: str
     case_id: UUID | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
-
-
-# --- refusals ------------------------------------------------------------------------------------
-
-
-class RequestInvalid(Refused):
-    """A call of the wrong shape."""
-
-    vi = "Yêu cầu không hợp lệ; xem từng mục."
-    en = "The request is not valid; see each field."
-
-
-class LogInFailed(Refused):
-    """Unknown user and wrong password look the same."""
-
-    vi = "Mã số hoặc mật khẩu không đúng."
-    en = "The code or the password is wrong."
-
-
-class FirstPasswordExpired(Refused):
-    """Told only to somebody who knew the right password."""
-
-    vi = "Mật khẩu cấp lần đầu đã hết hạn. Xin yêu cầu cấp lại mật khẩu."
-    en = "The first password has expired. Please ask for a new one."
-
-
-class TooManyTries(Refused):
-    """Throttled, for a moment only."""
-
-    vi = "Đăng nhập quá nhiều lần. Xin thử lại sau ít phút."
-    en = "Too many log-ins. Please try again in a few minutes."
-
-
-class TokenInvalid(Refused):
-    """A token that is missing, foreign, expired or of an ended session."""
-
-    vi = "Phiên đăng nhập không hợp lệ hoặc đã hết hạn. Xin đăng nhập lại."
-    en = "The session is not valid or has expired. Please log in again."
-
-
-class PasswordChangeRequired(Refused):
-    """A session of the first password may do nothing but choose one's own."""
-
-    vi = "Xin đổi mật khẩu cấp lần đầu trước."
-    en = "Please change the first password first."
-
-
-class DeviceUnknown(Refused):
-    """No such device of this account."""
-
-    vi = "Không tìm thấy thiết bị này trong tài khoản."
-    en = "The account has no such device."
-
-
-class OldPasswordWrong(Refused):
-    """The password that is to be replaced was not given right."""
-
-    vi = "Mật khẩu hiện tại không đúng."
-    en = "The current password is wrong."
-
-
-class CaseUnknown(Refused):
-    """No such case at the officer's own agency."""
-
-    vi = "Không tìm thấy hồ sơ tại cơ quan của bạn."
-    en = "There is no such case at your agency."
-
-
-class PhotoUnknown(Refused):
-    """The case has no photo of this kind."""
-
-    vi = "Hồ sơ không có ảnh này."
-    en = "The case has no such photo."
-
-
-class CaseAlreadyEnded(Refused):
-    """A case has one ending; ``status`` in the details says which."""
-
-    vi = "Hồ sơ đã kết thúc."
-    en = "The case has already ended."
-
-
-class CaseClaimed(Refused):
-    """A colleague works on the case; ``until`` in the details says how long at the most."""
-
-    vi = "Đồng nghiệp khác đang xử lý hồ sơ này."
-    en = "A colleague is working on this case."
-
-
-class SecondOfficerNeeded(Refused):
-    """Whoever confirmed first does not approve: two officers, two pairs of eyes."""
-
-    vi = "Hồ sơ phải do một cán bộ khác phê duyệt."
-    en = "Another officer has to approve this case."
-
-
-class PapersNotChecked(Refused):
-    """No confirmation while the papers were not seen."""
-
-    vi = "Phải đối chiếu giấy tờ gốc trước khi xác nhận."
-    en = "The original papers must be checked before confirming."
-
-
-class ReasonMissing(Refused):
-    """A citizen who is turned away is told why."""
-
-    vi = "Phải ghi lý do từ chối."
-    en = "A reason must be given."
-
-
-class PersonNumberTaken(Refused):
-    """The code and the personal number belong to two different verified people."""
-
-    vi = "Mã số BHXH và số định danh thuộc về hai người đã được xác thực khác nhau."
-    en = "The BHXH code and the personal number belong to two different verified people."
-
-
-class AccountUnknown(Refused):
-    """No account of this number whose person was verified at the officer's agency."""
-
-    vi = "Không tìm thấy tài khoản của mã số này tại cơ quan của bạn."
-    en = "There is no account of this number at your agency."
-
-
-class ContactChangePending(Refused):
-    """One change after the other."""
-
-    vi = "Một lần đổi liên hệ khác của tài khoản này đang được xử lý."
-    en = "Another change of this account's contact is under way."
-
-
-class ActivationRefused(Refused):
-    """A link that is wrong, late, used, replaced or tried too often, or another's BHXH code: all alike."""
-
-    vi = (
-        "Liên kết hoặc mã số BHXH không đúng, hoặc liên kết không còn hiệu lực. Xin kiểm tra lại, gọi"
-        " 1900 9068 nhánh 8, hoặc đến cơ quan BHXH."
-    )
-    en = (
-        "The link or the BHXH code is wrong, or the link is no longer valid. Please check them, call"
-        " 1900 9068, key 8, or visit the agency."
-    )
-
-
-class NotYetVerified(Refused):
-    """There is no account to hand over yet."""
-
-    vi = "Hồ sơ chưa được xác thực, hoặc tài khoản đang được tạo. Xin xác thực hồ sơ rồi thử lại."
-    en = "The case is not verified, or its account is being made. Verify the case, then try again."
-
-
-class PasswordReceived(Refused):
-    """No slip for an account whose holder has chosen a password since the case was verified."""
-
-    vi = "Người này đã nhận mật khẩu và tự đặt mật khẩu mới. Nếu quên, dùng tổng đài 1900 9068 hoặc e-mail."
-    en = (
-        "This person has received the password and chosen another. Who forgot it uses the hotline"
-        " 1900 9068 or the e-mail."
-    )
-
-
-class StaffUserTaken(Refused):
-    """One user name, one member of staff."""
-
-    vi = "Tên đăng nhập này đã có."
-    en = "This user name is taken."

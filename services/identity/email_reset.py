@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
-from services.identity.domain import EMAIL, Account, RequestInvalid
+from services.identity.domain import EMAIL, Account
+from services.identity.refusals import RequestInvalid
 from shared.refusals import FieldProblem, Refused
 
 REASON = "email_reset"

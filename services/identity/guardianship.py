@@ -11,7 +11,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Self
 from uuid import UUID
 
-from services.identity.domain import VIETNAM, Account, Applicant, Officer, RequestInvalid
+from services.identity.domain import VIETNAM, Account, Applicant, Officer
+from services.identity.refusals import RequestInvalid
 from shared.refusals import FieldProblem, Refused
 
 YEARS_OF_AGE = 18

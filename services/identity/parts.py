@@ -12,9 +12,9 @@ from services.identity.anchors import Anchors
 from services.identity.circuit import Circuit
 from services.identity.delivery import Policy
 from services.identity.devices import Lifetimes
-from services.identity.domain import PhotoUnknown, RequestInvalid
 from services.identity.passwords import Passwords, few_at_once
 from services.identity.population_register import CallerCodes, PopulationRegister
+from services.identity.refusals import PhotoUnknown, RequestInvalid
 from services.identity.settings import Settings
 from services.identity.throttle import Throttle
 from services.identity.tokens import ProofTokens, Tokens

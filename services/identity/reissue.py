@@ -11,9 +11,9 @@ from typing import Any
 from prometheus_client import Counter
 
 from services.identity import hotline, schemas, signatures, use_cases
-from services.identity.domain import RequestInvalid
 from services.identity.hotline import Call, HotlineKey, HotlineTooMany, HotlineUnavailable
 from services.identity.parts import Parts, new_id, now
+from services.identity.refusals import RequestInvalid
 from services.identity.signatures import Signed
 from services.identity.storage import Storage
 from shared import logs, metrics

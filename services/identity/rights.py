@@ -14,17 +14,9 @@ from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
-from services.identity.domain import (
-    VIETNAM,
-    Account,
-    Applicant,
-    Case,
-    CaseStatus,
-    Officer,
-    Person,
-    RequestInvalid,
-)
+from services.identity.domain import VIETNAM, Account, Applicant, Case, CaseStatus, Officer, Person
 from services.identity.guardianship import Child, Guardianship
+from services.identity.refusals import RequestInvalid
 from shared.refusals import FieldProblem, Refused
 
 WORKING_DAYS = 2

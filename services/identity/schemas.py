@@ -10,9 +10,10 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from services.identity.devices import Device
-from services.identity.domain import Account, Applicant, Case, CaseStatus, RequestInvalid, Session
+from services.identity.domain import Account, Applicant, Case, CaseStatus, Session
 from services.identity.guardianship import Child, Guardianship
 from services.identity.hotline import SIGNED_HEADERS
+from services.identity.refusals import RequestInvalid
 from services.identity.rights import AtTheDesk, Held, PersonRequest
 from shared.refusals import FieldProblem
 

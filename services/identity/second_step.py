@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from services.identity import domain, use_cases
+from services.identity import domain, refusals, use_cases
 from services.identity.domain import Account, Credential
 from services.identity.log_in_otp import (
     TRIES,
@@ -65,7 +65,7 @@ def tried(storage: Storage, parts: Parts, *, token: str, code: str) -> tuple[Acc
     """Whose log-in goes on. A refusal is returned, so that the try is kept."""
     try:
         otp_id = parts.proofs.owner(token)
-    except domain.TokenInvalid:
+    except refusals.TokenInvalid:
         return OtpExpired()
     keyed_hash = _keyed_hash(parts, otp_id, code.strip())
     return use_cases.try_log_in_otp(storage, otp_id, parts.proofs.hash(token), keyed_hash, now())

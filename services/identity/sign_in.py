@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.identity import domain, guessing, second_step, staff_totp, use_cases
+from services.identity import domain, guessing, refusals, second_step, staff_totp, use_cases
 from services.identity.devices import Device, device_name
 from services.identity.domain import Account, Claims, Credential, CredentialState, Session, StaffAccount
 from services.identity.parts import Parts, new_id, now
@@ -65,7 +65,7 @@ def _log_in(
     used = parts.passwords.find(found.credentials if found else (), password)
     if found is None or used is None:
         guessing.note_wrong(db, parts, tries, account)
-        raise domain.LogInFailed
+        raise refusals.LogInFailed
     parts.throttle.check(*tries)
     if second_step.is_due(parts, used) and not _is_known(db, parts, found.account, device_token):
         return second_step.ask(db, parts, found.account, used, address=address)
@@ -146,7 +146,7 @@ def _known_device(
     """The account's device that the token proves."""
     try:
         device_id = parts.proofs.owner(token or "")
-    except domain.TokenInvalid:
+    except refusals.TokenInvalid:
         return None
     return use_cases.known_device(storage, account, device_id, parts.proofs.hash(token or ""))
 
@@ -167,7 +167,7 @@ def refresh(db: Database, parts: Parts, *, token: str) -> Reply:
         )
     if refreshed is None:
         log.warning("a refresh token was used twice; its session has ended")
-        raise domain.TokenInvalid
+        raise refusals.TokenInvalid
     session, issued_at = refreshed
     return _tokens(parts, session, following, issued_at)
 
@@ -189,7 +189,7 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
     used = parts.passwords.find(credentials, old)
     if used is None:
         parts.throttle.note_wrong(tries)
-        raise domain.OldPasswordWrong
+        raise refusals.OldPasswordWrong
     domain.scope_of(used, now())
     check_new_password(new, common=common_passwords(), old=old, own=own)
     chosen = Credential(new_id(), session.account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
@@ -198,7 +198,7 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
             storage = Storage(tx)
             fresh = use_cases.change_password(storage, session, used, chosen, session_id=new_id(), now=now())
             return _session_reply(parts, storage, fresh)
-    except domain.TokenInvalid:  # another change came first: perhaps this very request, sent twice
+    except refusals.TokenInvalid:  # another change came first: perhaps this very request, sent twice
         with db.transaction() as tx:
             repeated = use_cases.find_repeated_change(Storage(tx), claims)
         if repeated is None:
@@ -209,7 +209,7 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
 def _answer_again(db: Database, parts: Parts, before: Session, credential: Credential, *, new: str) -> Reply:
     """Whoever knows the password that was set may have a session on the same device, as by logging in."""
     if not parts.passwords.is_right(credential.password_hash, new):
-        raise domain.TokenInvalid
+        raise refusals.TokenInvalid
     with db.transaction() as tx:
         storage = Storage(tx)
         session = use_cases.log_in(
@@ -235,7 +235,7 @@ def withdraw_consent(db: Database, parts: Parts, *, claims: Claims, password: st
     used = parts.passwords.find(credentials, password)
     if used is None:
         parts.throttle.note_wrong(tries)
-        raise domain.OldPasswordWrong
+        raise refusals.OldPasswordWrong
     with db.transaction() as tx:
         return use_cases.withdraw_consent(
             Storage(tx), claims, used, request_id=new_id(), erasure_id=new_id(), now=now()
@@ -270,7 +270,7 @@ def _staff_log_in(
         staff = Storage(tx).staff_named(user)
     if not parts.passwords.is_right(staff.password_hash if staff else None, password) or staff is None:
         parts.throttle.note_wrong(*tries)
-        raise domain.LogInFailed
+        raise refusals.LogInFailed
     parts.throttle.check(*tries)
     if not parts.settings.staff_totp:
         return _enter_staff(db, parts, staff, password, None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from services.identity.domain import TooManyTries
+from services.identity.refusals import TooManyTries
 from shared import logs
 from shared.cache import CacheUnavailable
 

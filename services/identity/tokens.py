@@ -14,7 +14,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
-from services.identity.domain import Claims, Session, TokenInvalid
+from services.identity.domain import Claims, Session
+from services.identity.refusals import TokenInvalid
 
 ALGORITHM = "Ed25519"
 ISSUER = "vssid"

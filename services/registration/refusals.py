@@ -1,6 +1,6 @@
 """The refusals of registration that a caller may see, each with a name and a sentence in both languages.
 
-Part of the domain; ``domain.py`` hands them on, and ``DeclarationInvalid`` stands beside the form it judges.
+Part of the domain; ``DeclarationInvalid`` stands beside the form it judges.
 """
 
 from __future__ import annotations

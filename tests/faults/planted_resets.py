@@ -6,10 +6,10 @@ import os
 from typing import Any
 
 from services.identity import password_resets, use_cases
-from services.identity.domain import AccountUnknown
 from services.identity.email_reset import EmailReset
 from services.identity.parts import now
 from services.identity.passwords import Passwords
+from services.identity.refusals import AccountUnknown
 from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from services.identity.storage import Storage

@@ -9,12 +9,8 @@ from uuid import UUID
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from services.identity.domain import (
-    AuditEntry,
-    Officer,
-    StaffAccount,
-    StaffUserTaken,
-)
+from services.identity.domain import AuditEntry, Officer, StaffAccount
+from services.identity.refusals import StaffUserTaken
 from services.identity.storage.tables import Tables
 
 

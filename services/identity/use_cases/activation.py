@@ -9,7 +9,8 @@ from uuid import UUID
 
 from services.identity import domain
 from services.identity.delivery import Way
-from services.identity.domain import Account, ActivationRefused, Credential, CredentialState
+from services.identity.domain import Account, Credential, CredentialState
+from services.identity.refusals import ActivationRefused
 from services.identity.use_cases.accounts import DELIVERED, ISSUE_LINK, chosen_for, is_to_be_sent, take_place
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Storage

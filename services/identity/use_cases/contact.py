@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import domain
+from services.identity import domain, refusals
 from services.identity.domain import AuditEntry, Case, CaseStatus, ContactChange, Officer
 from services.identity.guardianship import ContactIsGuardians
 from services.identity.use_cases.accounts import (
@@ -45,13 +45,13 @@ def ask_contact_change(
     ``ContactChangePending``, ``ContactIsGuardians``.
     """
     if papers_checked is not True:
-        raise domain.PapersNotChecked
+        raise refusals.PapersNotChecked
     told = domain.reason_of_rejection(reason)
     storage.lock_numbers([user])
     account = storage.account_named(user)
     case = _case_at(storage, officer, user)
     if account is None or case is None:
-        raise domain.AccountUnknown
+        raise refusals.AccountUnknown
     guardians = storage.guardians_of(account.person_id, now)
     if any(guardian.is_reached_at(account.phone, account.email) for guardian in guardians):
         raise ContactIsGuardians
@@ -63,7 +63,7 @@ def ask_contact_change(
     if pending is not None:
         if (pending.phone, pending.email) == (phone, email):
             return pending
-        raise domain.ContactChangePending
+        raise refusals.ContactChangePending
     storage.add_contact_change(change)
     storage.add_audit(
         AuditEntry(now, officer.id, "contact_change_asked", case.id, {"change": str(change.id)})

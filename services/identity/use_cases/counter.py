@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import domain
+from services.identity import domain, refusals
 from services.identity.delivery import Way
 from services.identity.domain import (
     Account,
@@ -15,11 +15,10 @@ from services.identity.domain import (
     CaseStatus,
     Credential,
     CredentialState,
-    NotYetVerified,
     Officer,
-    PasswordReceived,
 )
 from services.identity.guardianship import GuardianshipOver, of_age_at
+from services.identity.refusals import NotYetVerified, PasswordReceived
 from services.identity.use_cases.accounts import DELIVERED, MANY, take_place
 from services.identity.use_cases.desk import own_case
 from services.identity.use_cases.ports import Storage
@@ -48,7 +47,7 @@ def begin_hand_over(
     """
     case = own_case(storage, officer, case_id)
     if papers_checked is not True:
-        raise domain.PapersNotChecked
+        raise refusals.PapersNotChecked
     ending = storage.ending(case.id)
     if ending is None or ending.status is not CaseStatus.VERIFIED:
         raise NotYetVerified
@@ -58,7 +57,7 @@ def begin_hand_over(
     storage.lock_account(account.id)
     account = storage.account(account.id) or account
     if not account.channels:  # a child's, for whom nobody acts any more
-        raise domain.AccountUnknown
+        raise refusals.AccountUnknown
     (person,) = storage.people_with([account.code])
     if not account.is_reached_at(person.applicant.phone, person.applicant.email):  # the same
         raise NotYetVerified

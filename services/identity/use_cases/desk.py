@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import domain
+from services.identity import domain, refusals
 from services.identity.domain import (
     Account,
     Applicant,
@@ -44,7 +44,7 @@ def officer_of(storage: Storage, token_hash: bytes, now: datetime) -> Officer:
     """The active member of staff who holds this token. Raises ``TokenInvalid``."""
     officer = storage.officer(token_hash, now)
     if officer is None:
-        raise domain.TokenInvalid
+        raise refusals.TokenInvalid
     return officer
 
 
@@ -83,7 +83,7 @@ def _position(cursor: str | None) -> Position | None:
             return moment, position
     except (ValueError, binascii.Error):
         pass
-    raise domain.RequestInvalid(
+    raise refusals.RequestInvalid(
         FieldProblem("cursor", "Dùng next_cursor của trang trước.", "Use next_cursor of the page before.")
     )
 
@@ -191,7 +191,7 @@ def confirm_case(
     """
     case = own_case(storage, officer, case_id, to_change=True)
     if papers_checked is not True:
-        raise domain.PapersNotChecked
+        raise refusals.PapersNotChecked
     see_guardianship(case, is_confirmed=guardianship_confirmed)
     if case.status is CaseStatus.VERIFIED:
         return case
@@ -202,7 +202,7 @@ def confirm_case(
         storage.add_audit(AuditEntry(now, officer.id, "case_confirmed_first", case.id))
         return waiting
     if two_officers and case.first_confirmed_by == officer.id:
-        raise domain.SecondOfficerNeeded
+        raise refusals.SecondOfficerNeeded
     storage.end_case(case.id, Ending(CaseStatus.VERIFIED, now, officer.id))
     storage.add_audit(AuditEntry(now, officer.id, "case_confirmed", case.id))
     person = _remember(storage, case, person_id, now)
@@ -240,7 +240,7 @@ def own_case(storage: Storage, officer: Officer, case_id: UUID, *, to_change: bo
     """A case of the officer's own agency. Raises ``CaseUnknown``."""
     case = storage.case(case_id, to_change=to_change)
     if case is None or case.agency_code != officer.agency_code:
-        raise domain.CaseUnknown
+        raise refusals.CaseUnknown
     return case
 
 
@@ -252,7 +252,7 @@ def _remember(storage: Storage, case: Case, person_id: UUID, now: datetime) -> P
     people = storage.people_with(case.applicant.numbers)
     applicant = _as_reached_now(storage, case, people, now)
     if len(people) > 1 or (people and not people[0].may_have(applicant.numbers)):
-        raise domain.PersonNumberTaken
+        raise refusals.PersonNumberTaken
     if case.guardian and people and of_age_at(people[0].applicant.birth_value) <= now:
         raise NotAChild
     person = Person(people[0].id if people else person_id, applicant, now)

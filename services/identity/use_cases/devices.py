@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from services.identity import domain
+from services.identity import refusals
 from services.identity.devices import MOST_DEVICES, Device, Lifetimes, Refresh, Use
 from services.identity.domain import Account, Claims, Session
 from services.identity.use_cases.everywhere import end_everywhere
@@ -62,7 +62,7 @@ def use_refresh_token(
     refresh = storage.refresh(session_id)
     session = storage.session(session_id)
     if refresh is None or session is None or session.ended_at is not None:
-        raise domain.TokenInvalid
+        raise refusals.TokenInvalid
     account = session.account
     use = refresh.use(used, now, lifetimes)
     if use is Use.STOLEN:
@@ -70,7 +70,7 @@ def use_refresh_token(
         tell_notice(storage, account, "new_device", now, phones=[account.phone], emails=[account.email])
         return None
     if use is Use.UNKNOWN or (use is Use.REPEATED and refresh.token_hash != following):
-        raise domain.TokenInvalid
+        raise refusals.TokenInvalid
     if use is Use.DUE:
         refresh = refresh.followed_by(following, now)
         storage.save_refresh(refresh)
@@ -84,7 +84,7 @@ def log_out(storage: Storage, claims: Claims, now: datetime) -> None:
     """This session ends. Again: nothing. Other devices ask for their next access token a little earlier."""
     session = storage.session(claims.session_id)
     if session is None or session.account.id != claims.account_id:
-        raise domain.TokenInvalid
+        raise refusals.TokenInvalid
     if ended := storage.end_session(session.id, now):
         tell_ended(storage, session.account.id, ended, now)
 
@@ -104,7 +104,7 @@ def end_device(storage: Storage, claims: Claims, device_id: UUID, now: datetime)
     session = live_session(storage, claims)
     device = storage.device(device_id)
     if device is None or device.account_id != session.account.id:
-        raise domain.DeviceUnknown
+        raise refusals.DeviceUnknown
     if ended := _forget(storage, device, now):
         tell_ended(storage, session.account.id, ended, now)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import domain
+from services.identity import domain, refusals
 from services.identity.delivery import Way
 from services.identity.domain import (
     Account,
@@ -60,7 +60,7 @@ def log_in(
     if credential.state is CredentialState.ISSUED:
         storage.note_delivery(credential.id, DELIVERED)
     if not storage.start_session(session, credential.id):
-        raise domain.LogInFailed
+        raise refusals.LogInFailed
     if credential.is_registrations:
         _, cause = storage.cause_of(credential.id) or (account.id, "")
         tell_followed(storage, account.id, credential.id, cause, "logged_in", now)
@@ -79,7 +79,7 @@ def live_session(storage: Storage, claims: Claims) -> Session:
     """The session of a token, while it lasts. Raises ``TokenInvalid``."""
     session = storage.session(claims.session_id)
     if session is None or session.account.id != claims.account_id or session.ended_at is not None:
-        raise domain.TokenInvalid
+        raise refusals.TokenInvalid
     return session
 
 
@@ -111,7 +111,7 @@ def change_password(
     storage.lock_account(account.id)
     live = [c.id for c in storage.live_credentials(account.id)]
     if used.id not in live:
-        raise domain.TokenInvalid
+        raise refusals.TokenInvalid
     storage.end_credentials(live, now)
     ended = storage.end_sessions(account.id, now)
     storage.add_credential(replace(new, reason=used.reason), str(session.id), now)

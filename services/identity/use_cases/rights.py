@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import domain, rights
+from services.identity import domain, refusals, rights
 from services.identity.domain import (
     Account,
     AuditEntry,
@@ -40,7 +40,7 @@ def citizen(storage: Storage, claims: Claims) -> Account:
     """Who asks. Raises ``TokenInvalid``, and ``PasswordChangeRequired`` for the first password's session."""
     session = live_session(storage, claims)
     if session.must_change_password:
-        raise domain.PasswordChangeRequired
+        raise refusals.PasswordChangeRequired
     return session.account
 
 
@@ -105,7 +105,7 @@ def withdraw_consent(
     storage.lock_account(account.id)
     live = [credential.id for credential in storage.live_credentials(account.id)]
     if used.id not in live:
-        raise domain.TokenInvalid
+        raise refusals.TokenInvalid
     cases = storage.cases_of_account(account.id)
     storage.end_credentials(live, now)
     end_everywhere(storage, account.id, now)
@@ -155,7 +155,7 @@ def answer_request(
     account = storage.account(request.account_id)
     assert account is not None
     if granted and papers_checked is not True:
-        raise domain.PapersNotChecked
+        raise refusals.PapersNotChecked
     told = rights.GRANTED_CORRECTION[account.language] if granted else rights.answer_text(answer)
     answered = request.answered(state, told, now, officer)
     if granted:
@@ -173,7 +173,7 @@ def _correct(storage: Storage, request: PersonRequest, now: datetime) -> None:
         applicant = rights.corrected(
             person.applicant, request.wanted, request.asked_at.astimezone(domain.VIETNAM).date()
         )
-    except domain.RequestInvalid:  # the desk has seen to it meanwhile
+    except refusals.RequestInvalid:  # the desk has seen to it meanwhile
         return
     corrected = replace(person, applicant=applicant)
     storage.save_person(corrected)

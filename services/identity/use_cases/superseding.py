@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from services.identity import domain
+from services.identity import domain, refusals
 from services.identity.domain import AuditEntry, Case, CaseStatus, Officer
 from services.identity.use_cases.cases import close
 from services.identity.use_cases.ports import Storage
@@ -46,19 +46,19 @@ def supersede(
     supplement bars nobody.
     """
     if papers_checked is not True:
-        raise domain.PapersNotChecked
+        raise refusals.PapersNotChecked
     told = domain.reason_of_rejection(reason)
     candidates = _holding(storage, number, *CaseStatus)
     named = next((case for case in candidates if case.declaration_number == declaration_number), None)
     case = storage.case(named.id, to_change=True) if named else None
     if case is None:
-        raise domain.CaseUnknown
+        raise refusals.CaseUnknown
     ending = storage.ending(case.id)
     if ending is not None and ending.reason == SUPERSEDED:
         return case
     (replace(case, hold=None) if _is_kept(case) else case).open_to(officer, now)
     if two_officers and case.first_confirmed_by is not None:
-        raise domain.SecondOfficerNeeded
+        raise refusals.SecondOfficerNeeded
     close(storage, case, SUPERSEDED, now, staff_id=officer.id)
     storage.add_audit(AuditEntry(now, officer.id, "case_superseded", case.id, {"reason": told}))
     return replace(case, status=CaseStatus.CLOSED)

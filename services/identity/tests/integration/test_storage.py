@@ -32,13 +32,13 @@ from services.identity.domain import (
     RegisterAnswer,
     RegisterCheck,
     Session,
-    StaffUserTaken,
     Supplement,
 )
 from services.identity.email_reset import asked_for
 from services.identity.guardianship import Guardianship
 from services.identity.hotline import HotlineKey, HotlineKeyTaken
 from services.identity.log_in_otp import LogInOtp
+from services.identity.refusals import StaffUserTaken
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.storage import Storage
 from services.identity.tests.integration.house import transaction_on

@@ -27,12 +27,12 @@ from services.identity.domain import (
     RegisterCheck,
     Session,
     StaffAccount,
-    StaffUserTaken,
 )
 from services.identity.email_reset import EmailReset
 from services.identity.guardianship import Child, Guardianship
 from services.identity.hotline import HotlineKey, HotlineKeyTaken
 from services.identity.log_in_otp import LogInOtp
+from services.identity.refusals import StaffUserTaken
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.sealing import Seal, TrailRow
 from services.identity.use_cases import Position

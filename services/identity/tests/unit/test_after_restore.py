@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.identity import domain, use_cases
+from services.identity import refusals, use_cases
 from services.identity.domain import CredentialState
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
@@ -114,7 +114,7 @@ def test_a_disabled_member_of_staff_has_no_session_any_more(storage: FakeStorage
     use_cases.start_staff_session(storage, staff, b"hash", hours=8, now=NOW)
     assert use_cases.disable_staff(storage, staff.user, by="operator", now=NOW)
     assert storage.staff_named(staff.user) is None
-    with pytest.raises(domain.TokenInvalid):
+    with pytest.raises(refusals.TokenInvalid):
         use_cases.officer_of(storage, b"hash", NOW)
     assert storage.audit_rows()[-1] == ("disabled", None, {"by": "operator"})
     assert not use_cases.disable_staff(storage, "nobody", by="operator", now=NOW)

@@ -19,9 +19,7 @@ from services.identity.domain import (
     ContactChange,
     CredentialState,
     Outcome,
-    PasswordChangeRequired,
     Person,
-    PhotoUnknown,
     Session,
 )
 from services.identity.email_reset import asked_for
@@ -34,6 +32,7 @@ from services.identity.guardianship import (
     of_age_at,
 )
 from services.identity.hotline import HotlineMismatch, call_of
+from services.identity.refusals import PasswordChangeRequired, PhotoUnknown
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.identity import domain, email_reset, hotline, use_cases
+from services.identity import email_reset, hotline, refusals, use_cases
 from services.identity.devices import Device
 from services.identity.domain import (
     Account,
@@ -234,7 +234,7 @@ def test_asking_again_is_the_same_change_and_another_one_waits(
 ) -> None:
     change = ask(storage)
     assert ask(storage) == change
-    with pytest.raises(domain.ContactChangePending):
+    with pytest.raises(refusals.ContactChangePending):
         ask(storage, phone="0355555555")
     finish(storage, change)
     assert ask(storage).state == "changed"
@@ -260,13 +260,13 @@ def test_whom_the_desk_verifies_anew_meanwhile_keeps_what_was_seen_then(
 @pytest.mark.parametrize(
     ("changes", "refusal"),
     [
-        ({"papers_checked": "yes"}, domain.PapersNotChecked),
-        ({"reason": "x"}, domain.ReasonMissing),
-        ({"user": "9999999999"}, domain.AccountUnknown),
-        ({"officer": Officer(uuid4(), "79001")}, domain.AccountUnknown),
-        ({"phone": "12345"}, domain.RequestInvalid),
-        ({"email": "nobody"}, domain.RequestInvalid),
-        ({"phone": None}, domain.RequestInvalid),
+        ({"papers_checked": "yes"}, refusals.PapersNotChecked),
+        ({"reason": "x"}, refusals.ReasonMissing),
+        ({"user": "9999999999"}, refusals.AccountUnknown),
+        ({"officer": Officer(uuid4(), "79001")}, refusals.AccountUnknown),
+        ({"phone": "12345"}, refusals.RequestInvalid),
+        ({"email": "nobody"}, refusals.RequestInvalid),
+        ({"phone": None}, refusals.RequestInvalid),
     ],
 )
 def test_what_may_not_be_changed_is_refused_by_name(

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity import activations, domain, use_cases
+from services.identity import activations, domain, refusals, use_cases
 from services.identity.delivery import Policy, Way, next_way
-from services.identity.domain import ActivationRefused, Credential, CredentialState
+from services.identity.domain import Credential, CredentialState
 from services.identity.password_rules import PasswordTooWeak
+from services.identity.refusals import ActivationRefused
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
@@ -348,9 +349,9 @@ def test_another_slip_makes_the_one_before_void(house: House) -> None:
 def test_a_slip_needs_papers_the_own_agency_and_a_verified_case(house: House) -> None:
     elsewhere = replace(OFFICER, agency_code="00202")
     for changes, refusal in (
-        ({"papers_checked": "yes"}, domain.PapersNotChecked),
-        ({"officer": elsewhere}, domain.CaseUnknown),
-        ({"case_id": uuid4()}, domain.CaseUnknown),
+        ({"papers_checked": "yes"}, refusals.PapersNotChecked),
+        ({"officer": elsewhere}, refusals.CaseUnknown),
+        ({"case_id": uuid4()}, refusals.CaseUnknown),
     ):
         with pytest.raises(refusal):
             house.hand_over(**changes)
@@ -358,7 +359,7 @@ def test_a_slip_needs_papers_the_own_agency_and_a_verified_case(house: House) ->
     use_cases.open_case(house.storage, data, case_id=uuid4(), at=NOW)
     waiting = house.storage.case_of(data["registration_id"])
     assert waiting is not None
-    with pytest.raises(domain.NotYetVerified):
+    with pytest.raises(refusals.NotYetVerified):
         house.hand_over(case_id=waiting.id)
     assert house.live() == set()
 
@@ -369,7 +370,7 @@ def test_where_nobody_is_reached_any_more_there_is_neither_link_nor_slip(house: 
     house.storage.accounts[house.account.id] = replace(house.account, phone="", email="")
     (due,) = house.storage.tx.due("issue_activation_link")
     activations.issue_link(house.parts, due)(house.storage.tx)  # type: ignore[arg-type]
-    with pytest.raises(domain.AccountUnknown):
+    with pytest.raises(refusals.AccountUnknown):
         house.hand_over()
     assert house.live() == set()
 
@@ -389,7 +390,7 @@ def test_no_slip_opens_an_account_whose_holder_has_chosen_a_password_since(house
     _, secret = house.lost()
     assert house.activates(secret)
     before = house.live()
-    with pytest.raises(domain.PasswordReceived):
+    with pytest.raises(refusals.PasswordReceived):
         house.hand_over()
     assert house.live() == before
 
@@ -399,7 +400,7 @@ def test_a_slip_opens_what_has_ended_since_but_no_account_that_was_closed(house:
     assert house.activates(secret)
     finish_change(house.storage, ask(house.storage))
     assert house.live() == set(), "what came through a mailbox is not for whoever has the next one"
-    with pytest.raises(domain.PasswordReceived):
+    with pytest.raises(refusals.PasswordReceived):
         house.hand_over()
     house.sms()
     assert {house.hand_over().id} == house.live()
@@ -409,7 +410,7 @@ def test_no_slip_until_the_account_has_the_contact_that_the_desk_saw(house: Hous
     (person,) = house.storage.people_with([CODE])
     seen = replace(person.applicant, phone="+84900000777")
     house.storage.save_person(replace(person, applicant=seen))
-    with pytest.raises(domain.NotYetVerified):
+    with pytest.raises(refusals.NotYetVerified):
         house.hand_over()
     assert house.live() == set()
 
@@ -429,7 +430,7 @@ def change(house: House, session: domain.Session, used: Credential) -> None:
 def is_refused(act: Callable[[], object]) -> bool:
     try:
         act()
-    except (domain.LogInFailed, domain.TokenInvalid, domain.FirstPasswordExpired):
+    except (refusals.LogInFailed, refusals.TokenInvalid, refusals.FirstPasswordExpired):
         return True
     return False
 
@@ -461,7 +462,7 @@ def for_ever(credential: Credential, _now: datetime) -> str:
 
 def no_forced_change(credential: Credential, now: datetime) -> str:
     if credential.valid_until is not None and now >= credential.valid_until:
-        raise domain.FirstPasswordExpired
+        raise refusals.FirstPasswordExpired
     return domain.SCOPE_CITIZEN
 
 

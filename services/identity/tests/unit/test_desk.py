@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.identity import domain, schemas, use_cases
+from services.identity import refusals, schemas, use_cases
 from services.identity.domain import Case, CaseStatus, Hold, Officer, Photo
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
@@ -74,7 +74,7 @@ def test_while_an_officer_works_on_a_case_no_colleague_decides(
     storage: FakeStorage, case: Case, act: Callable[..., Case]
 ) -> None:
     claim(storage, case)
-    with pytest.raises(domain.CaseClaimed) as refused:
+    with pytest.raises(refusals.CaseClaimed) as refused:
         act(storage, case, COLLEAGUE, LATER - timedelta(seconds=1))
     assert refused.value.details == {"until": LATER.isoformat()}
     assert actions(storage) == ["case_claimed"]
@@ -100,7 +100,7 @@ def test_a_case_that_has_ended_is_claimed_by_nobody(
     storage: FakeStorage, case: Case, act: Callable[..., Case]
 ) -> None:
     use_cases.close_case(storage, case.registration_id, "cancelled", NOW)
-    with pytest.raises(domain.CaseAlreadyEnded):
+    with pytest.raises(refusals.CaseAlreadyEnded):
         act(storage, case)
 
 
@@ -142,7 +142,7 @@ def test_a_supplement_is_asked_for_and_comes_back_to_the_officer_who_asked(
     assert back.photos == (Photo("portrait", "photos/new", "cd" * 32),)
     view = schemas.case_view(back, None)
     assert (view["supplement"]["answer"], view["stage"]) == ("Số 2, phố Thử", "waiting")
-    with pytest.raises(domain.CaseClaimed):
+    with pytest.raises(refusals.CaseClaimed):
         confirm(storage, case, COLLEAGUE, LATER)
     assert confirm(storage, case, COLLEAGUE, LATER + timedelta(hours=24)).status is CaseStatus.VERIFIED
 
@@ -159,7 +159,7 @@ def test_a_supplement_is_asked_for_and_comes_back_to_the_officer_who_asked(
 def test_what_cannot_be_asked_for_is_refused_by_name(
     storage: FakeStorage, case: Case, items: tuple[str, ...], note: str, field: str
 ) -> None:
-    with pytest.raises(domain.RequestInvalid) as refused:
+    with pytest.raises(refusals.RequestInvalid) as refused:
         ask(storage, case, items=items, note=note)
     assert [problem.field for problem in refused.value.problems] == [field]
     assert storage.all_cases[case.id] == case
@@ -209,7 +209,7 @@ def test_with_two_officers_the_second_approves_and_the_first_alone_does_not(
     claim(storage, case)
     assert confirm(storage, case, two=True).stage == "awaiting_approval"
     assert storage.tx.events("identity.verified.v1") == []
-    with pytest.raises(domain.SecondOfficerNeeded):
+    with pytest.raises(refusals.SecondOfficerNeeded):
         confirm(storage, case, two=True)
     assert confirm(storage, case, COLLEAGUE, two=True).status is CaseStatus.VERIFIED
     assert len(storage.tx.events("identity.verified.v1")) == 1

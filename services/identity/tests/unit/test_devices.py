@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from services.identity import domain, use_cases
+from services.identity import refusals, use_cases
 from services.identity.devices import FORMER_KEPT, MOST_DEVICES, Device, Lifetimes, Refresh, Use, device_name
 from services.identity.domain import Account, Claims, Credential, CredentialState, Session
 from services.identity.tests.unit.fakes import FakeStorage
@@ -122,7 +122,7 @@ def test_a_token_that_is_used_again_ends_the_session_and_its_holder_is_told(
         token, now = PROOFS.following(token), now + timedelta(minutes=15)
     assert use(storage, stolen, now) is None
     for refused in (token, stolen):
-        with pytest.raises(domain.TokenInvalid):
+        with pytest.raises(refusals.TokenInvalid):
             use(storage, refused, now)
     assert storage.sessions[session.id].ended_at == now
     assert notices(storage)[-1] == "new_device"
@@ -132,7 +132,7 @@ def test_a_token_that_is_used_again_ends_the_session_and_its_holder_is_told(
 def test_a_token_that_never_was_ends_nothing(storage: FakeStorage, account: Account) -> None:
     session, token = log_in(storage, account)
     for stranger in (PROOFS.new(session.id), PROOFS.new(uuid4()), PROOFS.following(PROOFS.new(session.id))):
-        with pytest.raises(domain.TokenInvalid):
+        with pytest.raises(refusals.TokenInvalid):
             use(storage, stranger)
     assert use(storage, token) == session
 
@@ -147,7 +147,7 @@ def test_a_session_is_over_when_it_was_not_used_and_at_the_longest(idle: int, lo
 
 @pytest.mark.parametrize("text", ["", "x", "ä" * 64, "A" * 64 + "=", "A" * 63 + "!"])
 def test_what_is_no_token_is_refused(text: str) -> None:
-    with pytest.raises(domain.TokenInvalid):
+    with pytest.raises(refusals.TokenInvalid):
         PROOFS.owner(text)
 
 
@@ -164,7 +164,7 @@ def test_devices_are_listed_and_ended_one_by_one(storage: FakeStorage, account: 
     assert set(listed(storage, phone)) == {phone.device_id, tablet.device_id}
     assert tablet.device_id is not None
     use_cases.end_device(storage, claims_of(phone), tablet.device_id, LATER)
-    with pytest.raises(domain.TokenInvalid):
+    with pytest.raises(refusals.TokenInvalid):
         listed(storage, tablet)
     assert use(storage, phone_token) is not None
     assert listed(storage, phone) == [phone.device_id]
@@ -206,7 +206,7 @@ def test_nobody_ends_the_device_of_another(storage: FakeStorage, account: Accoun
     theirs, their_token = log_in(storage, other)
     assert theirs.device_id is not None
     for device_id in (theirs.device_id, uuid4()):
-        with pytest.raises(domain.DeviceUnknown):
+        with pytest.raises(refusals.DeviceUnknown):
             use_cases.end_device(storage, claims_of(mine), device_id, LATER)
     assert use(storage, their_token) is not None
     device = storage.devices[theirs.device_id]
@@ -219,9 +219,9 @@ def test_everywhere_is_everywhere(storage: FakeStorage, account: Account) -> Non
     sessions = [log_in(storage, account) for _ in range(3)]
     use_cases.log_out_everywhere(storage, claims_of(sessions[0][0]), LATER)
     for session, token in sessions:
-        with pytest.raises(domain.TokenInvalid):
+        with pytest.raises(refusals.TokenInvalid):
             use(storage, token)
-        with pytest.raises(domain.TokenInvalid):
+        with pytest.raises(refusals.TokenInvalid):
             listed(storage, session)
     assert storage.devices == {}
 
@@ -234,7 +234,7 @@ def test_logging_out_ends_this_session_alone_and_again_is_nothing(
     for _ in range(2):
         use_cases.log_out(storage, claims_of(phone), LATER)
     assert len(storage.tx.events("account.sessions_ended.v1")) == 1
-    with pytest.raises(domain.TokenInvalid):
+    with pytest.raises(refusals.TokenInvalid):
         use(storage, phone_token)
     assert use(storage, tablet_token) is not None
 
@@ -249,7 +249,7 @@ def test_a_new_device_is_told_unless_it_is_the_first_and_a_known_one_is_not(
     device = storage.devices[UUID(str(phone.device_id))]
     log_in(storage, account, replace(device, last_seen_at=LATER))
     assert notices(storage) == ["new_device"]
-    with pytest.raises(domain.TokenInvalid):
+    with pytest.raises(refusals.TokenInvalid):
         use(storage, phone_token)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity import domain
+from services.identity import domain, refusals
 from services.identity.domain import Outcome
 from services.identity.tests.unit import samples
 
@@ -82,7 +82,7 @@ def test_searching_needs_no_vietnamese_marks() -> None:
 
 @pytest.mark.parametrize("reason", ["", "too short", "x" * 501, "   a   b   c   "])
 def test_a_rejection_without_a_real_reason_is_refused(reason: str) -> None:
-    with pytest.raises(domain.ReasonMissing):
+    with pytest.raises(refusals.ReasonMissing):
         domain.reason_of_rejection(reason)
 
 
@@ -96,7 +96,7 @@ def test_a_first_password_opens_only_the_change_of_password_and_only_in_time() -
     assert first.valid_until is not None
     assert domain.scope_of(first, samples.NOW) == "password_change"
     assert domain.scope_of(first, first.valid_until - timedelta(seconds=1)) == "password_change"
-    with pytest.raises(domain.FirstPasswordExpired):
+    with pytest.raises(refusals.FirstPasswordExpired):
         domain.scope_of(first, first.valid_until)
 
 

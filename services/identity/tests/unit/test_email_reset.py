@@ -11,8 +11,9 @@ import pytest
 
 from services.identity import use_cases
 from services.identity.devices import Device
-from services.identity.domain import Account, Credential, CredentialState, RequestInvalid, Session
+from services.identity.domain import Account, Credential, CredentialState, Session
 from services.identity.email_reset import KEPT, REASON, TRIES, EmailReset, ResetRefused, asked_for
+from services.identity.refusals import RequestInvalid
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW

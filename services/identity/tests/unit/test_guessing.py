@@ -12,7 +12,8 @@ import pytest
 
 from services.identity import domain, guessing, use_cases
 from services.identity.devices import Device
-from services.identity.domain import Account, TooManyTries
+from services.identity.domain import Account
+from services.identity.refusals import TooManyTries
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.test_throttle import FakeCounter

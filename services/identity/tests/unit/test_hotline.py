@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import psycopg
 import pytest
 
-from services.identity import domain, hotline, signatures, use_cases
+from services.identity import domain, hotline, refusals, signatures, use_cases
 from services.identity.domain import Account, ContactChange, CredentialState
 from services.identity.hotline import HotlineKey, HotlineMismatch, SignatureInvalid, call_of
 from services.identity.log_in_otp import LogInOtp, OtpExpired, OtpWrong
@@ -167,7 +167,7 @@ def test_the_next_one_ends_the_one_that_was_never_used(storage: FakeStorage, acc
 def test_it_is_good_for_a_day(storage: FakeStorage, account: Account) -> None:
     issued = reissue(storage)
     assert domain.scope_of(issued, NOW + timedelta(hours=23)) == domain.SCOPE_PASSWORD_CHANGE
-    with pytest.raises(domain.FirstPasswordExpired):
+    with pytest.raises(refusals.FirstPasswordExpired):
         domain.scope_of(issued, NOW + timedelta(hours=24))
 
 

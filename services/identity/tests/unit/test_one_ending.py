@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from services.identity import domain, use_cases
+from services.identity import refusals, use_cases
 from services.identity.domain import Case, CaseStatus, Officer, Outcome
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
@@ -72,11 +72,11 @@ class Cases(RuleBasedStateMachine):
                 now=self.now,
                 two_officers=two_officers,
             )
-        except domain.CaseAlreadyEnded:
+        except refusals.CaseAlreadyEnded:
             assert before.status not in (CaseStatus.VERIFIED, CaseStatus.WAITING)
-        except domain.CaseClaimed:
+        except refusals.CaseClaimed:
             assert self.is_held(before, officer)
-        except domain.SecondOfficerNeeded:
+        except refusals.SecondOfficerNeeded:
             assert two_officers
             assert before.first_confirmed_by == officer.id
 
@@ -85,9 +85,9 @@ class Cases(RuleBasedStateMachine):
         before = self.storage.all_cases[case_id]
         try:
             use_cases.reject_case(self.storage, officer, case_id, reason="because of something", now=self.now)
-        except domain.CaseAlreadyEnded:
+        except refusals.CaseAlreadyEnded:
             assert before.status not in (CaseStatus.REJECTED, CaseStatus.WAITING)
-        except domain.CaseClaimed:
+        except refusals.CaseClaimed:
             assert self.is_held(before, officer)
 
     @rule(case_id=opened, officer=OFFICERS)
@@ -95,7 +95,7 @@ class Cases(RuleBasedStateMachine):
         before = self.storage.all_cases[case_id]
         try:
             use_cases.claim_case(self.storage, officer, case_id, minutes=20, now=self.now)
-        except (domain.CaseAlreadyEnded, domain.CaseClaimed):
+        except (refusals.CaseAlreadyEnded, refusals.CaseClaimed):
             assert before.status is not CaseStatus.WAITING or self.is_held(before, officer)
 
     @rule(case_id=opened, officer=OFFICERS)
@@ -105,7 +105,7 @@ class Cases(RuleBasedStateMachine):
             use_cases.request_supplement(
                 self.storage, officer, case_id, items=["portrait"], note="", now=self.now
             )
-        except (domain.CaseAlreadyEnded, domain.CaseClaimed):
+        except (refusals.CaseAlreadyEnded, refusals.CaseClaimed):
             assert before.status is not CaseStatus.WAITING or self.is_held(before, officer)
 
     @rule(case_id=opened, minutes_ago=st.integers(0, 60))

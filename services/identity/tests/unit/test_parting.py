@@ -10,16 +10,9 @@ from uuid import uuid4
 import pytest
 
 from services.identity import use_cases
-from services.identity.domain import (
-    Account,
-    Case,
-    CaseStatus,
-    CaseUnknown,
-    CredentialState,
-    Officer,
-    RequestInvalid,
-)
+from services.identity.domain import Account, Case, CaseStatus, CredentialState, Officer
 from services.identity.guardianship import Guardianship, GuardianshipOver, GuardianshipUnknown, of_age_at
+from services.identity.refusals import CaseUnknown, RequestInvalid
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity import domain, rights, use_cases
+from services.identity import domain, refusals, rights, use_cases
 from services.identity.devices import Device
 from services.identity.domain import Account, Claims, Credential, CredentialState, Officer, Session
 from services.identity.rights import PersonRequest, RequestKind, RequestState
@@ -124,7 +124,7 @@ def test_no_correction_without_papers_and_none_by_a_foreign_agency(
     storage: FakeStorage, account: Account
 ) -> None:
     asked = ask(storage, account)
-    with pytest.raises(domain.PapersNotChecked):
+    with pytest.raises(refusals.PapersNotChecked):
         answer(storage, asked, papers_checked=False)
     stranger = Officer(uuid4(), "00202")
     assert use_cases.list_open_requests(storage, stranger, NOW) == []
@@ -157,7 +157,7 @@ def test_one_correction_after_the_other(storage: FakeStorage, account: Account) 
 def test_a_correction_that_is_none_says_which_field(
     storage: FakeStorage, account: Account, wanted: dict[str, str], field: str
 ) -> None:
-    with pytest.raises(domain.RequestInvalid) as refused:
+    with pytest.raises(refusals.RequestInvalid) as refused:
         ask(storage, account, wanted)
     assert [problem.field for problem in refused.value.problems] == [field]
     assert storage.requests == {}
@@ -167,7 +167,7 @@ def test_a_correction_that_is_none_says_which_field(
 def test_what_is_taken_for_a_birth_date_is_one(text: str) -> None:
     try:
         changed = rights.corrected(samples.applicant(), {"birth": text}, date(2026, 3, 2))
-    except domain.RequestInvalid:
+    except refusals.RequestInvalid:
         return
     assert changed.birth_value == text
     assert changed.birth_precision in ("day", "month", "year")
@@ -207,7 +207,7 @@ def test_a_withdrawal_leaves_no_way_in(storage: FakeStorage, account: Account) -
     assert (closed.kind, closed.state) == (RequestKind.WITHDRAWAL, RequestState.GRANTED)
     assert storage.live_credentials(account.id) == []
     for ended in (claims, other):
-        with pytest.raises(domain.TokenInvalid):
+        with pytest.raises(refusals.TokenInvalid):
             use_cases.citizen(storage, ended)
     (event,) = storage.tx.events("account.sessions_ended.v1")
     assert event.data["account_id"] == account.id
@@ -237,12 +237,12 @@ def test_a_withdrawal_with_a_password_that_has_ended_does_nothing(
 ) -> None:
     claims, (used,) = claims_of(storage, account), storage.live_credentials(account.id)
     storage.end_credentials([used.id], NOW)
-    with pytest.raises(domain.TokenInvalid):
+    with pytest.raises(refusals.TokenInvalid):
         use_cases.withdraw_consent(storage, claims, used, request_id=uuid4(), erasure_id=uuid4(), now=LATER)
     assert told(storage) == []
     assert storage.requests == {}
 
 
 def test_the_first_password_opens_none_of_this(storage: FakeStorage, account: Account) -> None:
-    with pytest.raises(domain.PasswordChangeRequired):
+    with pytest.raises(refusals.PasswordChangeRequired):
         use_cases.citizen(storage, claims_of(storage, account, "password_change"))

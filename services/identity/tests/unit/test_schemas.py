@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from services.identity import schemas
-from services.identity.domain import RequestInvalid
+from services.identity.refusals import RequestInvalid
 from services.identity.tests.unit import samples
 
 CHECK: dict[str, Any] = {

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.identity import domain, reissue, second_step, sign_in
+from services.identity import domain, refusals, reissue, second_step, sign_in
 from services.identity.devices import Device, Lifetimes
 from services.identity.domain import Account, CredentialState
 from services.identity.hotline import (
@@ -217,7 +217,7 @@ def test_an_expired_one_says_so_and_sends_nothing(stage: Stage) -> None:
                 channel="voice",
             )
             stage.storage.credentials[credential.id] = expired
-    with pytest.raises(domain.FirstPasswordExpired):
+    with pytest.raises(refusals.FirstPasswordExpired):
         stage.log_in()
     assert stage.limiter.counted == []
 

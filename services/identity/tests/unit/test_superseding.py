@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.identity import domain, schemas, use_cases
+from services.identity import domain, refusals, schemas, use_cases
 from services.identity.domain import Case, CaseStatus, Officer
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
@@ -81,11 +81,11 @@ def test_it_is_closed_once_and_its_side_told(storage: FakeStorage, case: Case) -
 @pytest.mark.parametrize(
     ("changes", "refusal"),
     [
-        ({"papers_checked": False}, domain.PapersNotChecked),
-        ({"papers_checked": "true"}, domain.PapersNotChecked),
-        ({"reason": "không"}, domain.ReasonMissing),
-        ({"number": "9999999999"}, domain.CaseUnknown),
-        ({"declaration_number": "TK-2026-999999999"}, domain.CaseUnknown),
+        ({"papers_checked": False}, refusals.PapersNotChecked),
+        ({"papers_checked": "true"}, refusals.PapersNotChecked),
+        ({"reason": "không"}, refusals.ReasonMissing),
+        ({"number": "9999999999"}, refusals.CaseUnknown),
+        ({"declaration_number": "TK-2026-999999999"}, refusals.CaseUnknown),
     ],
 )
 def test_not_without_papers_and_reason_nor_for_another_number(
@@ -98,17 +98,17 @@ def test_not_without_papers_and_reason_nor_for_another_number(
 
 def test_not_one_that_was_verified_nor_one_that_an_officer_works_on(storage: FakeStorage, case: Case) -> None:
     use_cases.claim_case(storage, OFFICER, case.id, minutes=20, now=LATER)
-    with pytest.raises(domain.CaseClaimed):
+    with pytest.raises(refusals.CaseClaimed):
         supersede(storage, case)
     use_cases.confirm_case(storage, OFFICER, case.id, papers_checked=True, person_id=uuid4(), now=LATER)
-    with pytest.raises(domain.CaseAlreadyEnded):
+    with pytest.raises(refusals.CaseAlreadyEnded):
         supersede(storage, case)
     assert storage.tx.events("identity.closed.v1") == []
 
 
 def test_a_phone_that_a_stranger_holds_is_freed_for_its_owner(storage: FakeStorage, case: Case) -> None:
     phone = domain.held_value(None, "0912 345 678")
-    with pytest.raises(domain.CaseUnknown):
+    with pytest.raises(refusals.CaseUnknown):
         supersede(storage, case, number="+84987654321")
     assert supersede(storage, case, number=phone).status is CaseStatus.CLOSED
     (event,) = storage.tx.events("identity.closed.v1")
@@ -127,7 +127,7 @@ def test_a_childs_application_does_not_hold_its_guardians_phone(storage: FakeSto
     [((None, None), "number"), (("0123456789", "0912345678"), "number"), ((None, "12345"), "phone")],
 )
 def test_a_number_or_a_phone_is_looked_for(given: tuple[str | None, str | None], field: str) -> None:
-    with pytest.raises(domain.RequestInvalid) as refused:
+    with pytest.raises(refusals.RequestInvalid) as refused:
         domain.held_value(*given)
     assert [problem.field for problem in refused.value.problems] == [field]
 
@@ -143,7 +143,7 @@ def test_one_kept_for_the_officer_who_asked_is_closed_unless_that_officer_claims
     use_cases.resume_case(storage, sent, hold_hours=24, now=LATER, at=LATER)
     if is_claimed:
         use_cases.claim_case(storage, OFFICER, case.id, minutes=20, now=late)
-    with pytest.raises(domain.CaseClaimed) if is_claimed else nullcontext():
+    with pytest.raises(refusals.CaseClaimed) if is_claimed else nullcontext():
         assert supersede(storage, case, now=late).status is CaseStatus.CLOSED
 
 
@@ -151,7 +151,7 @@ def test_not_one_that_waits_for_a_second_officer(storage: FakeStorage, case: Cas
     use_cases.confirm_case(
         storage, OFFICER, case.id, papers_checked=True, person_id=uuid4(), now=LATER, two_officers=True
     )
-    with pytest.raises(domain.SecondOfficerNeeded):
+    with pytest.raises(refusals.SecondOfficerNeeded):
         supersede(storage, case)
     assert storage.all_cases[case.id].status is CaseStatus.WAITING
     one_is_enough = supersede(storage, case, two_officers=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.identity.domain import TooManyTries
+from services.identity.refusals import TooManyTries
 from services.identity.throttle import Throttle, Tries
 from shared.cache import CacheUnavailable
 

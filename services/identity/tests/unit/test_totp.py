@@ -12,8 +12,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.identity import sign_in, staff_totp, totp, use_cases
-from services.identity.domain import LogInFailed, StaffAccount, TooManyTries
+from services.identity.domain import StaffAccount
 from services.identity.passwords import Passwords
+from services.identity.refusals import LogInFailed, TooManyTries
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.test_throttle import FakeCounter

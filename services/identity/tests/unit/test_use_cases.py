@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.identity import domain, use_cases
+from services.identity import domain, refusals, use_cases
 from services.identity.delivery import Policy
 from services.identity.domain import (
     Case,
@@ -178,7 +178,7 @@ def test_confirming_makes_the_person_and_tells_it_once(storage: FakeStorage) -> 
 
 def test_no_confirmation_while_the_papers_were_not_seen(storage: FakeStorage) -> None:
     case = opened(storage)
-    with pytest.raises(domain.PapersNotChecked):
+    with pytest.raises(refusals.PapersNotChecked):
         use_cases.confirm_case(storage, OFFICER, case.id, papers_checked=False, person_id=uuid4(), now=NOW)
     assert storage.all_cases[case.id].status is CaseStatus.WAITING
 
@@ -203,7 +203,7 @@ def test_a_case_of_another_agency_does_not_exist_for_the_officer(storage: FakeSt
         lambda: use_cases.reject_case(storage, stranger, case.id, reason="because of something", now=NOW),
     ]
     for act in acts:
-        with pytest.raises(domain.CaseUnknown):
+        with pytest.raises(refusals.CaseUnknown):
             act()
     assert not storage.audit
     assert storage.all_cases[case.id].status is CaseStatus.WAITING
@@ -212,7 +212,7 @@ def test_a_case_of_another_agency_does_not_exist_for_the_officer(storage: FakeSt
 def test_a_second_ending_of_another_kind_is_refused_and_says_which_one_there_is(storage: FakeStorage) -> None:
     case = opened(storage)
     confirmed(storage, case)
-    with pytest.raises(domain.CaseAlreadyEnded) as refused:
+    with pytest.raises(refusals.CaseAlreadyEnded) as refused:
         use_cases.reject_case(storage, OFFICER, case.id, reason="because of something", now=NOW)
     assert refused.value.details == {"status": "verified"}
     use_cases.close_case(storage, case.registration_id, "cancelled", NOW)
@@ -225,7 +225,7 @@ def test_a_request_to_close_ends_a_waiting_case(storage: FakeStorage) -> None:
         use_cases.close_case(storage, case.registration_id, "deadline_passed", NOW)
     (told,) = storage.tx.events("identity.closed.v1")
     assert told.data["reason"] == "deadline_passed"
-    with pytest.raises(domain.CaseAlreadyEnded):
+    with pytest.raises(refusals.CaseAlreadyEnded):
         confirmed(storage, case)
 
 
@@ -305,7 +305,7 @@ def test_numbers_of_two_verified_people_do_not_make_a_third(storage: FakeStorage
     use_cases.open_case(storage, mixed, case_id=uuid4(), at=NOW)
     mixed_case = storage.case_of(mixed["registration_id"])
     assert mixed_case is not None
-    with pytest.raises(domain.PersonNumberTaken):
+    with pytest.raises(refusals.PersonNumberTaken):
         confirmed(storage, mixed_case)
 
 
@@ -334,7 +334,7 @@ def test_a_contact_changed_at_the_desk_is_told_to_the_old_and_the_new_one_and_en
         {"kind": "email", "to": "thu@example.com"},
         {"kind": "email", "to": "new@example.com"},
     ]
-    with pytest.raises(domain.TokenInvalid):
+    with pytest.raises(refusals.TokenInvalid):
         use_cases.live_session(storage, claims(session))
     assert own in storage.live_credentials(account.id)
 
@@ -375,7 +375,7 @@ def test_a_leaked_number_with_the_papers_of_somebody_else_takes_no_account(
     account = with_account(storage, opened(storage))
     thief = applied(storage, phone="+84987654321", email="thief@example.com", **changes)
     assert thief.status is CaseStatus.WAITING
-    with pytest.raises(domain.PersonNumberTaken):
+    with pytest.raises(refusals.PersonNumberTaken):
         confirmed(storage, thief)
     assert storage.account(account.id) == account
     assert contact_notices(storage) == []
@@ -418,7 +418,7 @@ def test_a_search_finds_by_name_code_phone_and_declaration_number(storage: FakeS
 
 @pytest.mark.parametrize("cursor", ["x", "é", "YWJj", "MjAyNi0wMS0wMSB4", "2026-03-02 1"])
 def test_a_cursor_that_is_not_ours_is_refused(storage: FakeStorage, cursor: str) -> None:
-    with pytest.raises(domain.RequestInvalid) as refused:
+    with pytest.raises(refusals.RequestInvalid) as refused:
         use_cases.list_cases(storage, OFFICER, status="waiting", words="", cursor=cursor, now=NOW)
     assert refused.value.problems[0].field == "cursor"
 
@@ -432,7 +432,7 @@ def test_each_reading_is_audited(storage: FakeStorage) -> None:
         ("case_read", case.id, {}),
         ("photo_read", case.id, {"kind": "portrait"}),
     ]
-    with pytest.raises(domain.PhotoUnknown):
+    with pytest.raises(refusals.PhotoUnknown):
         use_cases.read_photo(storage, OFFICER, case.id, "id_back", NOW)
 
 
@@ -442,7 +442,7 @@ def test_a_staff_token_opens_only_while_it_lasts(storage: FakeStorage) -> None:
     assert ends == NOW + timedelta(hours=8)
     assert use_cases.officer_of(storage, b"hash", NOW) == Officer(OFFICER.id, samples.AGENCY)
     for token_hash, at in [(b"other", NOW), (b"hash", ends)]:
-        with pytest.raises(domain.TokenInvalid):
+        with pytest.raises(refusals.TokenInvalid):
             use_cases.officer_of(storage, token_hash, at)
 
 
@@ -645,7 +645,7 @@ def test_a_change_ends_every_earlier_password_and_session_and_tells_the_owner(
     first, second = logged_in(storage, account), logged_in(storage, account)
     fresh = changed(storage, first)
     for ended in (first, second):
-        with pytest.raises(domain.TokenInvalid):
+        with pytest.raises(refusals.TokenInvalid):
             use_cases.live_session(storage, claims(ended))
     assert use_cases.live_session(storage, claims(fresh)).account == account
     assert [c.state for c in storage.live_credentials(account.id)] == [CredentialState.ACTIVE]
@@ -660,7 +660,7 @@ def test_of_two_changes_with_one_password_the_second_is_refused_and_changes_noth
     session = logged_in(storage, account)
     used = storage.live_credentials(account.id)[0]
     changed(storage, session)
-    with pytest.raises(domain.TokenInvalid):
+    with pytest.raises(refusals.TokenInvalid):
         use_cases.change_password(
             storage, session, used, samples.active(account.id), session_id=uuid4(), now=NOW
         )
@@ -684,7 +684,7 @@ def test_a_password_that_was_replaced_while_it_was_being_checked_opens_nothing(
 ) -> None:
     used = storage.live_credentials(account.id)[0]
     changed(storage, logged_in(storage, account))
-    with pytest.raises(domain.LogInFailed):
+    with pytest.raises(refusals.LogInFailed):
         use_cases.log_in(storage, account, used, session_id=uuid4(), now=NOW)
 
 
@@ -693,6 +693,6 @@ def test_a_token_that_names_another_account_than_its_session_is_refused(
 ) -> None:
     session = logged_in(storage, account)
     forged = replace(claims(session), account_id=uuid4())
-    with pytest.raises(domain.TokenInvalid):
+    with pytest.raises(refusals.TokenInvalid):
         use_cases.live_session(storage, forged)
     assert use_cases.find_repeated_change(storage, forged) is None
