@@ -61,25 +61,29 @@ def tries_of(
     return (
         Tries("log_in", f"{user} {address}", settings.log_in_tries),
         Tries("log_in_user", user, settings.log_in_tries_per_user),
-        *_places(parts, address, network),
+        *_told(
+            Tries("log_in_address", address, settings.log_in_tries_per_address),
+            Tries("log_in_network", network, settings.log_in_tries_per_network),
+        ),
     )
 
 
 def tries_of_staff(parts: Parts, user: str, address: str, network: str) -> tuple[Tries, ...]:
     """The same of an officer, whose second factor stands before a guessed password; without devices, a
-    counter of the user alone would be a lock."""
+    counter of the user alone would be a lock. Whole agencies share an address, with citizens in their wifi:
+    neither holds the other back."""
+    settings = parts.settings
     return (
-        Tries("staff_log_in", f"{user} {address}", parts.settings.log_in_tries),
-        *_places(parts, address, network),
+        Tries("staff_log_in", f"{user} {address}", settings.log_in_tries),
+        *_told(
+            Tries("staff_log_in_address", address, settings.staff_log_in_tries_per_address),
+            Tries("staff_log_in_network", network, settings.staff_log_in_tries_per_network),
+        ),
     )
 
 
-def _places(parts: Parts, address: str, network: str) -> tuple[Tries, ...]:
-    """Both are hashes; empty where the caller does not say."""
-    places = (
-        Tries("log_in_address", address, parts.settings.log_in_tries_per_address),
-        Tries("log_in_network", network, parts.settings.log_in_tries_per_network),
-    )
+def _told(*places: Tries) -> tuple[Tries, ...]:
+    """Of those places, which are hashes, that the caller has told."""
     return tuple(place for place in places if place.key)
 
 

@@ -167,6 +167,17 @@ class Settings(S3Settings, ServiceSettings):
         default="100/minute",
         metadata={"help": "Wrong log-ins of any users from one network (/24, IPv6 /48) on unknown devices."},
     )
+    staff_log_in_tries_per_address: str = field(
+        default="100/minute",
+        metadata={
+            "help": "Wrong log-ins of any officers from one address: generous, as an agency shares one and "
+            "the second factor stands behind it."
+        },
+    )
+    staff_log_in_tries_per_network: str = field(
+        default="300/minute",
+        metadata={"help": "Wrong log-ins of any officers from one network (/24, IPv6 /48)."},
+    )
 
     email_reset_minutes: int = field(
         default=10, metadata={"help": "Minutes for which a code to reset a password is valid.", "least": 1}

@@ -30,6 +30,8 @@ def parts() -> Any:
         log_in_tries_per_user="100/hour",
         log_in_tries_per_address="10/minute",
         log_in_tries_per_network="50/minute",
+        staff_log_in_tries_per_address="30/minute",
+        staff_log_in_tries_per_network="60/minute",
     )
     return SimpleNamespace(settings=limits, throttle=Throttle(FakeCounter(), FakeCounter()))
 
@@ -71,6 +73,34 @@ def test_a_user_an_address_and_a_network_are_good_for_so_many_guesses(
     parts: Any, tries: Any, answered: int
 ) -> None:
     assert wrong_tries(parts, lambda number: guessing.tries_of(parts, *tries(number))) == answered
+
+
+@pytest.mark.parametrize(
+    ("tries", "answered"),
+    [
+        (lambda number: ("lan", ADDRESS, NETWORK), 10),
+        (lambda number: (f"user {number}", ADDRESS, NETWORK), 30),
+        (lambda number: (f"user {number}", f"address {number}", NETWORK), 60),
+        (lambda number: ("lan", f"address {number}", f"network {number}"), 200),
+    ],
+)
+def test_an_officer_has_counters_of_the_own_and_none_that_all_the_world_fills(
+    parts: Any, tries: Any, answered: int
+) -> None:
+    assert wrong_tries(parts, lambda number: guessing.tries_of_staff(parts, *tries(number))) == answered
+
+
+def test_citizens_and_officers_behind_one_address_do_not_hold_each_other_back(parts: Any) -> None:
+    """An agency's wifi has one address with its desks."""
+    wrong_tries(parts, lambda number: guessing.tries_of(parts, f"user {number}", ADDRESS, NETWORK))
+    parts.throttle.check(*guessing.tries_of_staff(parts, "lan", ADDRESS, NETWORK))
+    wrong_tries(parts, lambda number: guessing.tries_of_staff(parts, f"user {number}", "desks", NETWORK))
+    parts.throttle.check(*guessing.tries_of(parts, USER, "desks", "another"))
+
+
+def test_guesses_at_one_officer_do_not_hold_a_colleague_behind_the_same_address_back(parts: Any) -> None:
+    wrong_tries(parts, lambda _: guessing.tries_of_staff(parts, "lan", ADDRESS, NETWORK))
+    parts.throttle.check(*guessing.tries_of_staff(parts, "mai", ADDRESS, NETWORK))
 
 
 def test_a_known_device_counts_for_itself_and_is_held_back_too(parts: Any) -> None:

@@ -102,7 +102,9 @@ class Desk:
         self.id = uuid4()
         hashed = self.passwords.hashed(PASSWORD)
         self.storage.add_staff(samples.staff(id=self.id, user=USER, password_hash=hashed), NOW)
-        limits = dict.fromkeys(("log_in_tries_per_address", "log_in_tries_per_network"), "50/minute")
+        limits = dict.fromkeys(
+            ("staff_log_in_tries_per_address", "staff_log_in_tries_per_network"), "50/minute"
+        )
         given = {"log_in_tries": "10/minute", "staff_totp_tries": "10/hour", "staff_totp": True, **settings}
         self.parts: Any = SimpleNamespace(
             settings=SimpleNamespace(seal_private="a key", staff_token_hours=8, **limits, **given),
