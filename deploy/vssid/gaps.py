@@ -16,7 +16,7 @@ from uuid import UUID
 from deploy.vssid.where import Databases
 from services.history.domain import Guardianship
 from services.history.storage import HistoryStorage
-from services.identity.domain import registration_of
+from services.identity.credentials import registration_of
 from services.identity.storage import Storage as IdentityStorage
 from services.notification.storage import MessageStorage
 from services.registration.storage import Storage as RegistrationStorage

@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from services.identity import use_cases
+from services.identity.credentials import Credential, CredentialState
 from services.identity.delivery import Way
-from services.identity.domain import Credential, CredentialState
 from services.identity.jobs import Due, Record
 from services.identity.parts import Parts, new_id, now
 from services.identity.password_rules import check_new_password

@@ -6,7 +6,8 @@ import hmac
 from uuid import UUID
 
 from services.identity import use_cases
-from services.identity.domain import Account, Credential, CredentialState
+from services.identity.credentials import Credential, CredentialState
+from services.identity.domain import Account
 from services.identity.email_reset import (
     EmailReset,
     ResetRefused,

@@ -16,7 +16,7 @@ from typing import Any
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from services.identity.domain import Credential
+from services.identity.credentials import Credential
 from services.identity.password_rules import normalised
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)

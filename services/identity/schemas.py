@@ -9,8 +9,9 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from services.identity.credentials import Session
 from services.identity.devices import Device
-from services.identity.domain import Account, Applicant, Case, CaseStatus, Session
+from services.identity.domain import Account, Applicant, Case, CaseStatus
 from services.identity.guardianship import Child, Guardianship
 from services.identity.hotline import SIGNED_HEADERS
 from services.identity.refusals import RequestInvalid

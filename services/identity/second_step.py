@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from services.identity import domain, refusals, use_cases
-from services.identity.domain import Account, Credential
+from services.identity import credentials, refusals, use_cases
+from services.identity.credentials import Credential
+from services.identity.domain import Account
 from services.identity.log_in_otp import (
     TRIES,
     VALID_MINUTES,
@@ -38,7 +39,7 @@ def ask(db: Database, parts: Parts, account: Account, used: Credential, *, addre
     Raises ``FirstPasswordExpired``, ``OtpTooMany``, ``OtpUnavailable``.
     """
     at = now()
-    domain.scope_of(used, at)
+    credentials.scope_of(used, at)
     _count(parts, str(account.id), address)
     otp_id = new_id()
     token, code = parts.proofs.new(otp_id), new_otp()

@@ -17,7 +17,8 @@ from services.identity import (
     trail,
     use_cases,
 )
-from services.identity.domain import AuditEntry, Claims, Officer, Question, RegisterCheck, held_value
+from services.identity.credentials import Claims
+from services.identity.domain import AuditEntry, Officer, Question, RegisterCheck, held_value
 from services.identity.parts import new_id, now, parts_of
 from services.identity.storage import Storage
 from services.identity.tokens import staff_token_hash

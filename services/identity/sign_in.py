@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.identity import domain, guessing, refusals, second_step, staff_totp, use_cases
+from services.identity import guessing, refusals, second_step, staff_totp, use_cases
+from services.identity.credentials import Claims, Credential, CredentialState, Session, scope_of
 from services.identity.devices import Device, device_name
-from services.identity.domain import Account, Claims, Credential, CredentialState, Session, StaffAccount
+from services.identity.domain import Account, StaffAccount
 from services.identity.parts import Parts, new_id, now
 from services.identity.password_rules import check_new_password
 from services.identity.passwords import common_passwords
@@ -190,7 +191,7 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
     if used is None:
         parts.throttle.note_wrong(tries)
         raise refusals.OldPasswordWrong
-    domain.scope_of(used, now())
+    scope_of(used, now())
     check_new_password(new, common=common_passwords(), old=old, own=own)
     chosen = Credential(new_id(), session.account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
     try:

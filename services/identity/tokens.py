@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
-from services.identity.domain import Claims, Session
+from services.identity.credentials import Claims, Session
 from services.identity.refusals import TokenInvalid
 
 ALGORITHM = "Ed25519"

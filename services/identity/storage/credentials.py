@@ -8,12 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.identity.credentials import Credential, CredentialState, Session
 from services.identity.delivery import Way
-from services.identity.domain import (
-    Credential,
-    CredentialState,
-    Session,
-)
 from services.identity.storage.people import JOINED_ACCOUNT_COLUMNS, account_of_row
 from services.identity.storage.tables import Tables
 

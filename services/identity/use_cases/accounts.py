@@ -8,15 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.identity import domain, email_reset, hotline
+from services.identity import credentials, email_reset, hotline
+from services.identity.credentials import Credential, CredentialState
 from services.identity.delivery import Policy, Way, next_way
-from services.identity.domain import (
-    Account,
-    Applicant,
-    Credential,
-    CredentialState,
-    Person,
-)
+from services.identity.domain import Account, Applicant, Person
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_followed
@@ -178,7 +173,7 @@ def issue_credential(
     account = take_place(storage, issued, cause, now)
     if account is None:
         return
-    registration_id = domain.registration_of(cause)
+    registration_id = credentials.registration_of(cause)
     data = {
         "credential_id": issued.id,
         "account_id": account.id,
@@ -240,13 +235,13 @@ def try_next_way(storage: Storage, credential_id: UUID, policy: Policy, now: dat
     if found is None:
         return
     account_id, cause = found
-    way = next_way(storage.failed_ways(account_id, domain.registration_of(cause)), policy)
+    way = next_way(storage.failed_ways(account_id, credentials.registration_of(cause)), policy)
     if way is Way.COUNTER:
         if any(live.id == credential_id for live in storage.live_credentials(account_id)):
             tell_followed(storage, account_id, credential_id, cause, "counter_due", now)
         return
     kind = ISSUE_CREDENTIAL if way is Way.SMS else ISSUE_LINK
-    again = domain.cause_of_replacement(cause, MANY)
+    again = credentials.cause_of_replacement(cause, MANY)
     if again is not None and storage.end_credentials([credential_id], now):
         _issue_soon(storage, account_id, again, now, kind)
 
@@ -277,7 +272,7 @@ def start_anew(storage: Storage, account: Account, now: datetime) -> None:
 
 def _issue_another(storage: Storage, account_id: UUID, now: datetime) -> None:
     cause = storage.last_cause_by_sms(account_id)
-    again = domain.cause_of_replacement(cause, MANY) if cause else None
+    again = credentials.cause_of_replacement(cause, MANY) if cause else None
     if again is not None:
         _issue_soon(storage, account_id, again, now)
 
@@ -294,6 +289,6 @@ def replace_password(storage: Storage, credential_id: UUID, at_most: int, now: d
     if found is None:
         return
     account_id, cause = found
-    again = domain.cause_of_replacement(cause, at_most)
+    again = credentials.cause_of_replacement(cause, at_most)
     if again is not None and storage.end_credentials([credential_id], now):
         _issue_soon(storage, account_id, again, now)

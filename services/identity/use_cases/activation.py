@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import domain
+from services.identity import credentials
+from services.identity.credentials import Credential, CredentialState
 from services.identity.delivery import Way
-from services.identity.domain import Account, Credential, CredentialState
+from services.identity.domain import Account
 from services.identity.refusals import ActivationRefused
 from services.identity.use_cases.accounts import DELIVERED, ISSUE_LINK, chosen_for, is_to_be_sent, take_place
 from services.identity.use_cases.everywhere import end_everywhere
@@ -47,7 +48,7 @@ def issue_link(
     account = take_place(storage, link, cause, now)
     if account is None:
         return
-    registration_id = domain.registration_of(cause)
+    registration_id = credentials.registration_of(cause)
     data = {
         "credential_id": link.id,
         "account_id": account.id,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from services.identity import guardianship
-from services.identity.domain import Account, AuditEntry, Case, Claims, Officer, Person
+from services.identity.credentials import Claims
+from services.identity.domain import Account, AuditEntry, Case, Officer, Person
 from services.identity.guardianship import Child, Guardianship
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.rights import citizen

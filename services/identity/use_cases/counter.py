@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import domain, refusals
+from services.identity import credentials, refusals
+from services.identity.credentials import Credential, CredentialState
 from services.identity.delivery import Way
-from services.identity.domain import (
-    Account,
-    AuditEntry,
-    Case,
-    CaseStatus,
-    Credential,
-    CredentialState,
-    Officer,
-)
+from services.identity.domain import Account, AuditEntry, Case, CaseStatus, Officer
 from services.identity.guardianship import GuardianshipOver, of_age_at
 from services.identity.refusals import NotYetVerified, PasswordReceived
 from services.identity.use_cases.accounts import DELIVERED, MANY, take_place
@@ -83,7 +76,7 @@ def hand_over(
     channels; the password in use lives until the new one is changed to one's own."""
     registration_id = held.case.registration_id
     last = storage.last_cause_for(held.account.id, registration_id)
-    cause = domain.cause_of_replacement(last, MANY) if last else str(registration_id)
+    cause = credentials.cause_of_replacement(last, MANY) if last else str(registration_id)
     assert cause is not None
     take_place(storage, made, cause, now)
     storage.note_delivery(made.id, DELIVERED)

@@ -7,8 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from services.identity import refusals
+from services.identity.credentials import Claims, Session
 from services.identity.devices import MOST_DEVICES, Device, Lifetimes, Refresh, Use
-from services.identity.domain import Account, Claims, Session
+from services.identity.domain import Account
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.log_in import live_session
 from services.identity.use_cases.ports import Storage

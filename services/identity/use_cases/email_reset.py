@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.identity.credentials import Credential
 from services.identity.devices import Device
-from services.identity.domain import Account, Credential
+from services.identity.domain import Account
 from services.identity.email_reset import AFTER_THE_ANSWER, KEPT, REASON, EmailReset, ResetRefused
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Storage

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity import hotline
-from services.identity.domain import Account, Credential, CredentialState
+from services.identity.credentials import Credential, CredentialState
+from services.identity.domain import Account
 from services.identity.hotline import Call
 from services.identity.log_in_otp import LogInOtp, OtpExpired
 from services.identity.use_cases.ports import Storage

@@ -6,15 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import domain, refusals
+from services.identity import credentials, refusals
+from services.identity.credentials import Claims, Credential, CredentialState, Session
 from services.identity.delivery import Way
-from services.identity.domain import (
-    Account,
-    Claims,
-    Credential,
-    CredentialState,
-    Session,
-)
+from services.identity.domain import Account
 from services.identity.password_rules import OwnData
 from services.identity.use_cases.accounts import DELIVERED
 from services.identity.use_cases.ports import Storage
@@ -56,7 +51,7 @@ def log_in(
     """A session, for a password that was right. Whoever has a first password must have received it,
     whatever is said of the SMS later. Raises ``FirstPasswordExpired``, and ``LogInFailed`` when the password
     was replaced in the meantime."""
-    session = Session(session_id, account, domain.scope_of(credential, now), now, device_id=device_id)
+    session = Session(session_id, account, credentials.scope_of(credential, now), now, device_id=device_id)
     if credential.state is CredentialState.ISSUED:
         storage.note_delivery(credential.id, DELIVERED)
     if not storage.start_session(session, credential.id):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from services.identity.credentials import Credential, Session
 from services.identity.delivery import Way
 from services.identity.devices import Device, Refresh
 from services.identity.domain import (
@@ -15,13 +16,11 @@ from services.identity.domain import (
     Case,
     CaseStatus,
     ContactChange,
-    Credential,
     Ending,
     Officer,
     Person,
     RegisterAnswer,
     RegisterCheck,
-    Session,
     StaffAccount,
 )
 from services.identity.email_reset import EmailReset

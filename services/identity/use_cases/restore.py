@@ -7,12 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.identity import domain
-from services.identity.domain import (
-    Case,
-    CaseStatus,
-    CredentialState,
-)
+from services.identity import credentials
+from services.identity.credentials import CredentialState
+from services.identity.domain import Case, CaseStatus
 from services.identity.hotline import CHANNEL
 from services.identity.use_cases.accounts import replace_password
 from services.identity.use_cases.ports import Storage
@@ -117,7 +114,7 @@ def replace_unheard(storage: Storage, credential_id: UUID, *, replacements: int,
     """Nobody knows of an SMS with this first password, and its secret is not kept: another one is made, as
     for an SMS that did not arrive. False when it was replaced too often, or is no longer in force."""
     found = storage.cause_of(credential_id)
-    if found is None or domain.cause_of_replacement(found[1], replacements) is None:
+    if found is None or credentials.cause_of_replacement(found[1], replacements) is None:
         return False
     live = {credential.id for credential in storage.live_credentials(found[0])}
     replace_password(storage, credential_id, replacements, now)

@@ -9,16 +9,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity import domain, refusals, rights
-from services.identity.domain import (
-    Account,
-    AuditEntry,
-    Case,
-    CaseStatus,
-    Claims,
-    Credential,
-    Officer,
-    Person,
-)
+from services.identity.credentials import Claims, Credential
+from services.identity.domain import Account, AuditEntry, Case, CaseStatus, Officer, Person
 from services.identity.rights import AtTheDesk, Held, PersonRequest, RequestKind, RequestState
 from services.identity.use_cases.accounts import held_with_person
 from services.identity.use_cases.coming_of_age import move_coming_of_age

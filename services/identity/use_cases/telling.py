@@ -6,13 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain import (
-    Account,
-    Case,
-    Outcome,
-    Person,
-    registration_of,
-)
+from services.identity.credentials import registration_of
+from services.identity.domain import Account, Case, Outcome, Person
 from services.identity.guardianship import Guardianship
 from services.identity.rights import PersonRequest
 from services.identity.use_cases.ports import Storage

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from services.identity import rights
+from services.identity.credentials import Credential, CredentialState, Session
 from services.identity.delivery import Way
 from services.identity.devices import Device, Refresh
 from services.identity.domain import (
@@ -20,8 +21,6 @@ from services.identity.domain import (
     Case,
     CaseStatus,
     ContactChange,
-    Credential,
-    CredentialState,
     Ending,
     Guardian,
     Hold,
@@ -31,7 +30,6 @@ from services.identity.domain import (
     Photo,
     RegisterAnswer,
     RegisterCheck,
-    Session,
     Supplement,
 )
 from services.identity.email_reset import asked_for

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from services.identity.credentials import Credential, CredentialState, Session
 from services.identity.delivery import Way
 from services.identity.devices import Device, Refresh
 from services.identity.domain import (
@@ -18,14 +19,11 @@ from services.identity.domain import (
     Case,
     CaseStatus,
     ContactChange,
-    Credential,
-    CredentialState,
     Ending,
     Officer,
     Person,
     RegisterAnswer,
     RegisterCheck,
-    Session,
     StaffAccount,
 )
 from services.identity.email_reset import EmailReset

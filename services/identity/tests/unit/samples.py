@@ -7,12 +7,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services.identity import use_cases
+from services.identity.credentials import Credential, CredentialState
 from services.identity.domain import (
     Account,
     Applicant,
     Case,
-    Credential,
-    CredentialState,
     Officer,
     Outcome,
     Photo,

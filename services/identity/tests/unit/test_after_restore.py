@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from services.identity import refusals, use_cases
-from services.identity.domain import CredentialState
+from services.identity.credentials import CredentialState
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER

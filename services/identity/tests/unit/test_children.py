@@ -10,18 +10,9 @@ from uuid import uuid4
 import pytest
 
 from services.identity import use_cases
+from services.identity.credentials import Claims, CredentialState, Session
 from services.identity.devices import Device
-from services.identity.domain import (
-    Account,
-    Case,
-    CaseStatus,
-    Claims,
-    ContactChange,
-    CredentialState,
-    Outcome,
-    Person,
-    Session,
-)
+from services.identity.domain import Account, Case, CaseStatus, ContactChange, Outcome, Person
 from services.identity.email_reset import asked_for
 from services.identity.guardianship import (
     Child,

@@ -10,16 +10,9 @@ from uuid import uuid4
 import pytest
 
 from services.identity import email_reset, hotline, refusals, use_cases
+from services.identity.credentials import Credential, CredentialState, Session
 from services.identity.devices import Device
-from services.identity.domain import (
-    Account,
-    CaseStatus,
-    ContactChange,
-    Credential,
-    CredentialState,
-    Officer,
-    Session,
-)
+from services.identity.domain import Account, CaseStatus, ContactChange, Officer
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity import activations, domain, refusals, use_cases
+from services.identity import activations, credentials, refusals, use_cases
+from services.identity.credentials import Credential, CredentialState
 from services.identity.delivery import Policy, Way, next_way
-from services.identity.domain import Credential, CredentialState
 from services.identity.password_rules import PasswordTooWeak
 from services.identity.refusals import ActivationRefused
 from services.identity.tests.unit import samples
@@ -418,11 +418,11 @@ def test_no_slip_until_the_account_has_the_contact_that_the_desk_saw(house: Hous
 # --- the first password --------------------------------------------------------------------------
 
 
-def log_in(house: House, used: Credential, at: datetime) -> domain.Session:
+def log_in(house: House, used: Credential, at: datetime) -> credentials.Session:
     return use_cases.log_in(house.storage, house.account, used, session_id=uuid4(), now=at)
 
 
-def change(house: House, session: domain.Session, used: Credential) -> None:
+def change(house: House, session: credentials.Session, used: Credential) -> None:
     own = samples.active(house.account.id)
     use_cases.change_password(house.storage, session, used, own, session_id=uuid4(), now=NOW)
 
@@ -457,13 +457,13 @@ def test_the_first_password_is_good_once_for_72_hours_and_for_its_change_alone(h
 
 def for_ever(credential: Credential, _now: datetime) -> str:
     is_own = credential.state is CredentialState.ACTIVE
-    return domain.SCOPE_CITIZEN if is_own else domain.SCOPE_PASSWORD_CHANGE
+    return credentials.SCOPE_CITIZEN if is_own else credentials.SCOPE_PASSWORD_CHANGE
 
 
 def no_forced_change(credential: Credential, now: datetime) -> str:
     if credential.valid_until is not None and now >= credential.valid_until:
         raise refusals.FirstPasswordExpired
-    return domain.SCOPE_CITIZEN
+    return credentials.SCOPE_CITIZEN
 
 
 def ends_nothing(_storage: FakeStorage, _ids: Any, _at: datetime) -> int:
@@ -483,8 +483,8 @@ add_credential = FakeStorage.add_credential
     ("place", "name", "defect", "seen"),
     [
         (FakeStorage, "end_credentials", ends_nothing, "used twice"),
-        (domain, "scope_of", for_ever, "after 72 hours"),
-        (domain, "scope_of", no_forced_change, "more than its change"),
+        (credentials, "scope_of", for_ever, "after 72 hours"),
+        (credentials, "scope_of", no_forced_change, "more than its change"),
         (FakeStorage, "add_credential", added_alone, "refused too early"),
     ],
     ids=["used twice", "valid for ever", "no forced change", "the old one ends too early"],

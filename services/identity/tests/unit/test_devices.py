@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from services.identity import refusals, use_cases
+from services.identity.credentials import Claims, Credential, CredentialState, Session
 from services.identity.devices import FORMER_KEPT, MOST_DEVICES, Device, Lifetimes, Refresh, Use, device_name
-from services.identity.domain import Account, Claims, Credential, CredentialState, Session
+from services.identity.domain import Account
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW
 from services.identity.tests.unit.test_contact import verified

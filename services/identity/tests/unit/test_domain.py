@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity import domain, refusals
+from services.identity import credentials, domain, refusals
 from services.identity.domain import Outcome
 from services.identity.tests.unit import samples
 
@@ -94,14 +94,14 @@ def test_a_reason_is_kept_as_it_was_written(reason: str) -> None:
 def test_a_first_password_opens_only_the_change_of_password_and_only_in_time() -> None:
     first = samples.issued(ACCOUNT.id)
     assert first.valid_until is not None
-    assert domain.scope_of(first, samples.NOW) == "password_change"
-    assert domain.scope_of(first, first.valid_until - timedelta(seconds=1)) == "password_change"
+    assert credentials.scope_of(first, samples.NOW) == "password_change"
+    assert credentials.scope_of(first, first.valid_until - timedelta(seconds=1)) == "password_change"
     with pytest.raises(refusals.FirstPasswordExpired):
-        domain.scope_of(first, first.valid_until)
+        credentials.scope_of(first, first.valid_until)
 
 
 def test_a_password_of_ones_own_does_not_expire() -> None:
-    assert domain.scope_of(samples.active(ACCOUNT.id), samples.NOW + timedelta(days=5000)) == "citizen"
+    assert credentials.scope_of(samples.active(ACCOUNT.id), samples.NOW + timedelta(days=5000)) == "citizen"
 
 
 def test_the_number_of_a_cccd_stands_for_the_person_and_that_of_a_passport_does_not() -> None:

@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.identity import use_cases
+from services.identity.credentials import Credential, CredentialState, Session
 from services.identity.devices import Device
-from services.identity.domain import Account, Credential, CredentialState, Session
+from services.identity.domain import Account
 from services.identity.email_reset import KEPT, REASON, TRIES, EmailReset, ResetRefused, asked_for
 from services.identity.refusals import RequestInvalid
 from services.identity.tests.unit import samples

@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.identity import rights, schemas, use_cases
-from services.identity.domain import Account, Case, CaseStatus, Credential, CredentialState
+from services.identity.credentials import Credential, CredentialState
+from services.identity.domain import Account, Case, CaseStatus
 from services.identity.guardianship import ChildUnknown, of_age_at
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.tests.unit import samples

@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 import psycopg
 import pytest
 
-from services.identity import domain, hotline, refusals, signatures, use_cases
-from services.identity.domain import Account, ContactChange, CredentialState
+from services.identity import credentials, domain, hotline, refusals, signatures, use_cases
+from services.identity.credentials import CredentialState
+from services.identity.domain import Account, ContactChange
 from services.identity.hotline import HotlineKey, HotlineMismatch, SignatureInvalid, call_of
 from services.identity.log_in_otp import LogInOtp, OtpExpired, OtpWrong
 from services.identity.tests.unit import samples
@@ -41,7 +42,7 @@ def account(storage: FakeStorage) -> Account:
 
 def reissue(
     storage: FakeStorage, caller: str = PHONE, code: str = CODE, now: datetime = NOW
-) -> domain.Credential:
+) -> credentials.Credential:
     made = use_cases.VoicePassword(uuid4(), uuid4(), "a hash")
     return use_cases.reissue(storage, call_of(caller, code), made, valid_hours=24, now=now)
 
@@ -166,9 +167,9 @@ def test_the_next_one_ends_the_one_that_was_never_used(storage: FakeStorage, acc
 
 def test_it_is_good_for_a_day(storage: FakeStorage, account: Account) -> None:
     issued = reissue(storage)
-    assert domain.scope_of(issued, NOW + timedelta(hours=23)) == domain.SCOPE_PASSWORD_CHANGE
+    assert credentials.scope_of(issued, NOW + timedelta(hours=23)) == credentials.SCOPE_PASSWORD_CHANGE
     with pytest.raises(refusals.FirstPasswordExpired):
-        domain.scope_of(issued, NOW + timedelta(hours=24))
+        credentials.scope_of(issued, NOW + timedelta(hours=24))
 
 
 @pytest.mark.parametrize("has_own", [True, False])
@@ -355,5 +356,5 @@ def test_a_code_has_five_tries_ten_minutes_and_one_log_in(storage: FakeStorage, 
 def test_only_a_password_that_was_read_aloud_needs_a_code(
     account: Account, state: CredentialState, channel: str | None, spoken: bool
 ) -> None:
-    used = domain.Credential(uuid4(), account.id, state, "a hash", channel=channel)
+    used = credentials.Credential(uuid4(), account.id, state, "a hash", channel=channel)
     assert use_cases.is_spoken(used) is spoken

@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 
 from services.identity import use_cases
-from services.identity.domain import Account, Case, CaseStatus, CredentialState, Officer
+from services.identity.credentials import CredentialState
+from services.identity.domain import Account, Case, CaseStatus, Officer
 from services.identity.guardianship import Guardianship, GuardianshipOver, GuardianshipUnknown, of_age_at
 from services.identity.refusals import CaseUnknown, RequestInvalid
 from services.identity.tests.unit import samples

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.identity import domain, refusals, rights, use_cases
+from services.identity.credentials import Claims, Credential, CredentialState, Session
 from services.identity.devices import Device
-from services.identity.domain import Account, Claims, Credential, CredentialState, Officer, Session
+from services.identity.domain import Account, Officer
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage

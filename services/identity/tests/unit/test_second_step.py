@@ -16,8 +16,9 @@ from uuid import uuid4
 import pytest
 
 from services.identity import domain, refusals, reissue, second_step, sign_in
+from services.identity.credentials import CredentialState
 from services.identity.devices import Device, Lifetimes
-from services.identity.domain import Account, CredentialState
+from services.identity.domain import Account
 from services.identity.hotline import (
     HotlineKey,
     HotlineMismatch,

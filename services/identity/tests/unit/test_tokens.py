@@ -11,7 +11,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, OKPKey
 
-from services.identity.domain import SCOPE_CITIZEN, Session
+from services.identity.credentials import SCOPE_CITIZEN, Session
 from services.identity.refusals import TokenInvalid
 from services.identity.tests.unit import samples
 from services.identity.tokens import Tokens, new_staff_token, staff_token_hash

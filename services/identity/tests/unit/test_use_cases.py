@@ -9,18 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.identity import domain, refusals, use_cases
+from services.identity.credentials import Claims, CredentialState, Session
 from services.identity.delivery import Policy
-from services.identity.domain import (
-    Case,
-    CaseStatus,
-    Claims,
-    CredentialState,
-    Officer,
-    Outcome,
-    RegisterAnswer,
-    RegisterCheck,
-    Session,
-)
+from services.identity.domain import Case, CaseStatus, Officer, Outcome, RegisterAnswer, RegisterCheck
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
