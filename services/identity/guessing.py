@@ -68,11 +68,14 @@ def tries_of(
     )
 
 
-def tries_of_staff(parts: Parts, user: str, address: str, network: str) -> tuple[Tries, ...]:
-    """The same of an officer, whose second factor stands before a guessed password; without devices, a
-    counter of the user alone would be a lock. Whole agencies share an address, with citizens in their wifi:
-    neither holds the other back."""
+def tries_of_staff(
+    parts: Parts, user: str, address: str, network: str, device: UUID | None = None
+) -> tuple[Tries, ...]:
+    """The same of an officer. A whole agency shares an address, with citizens in its wifi: neither holds the
+    other back, and the second factor stands before a guessed password. So no counter is the user's alone."""
     settings = parts.settings
+    if device is not None:
+        return (Tries("staff_log_in_device", str(device), settings.log_in_tries),)
     return (
         Tries("staff_log_in", f"{user} {address}", settings.log_in_tries),
         *_told(

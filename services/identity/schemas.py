@@ -80,6 +80,7 @@ class WithPassword(Request):
 
 class StaffLogIn(WithPassword):
     sealed_totp = sealed(required=False)
+    sealed_device_token = sealed(required=False)
 
 
 class LogIn(WithPassword):

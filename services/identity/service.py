@@ -14,6 +14,7 @@ from services.identity import (
     schemas,
     sign_in,
     slips,
+    staff_sign_in,
     trail,
     use_cases,
 )
@@ -594,19 +595,21 @@ class IdentityService:
 
     @rpc
     def staff_log_in(self, **request: Any) -> dict[str, Any]:
-        """``{sealed_staff_token, expires_at}``. Or ``{next_step: enrol, sealed_totp_uri}``: the same again
+        """``{sealed_staff_token, expires_at, sealed_device_token}``, the last for a new device, to be sent at
+        its next log-in. Or ``{next_step: enrol, sealed_totp_uri}``: the same again
         follows, with a code of the app."""
         asked = schemas.load(schemas.StaffLogIn, request)
         sealed_totp = asked["sealed_totp"]
-        return sign_in.staff_log_in(
-            self.db,
-            self.parts,
+        sealed_device = asked["sealed_device_token"]
+        attempt = staff_sign_in.Attempt(
             user=asked["user"].strip(),
             password=self.parts.opened(asked["sealed_password"]),
             totp=sealed_totp and self.parts.opened(sealed_totp),
+            device_token=sealed_device and self.parts.opened(sealed_device),
             address=schemas.address_of(asked),
             network=schemas.network_of(asked),
         )
+        return staff_sign_in.log_in(self.db, self.parts, attempt)
 
     @job(guessing.TELL_THROTTLED, lease_seconds=15, workers=1)
     def tell_throttled(self, due: Any) -> Any:

@@ -6,17 +6,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.identity import guessing, refusals, second_step, staff_totp, use_cases
+from services.identity import guessing, refusals, second_step, use_cases
 from services.identity.credentials import Claims, Credential, CredentialState, Session, scope_of
 from services.identity.devices import Device, device_name
-from services.identity.domain import Account, StaffAccount
+from services.identity.domain import Account
 from services.identity.parts import Parts, new_id, now
 from services.identity.password_rules import check_new_password
 from services.identity.passwords import common_passwords
 from services.identity.rights import PersonRequest
 from services.identity.storage import Storage
 from services.identity.throttle import Tries
-from services.identity.tokens import new_staff_token, staff_token_hash
 from shared import logs
 from shared.database import Database
 from shared.refusals import Refused
@@ -241,65 +240,6 @@ def withdraw_consent(db: Database, parts: Parts, *, claims: Claims, password: st
         return use_cases.withdraw_consent(
             Storage(tx), claims, used, request_id=new_id(), erasure_id=new_id(), now=now()
         )
-
-
-def staff_log_in(
-    db: Database,
-    parts: Parts,
-    *,
-    user: str,
-    password: str,
-    totp: str | None = None,
-    address: str,
-    network: str = "",
-) -> Reply:
-    """An opaque token for an active member of staff. Where ``STAFF_TOTP`` is on, a code of the authenticator
-    app is needed besides, and to whoever has none the answer shows its secret (``staff_totp.enrol``).
-
-    Raises ``LogInFailed``, ``TooManyTries``, ``TotpRequired``, ``TotpWrong``.
-    """
-    with guessing.counted("staff"):
-        return _staff_log_in(db, parts, user, password, totp, address, network)
-
-
-def _staff_log_in(
-    db: Database, parts: Parts, user: str, password: str, totp: str | None, address: str, network: str
-) -> Reply:
-    tries = guessing.tries_of_staff(parts, user, address, network)
-    parts.throttle.check(*tries)
-    with db.transaction() as tx:
-        staff = Storage(tx).staff_named(user)
-    if not parts.passwords.is_right(staff.password_hash if staff else None, password) or staff is None:
-        parts.throttle.note_wrong(*tries)
-        raise refusals.LogInFailed
-    parts.throttle.check(*tries)
-    if not parts.settings.staff_totp:
-        return _enter_staff(db, parts, staff, password, None)
-    if staff_totp.must_enrol(staff, totp):
-        return staff_totp.enrol(db, parts, staff)
-    with staff_totp.counted(parts, staff, tries) as all_tries:
-        step = staff_totp.step_of(parts, staff, totp)
-        parts.throttle.check(*all_tries)
-        return _enter_staff(db, parts, staff, password, step)
-
-
-def _enter_staff(db: Database, parts: Parts, staff: StaffAccount, password: str, step: int | None) -> Reply:
-    """A session, and the code of the step, if there is one, is used up. Raises ``TotpWrong``."""
-    token = new_staff_token()
-    renewed = parts.passwords.renewed(staff.password_hash, password)
-    with db.transaction() as tx:
-        storage = Storage(tx)
-        if step is not None:
-            use_cases.use_totp(storage, staff, step, now())
-        if renewed:
-            storage.renew_staff_hash(staff.id, staff.password_hash, renewed)
-        expires_at = use_cases.start_staff_session(
-            storage, staff, staff_token_hash(token), hours=parts.settings.staff_token_hours, now=now()
-        )
-    return {
-        "sealed_staff_token": parts.sealer.seal("gateway", token),
-        "expires_at": expires_at.isoformat(),
-    }
 
 
 def _tries(parts: Parts, kind: str, claims: Claims) -> Tries:

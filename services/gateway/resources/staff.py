@@ -28,15 +28,17 @@ STAFF: dict[str, Any] = {"security": [{"staff": []}]}
 @blueprint.response(200, shapes.StaffSession)
 @blueprint.alt_response(202, schema=shapes.StaffEnrolment, description="An authenticator app is to be set up")
 def log_in(body: dict[str, Any]) -> Any:
-    """Log in as an officer. Where a second factor is asked for, ``totp`` is the code of an authenticator app;
+    """Log in as an officer. On a device whose ``device_token`` is sent, wrong log-ins of others never hold
+    back. Where a second factor is asked for, ``totp`` is the code of an authenticator app;
     to whoever has none yet the answer is 202, with what the app reads."""
-    totp = body.get("totp")
+    totp, device_token = body.get("totp"), body.get("device_token")
     reply = services().call(
         "identity",
         "staff_log_in",
         user=body["user"],
         sealed_password=services().seal("identity", body["password"]),
         sealed_totp=None if totp is None else services().seal("identity", totp),
+        sealed_device_token=device_token and services().seal("identity", device_token),
         client=services().caller(),
     )
     if reply.get("next_step"):
@@ -44,7 +46,9 @@ def log_in(body: dict[str, Any]) -> Any:
         response = jsonify(shapes.StaffEnrolment().dump(step))
         response.status_code = 202
         return response
-    return {"token": services().open(reply["sealed_staff_token"]), "expires_at": reply["expires_at"]}
+    session = {"token": services().open(reply["sealed_staff_token"]), "expires_at": reply["expires_at"]}
+    made = reply.get("sealed_device_token")  # an older identity hands out none
+    return session if made is None else {**session, "device_token": services().open(made)}
 
 
 @blueprint.route("/cases", methods=["GET"])

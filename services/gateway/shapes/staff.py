@@ -11,6 +11,7 @@ class StaffLogIn(Shape):
     user = text("user name", required=True)
     password = text("the password", required=True)
     totp = text("six digits of the authenticator app, once one was set up", example="123456")
+    device_token = text("of an earlier log-in of this officer on this device, if there was one")
 
 
 class StaffEnrolment(Schema):
@@ -91,6 +92,9 @@ class CaseQuery(PageQuery):
 class StaffSession(Schema):
     token = fields.String(required=True)
     expires_at = fields.String(required=True, metadata={"format": "date-time"})
+    device_token = fields.String(
+        metadata={"description": "of a new device: to keep, and to send at this officer's next log-in"}
+    )
 
 
 class CaseItem(Schema):

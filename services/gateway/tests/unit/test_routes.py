@@ -378,6 +378,23 @@ def test_an_officers_code_travels_sealed_and_what_an_app_reads_comes_back_with_t
     assert "123456" not in str(rpc.last.kwargs)
 
 
+def test_an_officers_device_is_handed_out_once_and_travels_sealed(http, rpc, keys):
+    sealed = {name: keys.sealer("identity").seal("gateway", name) for name in ("staff_token", "device_token")}
+    until = "2026-01-01T08:00:00Z"
+    reply = {f"sealed_{name}": text for name, text in sealed.items()}
+    rpc.answers["identity.staff_log_in"] = {**reply, "expires_at": until}
+    typed = {"user": "officer", "password": "secret"}
+
+    first = http.post("/v1/staff/sessions", json=typed)
+    assert rpc.last.kwargs["sealed_device_token"] is None
+    assert first.json == {"token": "staff_token", "expires_at": until, "device_token": "device_token"}
+
+    rpc.answers["identity.staff_log_in"] = {**reply, "expires_at": until, "sealed_device_token": None}
+    again = http.post("/v1/staff/sessions", json={**typed, "device_token": "device_token"})
+    assert again.json == {"token": "staff_token", "expires_at": until}
+    assert keys.sealer("identity").open(rpc.last.kwargs["sealed_device_token"]) == "device_token"
+
+
 @pytest.mark.parametrize("name", ["TotpRequired", "TotpWrong"])
 def test_a_code_that_is_missing_or_wrong_is_a_refusal_that_names_the_field(http, rpc, name):
     rpc.answers["identity.staff_log_in"] = CallRefused(

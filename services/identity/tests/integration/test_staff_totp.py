@@ -43,9 +43,11 @@ def user(house: House) -> str:
     return user
 
 
-def log_in(house: House, user: str, code: str | None = None, password: str = STAFF_PASSWORD) -> Any:
+def log_in(
+    house: House, user: str, code: str | None = None, password: str = STAFF_PASSWORD, **more: str
+) -> Any:
     sealed = {"sealed_password": house.seal(password), "sealed_totp": code and house.seal(code)}
-    return house.call("staff_log_in", user=user, **sealed)
+    return house.call("staff_log_in", user=user, **sealed, **more)
 
 
 def refused(house: House, user: str, code: str | None = None, password: str = STAFF_PASSWORD) -> CallRefused:
@@ -141,3 +143,15 @@ def test_an_operator_resets_what_a_lost_phone_held_and_that_is_on_record(
     assert rows[1]["details"] == {"by": "oanh"}
     assert '"staff_totp_reset"' in (tmp_path / "audit.jsonl").read_text()
     assert "nobody has" in vssid(house, tmp_path, "staff", "reset-totp", "nobody.here").stderr
+
+
+def test_a_desk_where_the_officer_was_logged_in_is_not_held_back_by_guesses_at_its_address(
+    house: House, user: str
+) -> None:
+    secret = shown(house, user)
+    device = house.gateway.open(log_in(house, user, code(secret))["sealed_device_token"])
+    names = [refused(house, user, password="guess").name for _ in range(11)]
+    assert names == ["LogInFailed"] * 10 + ["TooManyTries"]
+    reply = log_in(house, user, code(secret, 1), sealed_device_token=house.seal(device))
+    assert may_work(house, reply)
+    assert reply["sealed_device_token"] is None

@@ -14,7 +14,7 @@ import argon2
 import pytest
 from pypdf import PdfReader
 
-from services.identity import sign_in, slips
+from services.identity import slips, staff_sign_in
 from services.identity.passwords import Passwords
 from services.identity.slip_pdf import Slip, slip_pdf
 from services.identity.tests.unit import samples
@@ -82,6 +82,7 @@ def test_staff_who_log_in_have_an_outdated_hash_renewed(
     storage.add_staff(samples.staff(id=uuid4(), user="mai", password_hash=before), NOW)
     parts: Any = SimpleNamespace(
         settings=SimpleNamespace(
+            seal_private="a key",
             staff_token_hours=8,
             staff_totp=False,
             log_in_tries="10/minute",
@@ -93,8 +94,9 @@ def test_staff_who_log_in_have_an_outdated_hash_renewed(
         sealer=SimpleNamespace(seal=lambda _to, text: text),
     )
     database: Any = SimpleNamespace(transaction=lambda: nullcontext())
-    monkeypatch.setattr(sign_in, "Storage", lambda _tx: storage)
-    sign_in.staff_log_in(database, parts, user="mai", password="one password", address="an address")
+    monkeypatch.setattr(staff_sign_in, "Storage", lambda _tx: storage)
+    attempt = staff_sign_in.Attempt(user="mai", password="one password", address="an address")
+    staff_sign_in.log_in(database, parts, attempt)
     member = storage.staff_named("mai")
     assert member is not None
     assert (member.password_hash != before) is outdated

@@ -11,10 +11,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.identity import sign_in, staff_totp, totp, use_cases
+from services.identity import staff_sign_in, staff_totp, totp, use_cases
 from services.identity.domain import StaffAccount
 from services.identity.passwords import Passwords
 from services.identity.refusals import LogInFailed, TooManyTries
+from services.identity.staff_sign_in import Attempt
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.test_throttle import FakeCounter
@@ -112,15 +113,16 @@ class Desk:
             throttle=Throttle(FakeCounter(), FakeCounter()),
             sealer=SimpleNamespace(seal=lambda to, text: f"{to} {text}"),
         )
-        for module in (sign_in, staff_totp):
+        for module in (staff_sign_in, staff_totp):
             monkeypatch.setattr(module, "Storage", lambda _tx: self.storage)
             monkeypatch.setattr(module, "now", lambda: self.now)
 
-    def log_in(self, code: str | None = None, password: str = PASSWORD, address: str = "here") -> Any:
+    def log_in(
+        self, code: str | None = None, password: str = PASSWORD, address: str = "here", **more: str
+    ) -> Any:
         database: Any = SimpleNamespace(transaction=lambda: nullcontext())
-        return sign_in.staff_log_in(
-            database, self.parts, user=USER, password=password, totp=code, address=address
-        )
+        attempt = Attempt(**{"user": USER, "password": password, "totp": code, "address": address, **more})
+        return staff_sign_in.log_in(database, self.parts, attempt)
 
     def shown(self) -> bytes:
         """The secret that an app reads now."""
@@ -286,3 +288,72 @@ def test_an_app_that_was_set_up_meanwhile_is_not_shown_anew(desk: Desk) -> None:
     desk.enrolled()
     with pytest.raises(TotpRequired):
         staff_totp.enrol(database, desk.parts, before)
+
+
+# --- known devices -------------------------------------------------------------------------------
+
+
+def device_of(reply: Any) -> str:
+    """What the gateway opens: the fake seals by naming whom it is for."""
+    token: str = reply["sealed_device_token"]
+    return token.removeprefix("gateway ")
+
+
+def stranger_guesses(desk: Desk, **where: str) -> None:
+    """At the desk's address, until nobody is answered there any more."""
+    for _ in range(60):
+        try:
+            desk.log_in(password="guess", **where)
+        except LogInFailed:
+            continue
+        except TooManyTries:
+            return
+    pytest.fail("nobody is held back")
+
+
+@pytest.mark.parametrize("staff_totp", [True, False])
+def test_a_stranger_behind_the_officers_address_does_not_keep_a_known_device_out(
+    monkeypatch: pytest.MonkeyPatch, staff_totp: bool
+) -> None:
+    desk = Desk(monkeypatch, staff_totp=staff_totp)
+    secret = desk.shown() if staff_totp else b""
+    device = device_of(desk.log_in(desk.code(secret)))
+    desk.now += STEP
+    stranger_guesses(desk)
+    with pytest.raises(TooManyTries):
+        desk.log_in(desk.code(secret))
+    reply = desk.log_in(desk.code(secret), device_token=device)
+    assert reply["sealed_staff_token"]
+    assert reply["sealed_device_token"] is None
+
+
+def test_a_known_device_is_held_back_for_itself_and_needs_password_and_code(desk: Desk) -> None:
+    device = device_of(desk.log_in(desk.code(desk.shown())))
+    with pytest.raises(TotpRequired):
+        desk.log_in(device_token=device)
+    with pytest.raises(LogInFailed):
+        desk.log_in(password="wrong", device_token=device)
+    stranger_guesses(desk, device_token=device)
+    with pytest.raises(TooManyTries):
+        desk.log_in(device_token=device)
+
+
+def test_a_device_is_one_officers_and_no_other_text_is_one(desk: Desk) -> None:
+    device = device_of(desk.log_in(desk.code(desk.shown())))
+    desk.storage.add_staff(
+        samples.staff(id=uuid4(), user="lan", password_hash=desk.passwords.hashed(PASSWORD)), NOW
+    )
+    stranger_guesses(desk)
+    stranger_guesses(desk, user="lan")
+    for user, token in (("lan", device), (USER, device[:-4] + "AAAA"), (USER, "none"), (USER, "ü")):
+        with pytest.raises(TooManyTries):
+            desk.log_in(user=user, device_token=token)
+
+
+def test_a_device_of_the_app_before_is_no_known_one(desk: Desk) -> None:
+    device = device_of(desk.log_in(desk.code(desk.shown())))
+    use_cases.reset_totp(desk.storage, USER, by="operator", now=NOW)
+    desk.enrolled()
+    stranger_guesses(desk)
+    with pytest.raises(TooManyTries):
+        desk.log_in(device_token=device)
