@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from services.registration.domain import ConsentText
+from services.registration.submission import ConsentText
 
 FOLDER = Path(__file__).with_name("data") / "consent"
 LANGUAGES = ("vi", "en")

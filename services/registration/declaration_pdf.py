@@ -7,7 +7,8 @@ from __future__ import annotations
 from reportlab.lib.units import mm
 
 from services.registration.declaration import Birth, Declaration, Guardian
-from services.registration.domain import Registration, Submission
+from services.registration.domain import Registration
+from services.registration.submission import Submission
 from shared import pdf
 from shared.pdf import (
     BOLD,

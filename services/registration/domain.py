@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
 from services.registration.address import Address
 from services.registration.declaration import BIRTH_CERTIFICATE, Birth, Declaration, Document, Guardian
 from services.registration.refusals import (
+    MISSING,
     OtpExpired,
     OtpWrong,
     PhotoKindUnknown,
     PhotoNotNeeded,
     StepOutOfOrder,
 )
+from services.registration.submission import Submission
 from services.registration.timeline import (
     CERTAIN,
     FAILURES,
@@ -37,40 +39,6 @@ from shared.refusals import FieldProblem, Refused
 ID_PHOTOS = ("id_front", "id_back")
 PHOTO_KINDS = ("portrait", *ID_PHOTOS, "birth_certificate")
 """The last is for children, who have no ID document yet."""
-MISSING = {
-    "declaration": ("Hoàn thành tờ khai (bước 2).", "Complete the declaration (step 2)."),
-    "photos.portrait": ("Chụp ảnh chân dung 4x6 (bước 3).", "Take the 4x6 portrait (step 3)."),
-    "photos.id_front": (
-        "Chụp mặt trước giấy tờ (bước 3).",
-        "Take a photo of the ID document's front (step 3).",
-    ),
-    "photos.id_back": ("Chụp mặt sau giấy tờ (bước 3).", "Take a photo of the ID document's back (step 3)."),
-    "photos.birth_certificate": (
-        "Chụp giấy khai sinh (bước 3).",
-        "Take a photo of the birth certificate (step 3).",
-    ),
-    "agency": ("Chọn cơ quan BHXH và nhập e-mail (bước 4).", "Choose an agency, enter an e-mail (step 4)."),
-    "answer": ("Trả lời câu hỏi của cơ quan BHXH.", "Answer what the agency has asked."),
-    "email": ("Xác nhận e-mail bằng mã đã gửi (bước 4).", "Confirm the e-mail with the code sent (step 4)."),
-}
-
-
-REGISTER_TEXTS = {
-    "matched": (
-        "Thông tin công dân đã được CSDLQG về dân cư xác thực.",
-        "The national population database has confirmed the citizen's data.",
-    ),
-    "photos_needed": (
-        "Cần chụp ảnh chân dung 4x6 và ảnh hai mặt giấy tờ tùy thân.",
-        "A 4x6 portrait and photos of both sides of the ID document are needed.",
-    ),
-    "child": (
-        "Cần ảnh chân dung 4x6 và ảnh giấy khai sinh của trẻ.",
-        "A 4x6 portrait and a photo of the child's birth certificate are needed.",
-    ),
-}
-"""What the citizen reads of the register check (guide row G7): never which field was wrong. A child's
-photos are needed whatever the register says."""
 
 
 @dataclass(frozen=True)
@@ -116,47 +84,6 @@ class EmailOtp:
     email: str = field(repr=False)
     valid_until: datetime
     tries_left: int
-
-
-@dataclass(frozen=True)
-class ConsentText:
-    """A text on personal data that a citizen can agree to, and its SHA-256 in hexadecimal."""
-
-    version: str
-    language: str
-    text: str = field(repr=False)
-    sha256: str
-
-
-@dataclass(frozen=True)
-class ConsentGiven:
-    """Which text was agreed to: its language and its SHA-256."""
-
-    language: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Names:
-    """What the agency and the address were called at submission; ``former_address`` is what was declared of
-    an address from before July 2025."""
-
-    agency: str
-    address: str
-    former_address: str | None = None
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What was promised to the citizen at submission, and agreed to. ``deadline`` is the last moment of the
-    visit. Submissions from before they were kept have neither ``consent_text`` nor ``names``."""
-
-    declaration_number: str
-    at: datetime
-    deadline: datetime
-    consent_version: str
-    consent_text: ConsentGiven | None = None
-    names: Names | None = None
 
 
 @dataclass(frozen=True)
@@ -539,12 +466,3 @@ class Registration:
         if not waits or self.submission is None or now >= self.submission.deadline:
             return None
         return self.entry("reminded", now)
-
-
-def declaration_number(sequence: int, year: int) -> str:
-    """As printed on the declaration: ``TK-2026-000000123``."""
-    return f"TK-{year}-{sequence:09d}"
-
-
-def visit_deadline(now: datetime, visit_deadline_days: int) -> datetime:
-    return now + timedelta(days=visit_deadline_days)

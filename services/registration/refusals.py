@@ -22,6 +22,25 @@ class StepOutOfOrder(Refused):
     en = "This step cannot be taken now."
 
 
+MISSING = {
+    "declaration": ("Hoàn thành tờ khai (bước 2).", "Complete the declaration (step 2)."),
+    "photos.portrait": ("Chụp ảnh chân dung 4x6 (bước 3).", "Take the 4x6 portrait (step 3)."),
+    "photos.id_front": (
+        "Chụp mặt trước giấy tờ (bước 3).",
+        "Take a photo of the ID document's front (step 3).",
+    ),
+    "photos.id_back": ("Chụp mặt sau giấy tờ (bước 3).", "Take a photo of the ID document's back (step 3)."),
+    "photos.birth_certificate": (
+        "Chụp giấy khai sinh (bước 3).",
+        "Take a photo of the birth certificate (step 3).",
+    ),
+    "agency": ("Chọn cơ quan BHXH và nhập e-mail (bước 4).", "Choose an agency, enter an e-mail (step 4)."),
+    "answer": ("Trả lời câu hỏi của cơ quan BHXH.", "Answer what the agency has asked."),
+    "email": ("Xác nhận e-mail bằng mã đã gửi (bước 4).", "Confirm the e-mail with the code sent (step 4)."),
+}
+"""What ``StepOutOfOrder`` says of what is missing, by its name in ``Registration.missing``."""
+
+
 class DeclarationEmptied(Refused):
     """Number, times and steps are all that is left of it."""
 

@@ -18,8 +18,8 @@ from marshmallow import EXCLUDE, Schema, fields
 
 from services.registration.address import AdministrativeUnit
 from services.registration.agency import Agency
-from services.registration.domain import REGISTER_TEXTS, Registration
-from services.registration.timeline import Progress, Status, line_of
+from services.registration.domain import Registration
+from services.registration.timeline import REGISTER_TEXTS, Progress, Status, line_of
 
 
 class Id(fields.Field[UUID | None]):

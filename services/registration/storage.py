@@ -21,16 +21,8 @@ from services.registration.agency import Agency
 from services.registration.artefacts import Artefacts
 from services.registration.claims import Claim
 from services.registration.declaration import Birth, Declaration, Document, Guardian
-from services.registration.domain import (
-    Check,
-    ConsentGiven,
-    EmailOtp,
-    Names,
-    Photo,
-    Registration,
-    Submission,
-    Supplement,
-)
+from services.registration.domain import Check, EmailOtp, Photo, Registration, Supplement
+from services.registration.submission import ConsentGiven, Names, Submission
 from services.registration.timeline import Entry, Progress, Status
 
 ADD = """

@@ -141,6 +141,23 @@ LINES: dict[str, Sentence] = {
 }
 """What a line says, by its step; where the detail is a word of ours, by ``step/detail``."""
 
+REGISTER_TEXTS = {
+    "matched": (
+        "Thông tin công dân đã được CSDLQG về dân cư xác thực.",
+        "The national population database has confirmed the citizen's data.",
+    ),
+    "photos_needed": (
+        "Cần chụp ảnh chân dung 4x6 và ảnh hai mặt giấy tờ tùy thân.",
+        "A 4x6 portrait and photos of both sides of the ID document are needed.",
+    ),
+    "child": (
+        "Cần ảnh chân dung 4x6 và ảnh giấy khai sinh của trẻ.",
+        "A 4x6 portrait and a photo of the child's birth certificate are needed.",
+    ),
+}
+"""What the citizen reads of the register check (guide row G7): never which field was wrong. A child's
+photos are needed whatever the register says."""
+
 NEXT: dict[str, tuple[str, str, str]] = {
     Status.DRAFT: (
         "submit",

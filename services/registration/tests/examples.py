@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 from services.registration.address import LAST_DAY_OF_DISTRICTS, AdministrativeUnit
 from services.registration.declaration import Declaration, declare
-from services.registration.domain import Check, EmailOtp, Photo, Registration, Submission
+from services.registration.domain import Check, EmailOtp, Photo, Registration
+from services.registration.submission import Submission
 
 TODAY = date(2026, 3, 1)
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)

@@ -11,8 +11,9 @@ import pytest
 from services.registration.address import LAST_DAY_OF_DISTRICTS
 from services.registration.claims import Claim
 from services.registration.declaration import Guardian
-from services.registration.domain import ConsentGiven, Names, Status, Submission
+from services.registration.domain import Status
 from services.registration.retention import Erasure, erased
+from services.registration.submission import ConsentGiven, Names, Submission
 from services.registration.tests.examples import NOW, TODAY, complete, draft, otp, photo, submitted
 from services.registration.use_cases import Storage
 

@@ -8,21 +8,24 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.registration import claims, domain
+from services.registration import claims
 from services.registration.address import in_words
 from services.registration.claims import Claim
 from services.registration.declaration import Declaration
-from services.registration.domain import (
-    ConsentGiven,
-    ConsentText,
-    Names,
-    Registration,
-    Submission,
-)
+from services.registration.domain import Registration
 from services.registration.refusals import (
+    MISSING,
     ConsentRequired,
     DeclarationEmptied,
     StepOutOfOrder,
+)
+from services.registration.submission import (
+    ConsentGiven,
+    ConsentText,
+    Names,
+    Submission,
+    declaration_number,
+    visit_deadline,
 )
 from services.registration.use_cases.form import see_that_it_is_offered
 from services.registration.use_cases.holding import Key, hold
@@ -55,7 +58,7 @@ def submit(
     draft = hold(storage, key, to_change=True)
     if draft.submission is not None:
         return draft
-    draft.in_draft(*domain.MISSING)
+    draft.in_draft(*MISSING)
     text = in_force[draft.language]
     if consent_version != text.version:
         vi, en = f"Phiên bản hiện hành: {text.version}.", f"In force: {text.version}."
@@ -64,8 +67,8 @@ def submit(
     assert declaration is not None  # in_draft made sure of it
     see_that_it_is_offered(storage, draft.agency_code or "", now.astimezone(VIETNAM).date())
     claims.claim(storage, claim_of(draft, declaration))
-    number = domain.declaration_number(storage.next_declaration(), now.astimezone(VIETNAM).year)
-    deadline = domain.visit_deadline(now, visit_deadline_days)
+    number = declaration_number(storage.next_declaration(), now.astimezone(VIETNAM).year)
+    deadline = visit_deadline(now, visit_deadline_days)
     agreed_to = ConsentGiven(text.language, text.sha256)
     names = names_of(storage, draft, declaration, now.astimezone(VIETNAM).date())
     submitted = draft.submitted(Submission(number, now, deadline, consent_version, agreed_to, names))

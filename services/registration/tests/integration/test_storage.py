@@ -18,9 +18,10 @@ from psycopg.rows import dict_row
 from deploy.native.instance import Instance
 from services.registration import claims, places
 from services.registration.claims import Claim
-from services.registration.domain import Status, Submission
+from services.registration.domain import Status
 from services.registration.refusals import CodeTaken, PhoneTaken
 from services.registration.storage import Storage
+from services.registration.submission import Submission
 from services.registration.tests.examples import complete, draft
 from services.registration.tests.storage_suite import StorageSuite
 from shared.database import Database, Transaction

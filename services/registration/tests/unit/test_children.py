@@ -19,8 +19,9 @@ from services.registration.declaration import (
     guardians_relation,
 )
 from services.registration.declaration_pdf import declaration_pdf
-from services.registration.domain import Check, ConsentText, Registration
+from services.registration.domain import Check, Registration
 from services.registration.refusals import CodeTaken, PhotoNotNeeded, StepOutOfOrder
+from services.registration.submission import ConsentText
 from services.registration.tests.examples import NOW, TODAY, TOKEN_HASH, Places, complete, form, photo
 from services.registration.tests.unit.fakes import FakeStorage
 from services.registration.timeline import Status

@@ -17,7 +17,8 @@ from reportlab.pdfbase.ttfonts import TTFontFile
 
 from services.registration.consent import consent_texts
 from services.registration.declaration_pdf import declaration_pdf
-from services.registration.domain import ConsentGiven, Names, Registration
+from services.registration.domain import Registration
+from services.registration.submission import ConsentGiven, Names
 from services.registration.tests.examples import declared, submitted
 from shared.pdf import FONTS, REGULAR, Printer, wrapped
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from services.registration.domain import Check, Registration, declaration_number
+from services.registration.domain import Check, Registration
 from services.registration.refusals import (
     OtpExpired,
     OtpWrong,
@@ -17,6 +17,7 @@ from services.registration.refusals import (
     PhotoNotNeeded,
     StepOutOfOrder,
 )
+from services.registration.submission import declaration_number
 from services.registration.tests.examples import NOW, complete, declared, draft, otp, photo, submitted
 from services.registration.timeline import Status
 

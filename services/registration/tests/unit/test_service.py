@@ -15,7 +15,6 @@ from limits.strategies import MovingWindowRateLimiter
 
 from services.registration import register_check
 from services.registration import service as entrypoints
-from services.registration.domain import Submission
 from services.registration.photos import Inspection
 from services.registration.refusals import (
     CodeTaken,
@@ -26,6 +25,7 @@ from services.registration.refusals import (
 )
 from services.registration.service import RegistrationService, hash_of
 from services.registration.settings import Settings
+from services.registration.submission import Submission
 from services.registration.taken import told_rarely
 from services.registration.tests.examples import NOW, complete, declared, photo
 from services.registration.tests.unit.fakes import FakeStorage

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from services.registration import use_cases
 from services.registration.agency import Agency, Point, metres_between
 from services.registration.declaration import Declaration, DeclarationInvalid
-from services.registration.domain import Check, ConsentGiven, ConsentText, Names, Registration, Status
+from services.registration.domain import Check, Registration, Status
 from services.registration.refusals import (
     AgencyClosed,
     AgencyUnknown,
@@ -25,6 +25,7 @@ from services.registration.refusals import (
     RegistrationUnknown,
     StepOutOfOrder,
 )
+from services.registration.submission import ConsentGiven, ConsentText, Names
 from services.registration.tests.examples import (
     FORM,
     NOW,
