@@ -58,7 +58,8 @@ sms_parked_total = Counter(
 )
 receipts_total = Counter(
     "vssid_receipts_total",
-    "Parts of messages by what the provider reported in the end: delivered, failed",
+    "Parts of messages by what the provider reported in the end: delivered, failed; or passwords of which it "
+    "reported nothing: missing",
     ["provider", "outcome"],
     registry=metrics.REGISTRY,
 )
@@ -114,6 +115,7 @@ class Outside:
     sealer: Opener
     receipt_wait_seconds: float
     quotas: SmsQuotas = use_cases.DEFAULT_QUOTAS
+    receipt_seconds: float = use_cases.RECEIPT_SECONDS
     mail_domain: str = "vssid.example"
 
 
@@ -149,7 +151,9 @@ def send_message(db: Database, storage_of: StorageOf, outside: Outside, due: Due
 
     def begin() -> None:
         with db.transaction() as tx:
-            use_cases.begin_attempt(storage_of(tx), message_id, now(), outside.quotas)
+            use_cases.begin_attempt(
+                storage_of(tx), message_id, now(), outside.quotas, outside.receipt_seconds
+            )
         begun.set()
 
     def record(tx: Any) -> None:
@@ -223,6 +227,16 @@ def settle_unknown(storage_of: StorageOf, due: Due) -> Record:
 def report_unknown(storage_of: StorageOf, due: Due) -> Record:
     """The message ``due.key`` has had its time: settle it, or report that there was no answer."""
     return lambda tx: use_cases.report_unknown(storage_of(tx), UUID(due.key), now())
+
+
+def report_unreceipted(storage_of: StorageOf, outside: Outside, due: Due) -> Record:
+    """The password ``due.key`` was sent and has had its time: report that no receipt came."""
+
+    def record(tx: Any) -> None:
+        if use_cases.report_unreceipted(storage_of(tx), UUID(due.key), now(), outside.receipt_seconds):
+            receipts_total.labels(PROVIDERS[Channel.SMS], "missing").inc()
+
+    return record
 
 
 def record_receipts(

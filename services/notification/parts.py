@@ -51,6 +51,7 @@ def parts_of(settings: Settings, database: Database) -> Parts:
             settings.sms_per_phone,
             timezone(timedelta(hours=settings.utc_offset_hours)),
         ),
+        receipt_seconds=settings.sms_validity_seconds + settings.receipt_margin_seconds,
     )
     return Parts(sms, outside)
 
@@ -65,6 +66,7 @@ def smsc_of(settings: Settings) -> Smsc:
         sender=settings.smpp_sender,
         response_seconds=settings.smpp_response_seconds,
         enquire_seconds=settings.smpp_enquire_seconds,
+        validity_seconds=settings.sms_validity_seconds,
     )
 
 

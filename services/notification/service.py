@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.notification import jobs, use_cases
+from services.notification import jobs, use_cases, writing
 from services.notification.parts import parts_of
 from services.notification.schemas import MessagesRequest, MessageView
 from services.notification.storage import MessageStorage
@@ -27,57 +27,57 @@ class NotificationService:
     @on_event(registration.EMAIL_OTP_REQUESTED, account.RESET_REQUESTED)
     def send_otp(self, tx: Transaction, event: Event) -> None:
         """An OTP by e-mail."""
-        use_cases.send_otp(MessageStorage(tx), event)
+        writing.send_otp(MessageStorage(tx), event)
 
     @on_event(account.LOG_IN_OTP_REQUESTED)
     def send_log_in_otp(self, tx: Transaction, event: Event) -> None:
         """An OTP by SMS, for a log-in."""
-        use_cases.send_log_in_otp(MessageStorage(tx), event)
+        writing.send_log_in_otp(MessageStorage(tx), event)
 
     @on_event(credentials.ISSUED)
     def deliver_credentials(self, tx: Transaction, event: Event) -> None:
         """The password by SMS, instructions by e-mail."""
-        use_cases.deliver_credentials(MessageStorage(tx), event)
+        writing.deliver_credentials(MessageStorage(tx), event)
 
     @on_event(credentials.LINK_ISSUED)
     def deliver_link(self, tx: Transaction, event: Event) -> None:
         """A link to choose a password, by e-mail."""
-        use_cases.deliver_link(MessageStorage(tx), event)
+        writing.deliver_link(MessageStorage(tx), event)
 
     @on_event(identity.REJECTED)
     def tell_rejected(self, tx: Transaction, event: Event) -> None:
         """The registration was refused."""
-        use_cases.tell_rejected(MessageStorage(tx), event)
+        writing.tell_rejected(MessageStorage(tx), event)
 
     @on_event(identity.CLOSED)
     def tell_closed(self, tx: Transaction, event: Event) -> None:
         """The registration was closed."""
-        use_cases.tell_closed(MessageStorage(tx), event)
+        writing.tell_closed(MessageStorage(tx), event)
 
     @on_event(identity.GUARDIANSHIP_ENDED)
     def tell_guardianship_ended(self, tx: Transaction, event: Event) -> None:
         """Somebody is a child's guardian no more."""
-        use_cases.tell_guardianship_ended(MessageStorage(tx), event)
+        writing.tell_guardianship_ended(MessageStorage(tx), event)
 
     @on_event(identity.SUPPLEMENT_REQUESTED)
     def tell_supplement(self, tx: Transaction, event: Event) -> None:
         """The agency asks for more."""
-        use_cases.tell_supplement(MessageStorage(tx), event)
+        writing.tell_supplement(MessageStorage(tx), event)
 
     @on_event(registration.REMINDER_DUE)
     def remind(self, tx: Transaction, event: Event) -> None:
         """The visit is due."""
-        use_cases.remind(MessageStorage(tx), event)
+        writing.remind(MessageStorage(tx), event)
 
     @on_event(account.NOTICE_DUE)
     def tell_account(self, tx: Transaction, event: Event) -> None:
         """Something happened to an account."""
-        use_cases.tell_account(MessageStorage(tx), event)
+        writing.tell_account(MessageStorage(tx), event)
 
     @on_event(account.REQUEST_ANSWERED)
     def tell_request_answered(self, tx: Transaction, event: Event) -> None:
         """What came of something that a person asked about the own data."""
-        use_cases.tell_request_answered(MessageStorage(tx), event)
+        writing.tell_request_answered(MessageStorage(tx), event)
 
     # A kind of job for each channel: where one is away, the other is not held up.
 
@@ -100,6 +100,11 @@ class NotificationService:
     def report_unknown(self, due: jobs.Due) -> jobs.Record:
         """A message was not answered in time."""
         return jobs.report_unknown(MessageStorage, due)
+
+    @job("report_unreceipted", lease_seconds=10, workers=1)
+    def report_unreceipted(self, due: jobs.Due) -> jobs.Record:
+        """Of a password that was sent no receipt came in time."""
+        return jobs.report_unreceipted(MessageStorage, self.parts.outside, due)
 
     @rpc
     def messages(self, **request: Any) -> dict[str, Any]:

@@ -32,6 +32,20 @@ class Settings(ServiceSettings):
         default=15.0,
         metadata=told("How long an unanswered message waits for a receipt before it is reported failed."),
     )
+    sms_validity_seconds: int = field(
+        default=21_600,
+        metadata=told(
+            "How long the SMSC tries to reach a phone before it gives an SMS up (validity_period).",
+            least=1,
+            most=7 * 86_400,
+        ),
+    )
+    receipt_margin_seconds: float = field(
+        default=3600.0,
+        metadata=told(
+            "How long after that a receipt may still come; then a password counts as not arrived.", least=0
+        ),
+    )
 
     sms_per_day: int = field(
         default=200_000,

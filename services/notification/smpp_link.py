@@ -66,6 +66,15 @@ class Smsc:
     sender: str
     response_seconds: float = 10.0
     enquire_seconds: float = 15.0
+    validity_seconds: int = 21_600
+
+    @property
+    def validity_period(self) -> str:
+        """From the submission on, as SMPP 3.4 writes it (7.1.1.2): YYMMDDhhmmss000R."""
+        minutes, seconds = divmod(self.validity_seconds, 60)
+        hours, minutes = divmod(minutes, 60)
+        days, hours = divmod(hours, 24)
+        return f"0000{days:02}{hours:02}{minutes:02}{seconds:02}000R"
 
 
 class Answer:
@@ -132,6 +141,7 @@ class Link:
                 esm_class=parts.esm_class,
                 data_coding=parts.data_coding,
                 short_message=body,
+                validity_period=self._smsc.validity_period,
                 registered_delivery=consts.SMPP_SMSC_DELIVERY_RECEIPT_BOTH,
             )
             self._answers[pdu.sequence] = answer

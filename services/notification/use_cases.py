@@ -1,8 +1,8 @@
-"""What notification does: write messages, send each once, and settle what became of them."""
+"""What notification does: send each message once, and settle what became of it (written: ``writing``)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -24,7 +24,7 @@ from services.notification.domain import (
     hindrance,
     verdict,
 )
-from shared.events.envelope import Event, EventType
+from shared.events.envelope import EventType
 from shared.events.notification import DELIVERED, FAILED, SENT
 from shared.messaging import outbox
 
@@ -34,11 +34,17 @@ IN_FLIGHT_SECONDS = 2.0
 NO_ANSWER = "no_answer"
 """The reason of an ``unknown`` message that has been reported failed."""
 
+NO_RECEIPT = "no_receipt"
+"""The reason of a ``sent`` message that has been reported failed."""
+
+REPORTED = (NO_ANSWER, NO_RECEIPT)
+
+RECEIPT_SECONDS = 7 * 3600.0
+"""How long an SMS with a password waits for its receipt, unless a deployment decides otherwise."""
+
 DEFAULT_QUOTAS = SmsQuotas()
 
 ENDINGS = {State.DELIVERED: DELIVERED, State.FAILED: FAILED}
-
-ENDINGS_TOLD = (Purpose.REJECTED, Purpose.CLOSED)
 
 
 class Storage(Protocol):
@@ -64,158 +70,6 @@ class Storage(Protocol):
     def was_told(self, registration_id: UUID, purposes: Sequence[Purpose], cause: UUID) -> bool: ...
     def was_told_of(self, account_id: UUID, purpose: Purpose, at: str, cause: UUID) -> bool: ...
     def in_flight(self, limit: int) -> list[UUID]: ...
-
-
-# ---- writing: what a listener does ---------------------------------------------------------------------
-
-
-def send_otp(storage: Storage, event: Event) -> None:
-    """An OTP by e-mail: to confirm the address of a registration, or to reset a password."""
-    reset = event.data.get("account_id") is not None
-    purpose = Purpose.RESET_OTP if reset else Purpose.EMAIL_OTP
-    _write(
-        storage,
-        event,
-        [(Channel.EMAIL, event.data["email"], purpose)],
-        facts={"valid_until": event.data["valid_until"].isoformat()},
-        sealed_secret=event.data["sealed_otp"],
-        valid_until=event.data["valid_until"],
-    )
-
-
-def send_log_in_otp(storage: Storage, event: Event) -> None:
-    """An OTP by SMS: a log-in with a password that was read aloud waits for it."""
-    _write(
-        storage,
-        event,
-        [(Channel.SMS, event.data["phone"], Purpose.LOG_IN_OTP)],
-        facts={"valid_until": event.data["valid_until"].isoformat()},
-        sealed_secret=event.data["sealed_otp"],
-        valid_until=event.data["valid_until"],
-    )
-
-
-def deliver_credentials(storage: Storage, event: Event) -> None:
-    """The password by SMS; by e-mail how to use it. The e-mail never holds the password."""
-    facts = {"code": event.data["code"], "valid_until": event.data["valid_until"].isoformat()}
-    for channel in event.data["channels"]:
-        if channel["kind"] == Channel.SMS:
-            _write(
-                storage,
-                event,
-                [(Channel.SMS, channel["to"], Purpose.CREDENTIALS)],
-                facts=facts,
-                sealed_secret=event.data["sealed_secret"],
-                valid_until=event.data["valid_until"],
-            )
-        else:
-            _write(storage, event, [(Channel.EMAIL, channel["to"], Purpose.INSTRUCTIONS)], facts=facts)
-
-
-def deliver_link(storage: Storage, event: Event) -> None:
-    """The link to choose a password, by e-mail. Neither the code nor the name is in it."""
-    _write(
-        storage,
-        event,
-        [(Channel.EMAIL, event.data["email"], Purpose.ACTIVATION_LINK)],
-        facts={"valid_until": event.data["valid_until"].isoformat()},
-        sealed_secret=event.data["sealed_secret"],
-        valid_until=event.data["valid_until"],
-    )
-
-
-def tell_rejected(storage: Storage, event: Event) -> None:
-    """A registration that the agency refused, with the officer's reason."""
-    if _ending_was_told(storage, event):
-        return
-    _write(storage, event, _both(event, Purpose.REJECTED), facts={"reason": event.data["reason"]})
-
-
-def tell_closed(storage: Storage, event: Event) -> None:
-    """A registration that ended without an account."""
-    if _ending_was_told(storage, event):
-        return
-    _write(storage, event, _both(event, Purpose.CLOSED), facts={"reason": event.data["reason"]})
-
-
-def tell_supplement(storage: Storage, event: Event) -> None:
-    """What the agency still asks for."""
-    facts = {"items": ", ".join(event.data["items"]), "note": event.data["note"] or ""}
-    _write(storage, event, _both(event, Purpose.SUPPLEMENT), facts=facts)
-
-
-def remind(storage: Storage, event: Event) -> None:
-    """A visit to the agency that is due; told only until the deadline."""
-    agency = event.data["agency"]
-    facts = {
-        "agency": agency["display_name"],
-        "address": agency["address"],
-        "deadline": event.data["deadline"].isoformat(),
-    }
-    deadline = event.data["deadline"]
-    _write(storage, event, _both(event, Purpose.REMINDER), facts=facts, valid_until=deadline)
-
-
-def tell_guardianship_ended(storage: Storage, event: Event) -> None:
-    """Whoever was a child's guardian; of the child nothing is said, nor what the officer noted. After a
-    restore it may be told again, by another event."""
-    purpose = Purpose.GUARDIANSHIP_ENDED
-    channels = [(Channel(c["kind"]), c["to"], purpose) for c in event.data["channels"]]
-    facts = {"at": event.data["ended_at"].isoformat(), "reason": event.data["reason"]}
-    if storage.was_told_of(event.data["account_id"], purpose, facts["at"], event.id):
-        return
-    _write(storage, event, channels, facts=facts)
-
-
-def tell_account(storage: Storage, event: Event) -> None:
-    """A notice to the holder of an account, on the channels that the event names."""
-    purpose = Purpose(event.data["kind"])
-    channels = [(Channel(c["kind"]), c["to"], purpose) for c in event.data["channels"]]
-    _write(storage, event, channels, facts={"at": event.time.isoformat()})
-
-
-def tell_request_answered(storage: Storage, event: Event) -> None:
-    """The answer by e-mail; by SMS only that there is one, which fits into one part."""
-    purpose = Purpose.REQUEST_ANSWERED
-    channels = [(Channel(c["kind"]), c["to"], purpose) for c in event.data["channels"]]
-    facts = {name: event.data[name] for name in ("request_kind", "outcome", "answer")}
-    _write(storage, event, channels, facts=facts)
-
-
-def _ending_was_told(storage: Storage, event: Event) -> bool:
-    """A registration ends once. After a restore its ending may be told again, by another event."""
-    return storage.was_told(event.data["registration_id"], ENDINGS_TOLD, event.id)
-
-
-def _both(event: Event, purpose: Purpose) -> list[tuple[Channel, str, Purpose]]:
-    return [(Channel.SMS, event.data["phone"], purpose), (Channel.EMAIL, event.data["email"], purpose)]
-
-
-def _write(
-    storage: Storage,
-    event: Event,
-    letters: Iterable[tuple[Channel, str, Purpose]],
-    *,
-    facts: dict[str, str],
-    sealed_secret: str | None = None,
-    valid_until: datetime | None = None,
-) -> None:
-    for channel, recipient, purpose in letters:
-        message = Message(
-            cause_event_id=event.id,
-            channel=channel,
-            purpose=purpose,
-            recipient=recipient,
-            language=event.data["language"],
-            facts=facts,
-            sealed_secret=sealed_secret,
-            valid_until=valid_until,
-            registration_id=event.data.get("registration_id"),
-            credential_id=event.data.get("credential_id"),
-            account_id=event.data.get("account_id"),
-        )
-        if storage.add_message(message, event.time):
-            outbox.add(storage.tx, outbox.Due(f"send_{channel}", key=str(message.id), at=event.time))
 
 
 # ---- sending: what the job does around the channel -----------------------------------------------------
@@ -246,10 +100,15 @@ def take_up(
 
 
 def begin_attempt(
-    storage: Storage, message_id: UUID, now: datetime, quotas: SmsQuotas = DEFAULT_QUOTAS
+    storage: Storage,
+    message_id: UUID,
+    now: datetime,
+    quotas: SmsQuotas = DEFAULT_QUOTAS,
+    receipt_seconds: float = RECEIPT_SECONDS,
 ) -> None:
     """To be committed just before the first byte that could become a message leaves. An SMS counts once,
-    however often it is tried. Raises ``AttemptTaken`` when somebody else has begun, ``SmsParked``."""
+    however often it is tried. From here on a password waits for its receipt, whatever comes of the attempt.
+    Raises ``AttemptTaken`` when somebody else has begun, ``SmsParked``."""
     message = storage.message(message_id)
     if message is None or message.state is not State.WAITING:
         raise AttemptTaken
@@ -260,6 +119,8 @@ def begin_attempt(
                 raise SmsParked(quota)
     storage.begin_attempt(message_id, message.attempts + 1, now)
     storage.set_state(message_id, State.SENDING, None, now)
+    if message.channel is Channel.SMS and message.purpose is Purpose.CREDENTIALS:
+        _due(storage, "report_unreceipted", message_id, now, receipt_seconds)
 
 
 def record(
@@ -335,6 +196,23 @@ def report_unknown(storage: Storage, message_id: UUID, now: datetime) -> None:
         _publish(storage, FAILED, message, NO_ANSWER, now)
 
 
+def report_unreceipted(
+    storage: Storage, message_id: UUID, now: datetime, receipt_seconds: float = RECEIPT_SECONDS
+) -> bool:
+    """Whether a password that was sent is reported failed now, as the SMSC has long given it up and never
+    said so: the next way is tried. It stays ``sent``: a still later receipt is heard."""
+    message, begun_at = storage.message(message_id), storage.last_attempt_at(message_id)
+    if message is None or begun_at is None or message.state in ENDINGS or message.reason in REPORTED:
+        return False
+    if now < begun_at + timedelta(seconds=receipt_seconds):  # it was tried again since this fell due
+        _due(storage, "report_unreceipted", message_id, begun_at, receipt_seconds)
+    elif message.state is State.SENT:
+        storage.set_state(message_id, State.SENT, NO_RECEIPT, now)
+        _publish(storage, FAILED, message, NO_RECEIPT, now)
+        return True
+    return False
+
+
 def _settle(storage: Storage, message_id: UUID, now: datetime, *, again: str) -> bool:
     """Whether it is settled, or will be looked at ``again`` once a rival for the receipt has its answer."""
     message = storage.message(message_id)
@@ -386,7 +264,7 @@ def _send_off(storage: Storage, message: Message, now: datetime) -> None:
 def _end(storage: Storage, message: Message, state: State, reason: str | None, now: datetime) -> None:
     storage.set_state(message.id, state, reason, now)
     storage.erase_secret(message.id)
-    if state is not State.FAILED or message.reason != NO_ANSWER:  # a failure is reported once
+    if state is not State.FAILED or message.reason not in REPORTED:  # a failure is reported once
         _publish(storage, ENDINGS[state], message, reason, now)
 
 
@@ -425,7 +303,7 @@ def tell_outcome_again(storage: Storage, message_id: UUID, now: datetime) -> Non
     if message is None:
         return
     told = {State.SENT: SENT, **ENDINGS}.get(message.state)
-    if told is None and (message.state, message.reason) == (State.UNKNOWN, NO_ANSWER):
+    if message.state in (State.UNKNOWN, State.SENT) and message.reason in REPORTED:
         told = FAILED
     if told is not None:
         _publish(storage, told, message, message.reason, now)

@@ -27,6 +27,7 @@ from services.registration.submission import Submission
 from services.registration.timeline import (
     CERTAIN,
     FAILURES,
+    LATE,
     OPEN,
     RECEIVED,
     SETTLED,
@@ -377,8 +378,13 @@ class Registration:
         return replace(known, status=Status.COMPLETED).tell_password("credentials_sent", credential_id, at)
 
     def password_delivered(self, credential_id: UUID, at: datetime) -> Self:
-        """The phone has received it: it must have been sent."""
+        """The phone has received it: it must have been sent. One that had been given up and replaced is told
+        too, as whoever reads that SMS last must know that its password is not the one that counts."""
         known = self.password_sent(credential_id, at)
+        told = {entry.step for entry in known.timeline if entry.credential_id == credential_id}
+        given_up = "credentials_failed" in told and not RECEIVED & told
+        if given_up and known.newest_credential != credential_id:
+            return known.entry_once(LATE, at, credential_id)
         return known.tell_password("credentials_delivered", credential_id, at)
 
     def password_failed(self, credential_id: UUID, at: datetime) -> Self:

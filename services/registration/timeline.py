@@ -32,7 +32,7 @@ SETTLED = frozenset({Status.VERIFIED, Status.COMPLETED})
 """The identity is verified."""
 
 
-USED = "credentials_used"
+USED, LATE = "credentials_used", "credentials_late"
 RECEIVED = frozenset({"credentials_delivered", "credentials_handed_over"})
 FAILURES = frozenset({"credentials_failed", "credentials_link_failed", "credentials_counter_due"})
 CERTAIN = frozenset({"credentials_counter_due", "credentials_handed_over", USED})
@@ -101,6 +101,10 @@ LINES: dict[str, Sentence] = {
     "credentials_failed": (
         "SMS mật khẩu không đến được điện thoại.",
         "The SMS with the password did not reach the phone.",
+    ),
+    LATE: (
+        "Một SMS trước đã đến muộn; mật khẩu trong SMS đó không còn dùng được.",
+        "An earlier SMS has arrived late; its password is no longer valid.",
     ),
     "credentials_replaced": (
         "Đã cấp mật khẩu khác thay cho mật khẩu trước.",
@@ -326,7 +330,8 @@ class Progress:
             return "certificate"
         if self.status not in SETTLED:
             return self.status
-        last = next((e.step for e in reversed(self.entries) if e.step.startswith("credentials_")), "")
+        told = (e.step for e in reversed(self.entries) if e.step != LATE)
+        last = next((step for step in told if step.startswith("credentials_")), "")
         if last in ("credentials_sent", "credentials_delivered"):
             return Status.COMPLETED
         return last if last in NEXT else Status.VERIFIED

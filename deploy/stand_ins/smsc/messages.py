@@ -16,7 +16,7 @@ from deploy.stand_ins.smsc.texts import Place, Unreadable, decode
 @dataclass(frozen=True)
 class Part:
     """One accepted ``submit_sm``. ``content`` is without its header; ``at`` an ISO time;
-    ``receipt_wanted``: 0 never, 1 always, 2 only when it fails."""
+    ``receipt_wanted``: 0 never, 1 always, 2 only when it fails; ``validity`` as it was sent."""
 
     id: str
     system_id: str
@@ -27,6 +27,7 @@ class Part:
     content: bytes
     place: Place
     receipt_wanted: int
+    validity: str = ""
 
     def row(self) -> dict[str, Any]:
         return {
@@ -39,6 +40,7 @@ class Part:
             "content": self.content.hex(),
             "place": [self.place.ref, self.place.total, self.place.number],
             "receipt_wanted": self.receipt_wanted,
+            "validity": self.validity,
         }
 
     @classmethod
@@ -53,6 +55,7 @@ class Part:
             content=bytes.fromhex(row["content"]),
             place=Place(*row["place"]),
             receipt_wanted=row["receipt_wanted"],
+            validity=row.get("validity", ""),
         )
 
 

@@ -254,6 +254,7 @@ def _part_of(pdu: Pdu, system_id: str) -> Part:
         content=content,
         place=place,
         receipt_wanted=sent.registered_delivery & 0x03,
+        validity=str(sent.validity_period or ""),
     )
 
 

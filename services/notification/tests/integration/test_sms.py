@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,6 +42,12 @@ def test_a_long_vietnamese_text_arrives_whole_in_parts(phone: Phone, smsc: Progr
     assert message["text"] == text
     assert (message["data_coding"], message["parts"]) == (8, len(outcome.provider_ids))
     assert phone.begun == 1
+
+
+def test_the_smsc_is_told_when_to_give_up(phone: Phone, smsc: Program) -> None:
+    phone.channel.send(TO, "x" * 200, phone.begin)
+    assert [part["validity"] for part in smsc.get("/parts")[-2:]] == ["000000060000000R"] * 2
+    assert replace(phone.channel._smsc, validity_seconds=2 * 86_400 + 5).validity_period == "000002000005000R"
 
 
 def test_many_at_once_each_get_their_own_answer(phone: Phone, smsc: Program) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from services.notification import use_cases
+from services.notification import use_cases, writing
 from services.notification.domain import Purpose, Sent, State
 from services.notification.tests.unit import examples
 from services.notification.tests.unit.fakes import FakeMessages
@@ -21,7 +21,7 @@ def storage() -> FakeMessages:
 
 
 def written(storage: FakeMessages) -> UUID:
-    use_cases.deliver_credentials(storage, examples.issued(channels=[{"kind": "sms", "to": examples.PHONE}]))
+    writing.deliver_credentials(storage, examples.issued(channels=[{"kind": "sms", "to": examples.PHONE}]))
     return list(storage.held)[-1]
 
 
@@ -71,9 +71,9 @@ def test_of_one_that_is_on_its_way_there_is_nothing_to_tell(storage: FakeMessage
 def test_an_ending_that_another_event_tells_again_is_not_told_to_the_citizen_again(
     storage: FakeMessages,
 ) -> None:
-    use_cases.tell_rejected(storage, examples.rejected())
+    writing.tell_rejected(storage, examples.rejected())
     before = dict(storage.held)
-    use_cases.tell_rejected(storage, examples.rejected())
-    use_cases.tell_closed(storage, examples.closed())
+    writing.tell_rejected(storage, examples.rejected())
+    writing.tell_closed(storage, examples.closed())
     assert storage.held == before
     assert {message.purpose for message in before.values()} == {Purpose.REJECTED}

@@ -7,13 +7,14 @@ from uuid import UUID
 
 import pytest
 
-from services.notification import use_cases
-from services.notification.domain import Declined, Outcome, Receipt, Sent, State, Unknown, verdict
+from services.notification import use_cases, writing
+from services.notification.domain import Declined, Outcome, Purpose, Receipt, Sent, State, Unknown, verdict
 from services.notification.tests.unit import examples
 from services.notification.tests.unit.fakes import FakeMessages
 
 NOW = examples.NOW
 LATER = NOW + timedelta(seconds=15)
+MUCH_LATER = NOW + timedelta(seconds=use_cases.RECEIPT_SECONDS)
 
 
 def receipt(provider_id: str = "p1", *, delivered: bool = True, phone: str = examples.PHONE) -> Receipt:
@@ -28,7 +29,7 @@ def storage() -> FakeMessages:
 def begun(storage: FakeMessages) -> UUID:
     """A message on its way: its attempt is committed."""
     before = set(storage.held)
-    use_cases.deliver_credentials(storage, examples.issued(channels=[{"kind": "sms", "to": examples.PHONE}]))
+    writing.deliver_credentials(storage, examples.issued(channels=[{"kind": "sms", "to": examples.PHONE}]))
     (message_id,) = set(storage.held) - before
     use_cases.begin_attempt(storage, message_id, NOW)
     return message_id
@@ -117,6 +118,75 @@ def test_a_failure_reported_for_want_of_an_answer_is_not_reported_twice(storage:
     use_cases.settle_unknown(storage, message_id, LATER)
     assert storage.held[message_id].state is State.FAILED
     assert published(storage) == ["failed", "sent"]
+
+
+def test_a_password_whose_receipt_never_comes_is_reported_failed_once_and_still_heard_later(
+    storage: FakeMessages,
+) -> None:
+    message_id = begun(storage)
+    record(storage, message_id, Sent(("p1",)))
+    (due,) = storage.tx.due("report_unreceipted")
+    assert due.at == NOW + timedelta(seconds=use_cases.RECEIPT_SECONDS)
+    use_cases.report_unreceipted(storage, message_id, due.at)
+    use_cases.report_unreceipted(storage, message_id, due.at)
+    assert storage.held[message_id].state is State.SENT
+    assert published(storage) == ["sent", "failed"]
+    assert storage.tx.events("notification.failed.v1")[0].data["reason"] == "no_receipt"
+
+    use_cases.note_receipts(storage, [receipt()], due.at + timedelta(hours=3))
+    assert storage.held[message_id].state is State.DELIVERED
+    assert published(storage) == ["sent", "failed", "delivered"]
+
+
+def test_a_failure_reported_for_want_of_a_receipt_is_not_reported_twice(storage: FakeMessages) -> None:
+    message_id = begun(storage)
+    record(storage, message_id, Sent(("p1",)))
+    use_cases.report_unreceipted(storage, message_id, MUCH_LATER)
+    use_cases.note_receipts(storage, [receipt(delivered=False)], MUCH_LATER)
+    assert storage.held[message_id].state is State.FAILED
+    assert published(storage) == ["sent", "failed"]
+
+
+def test_one_receipt_of_two_is_none(storage: FakeMessages) -> None:
+    message_id = begun(storage)
+    record(storage, message_id, Unknown("response_timeout"))
+    record(storage, message_id, Sent(("p1", "p2")))
+    use_cases.note_receipts(storage, [receipt("p1")], LATER)
+    use_cases.report_unreceipted(storage, message_id, MUCH_LATER)
+    assert published(storage) == ["sent", "failed"]
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_a_receipt_in_time_leaves_nothing_to_report(storage: FakeMessages, delivered: bool) -> None:
+    message_id = begun(storage)
+    record(storage, message_id, Sent(("p1",)))
+    use_cases.note_receipts(storage, [receipt(delivered=delivered)], LATER)
+    before = published(storage)
+    use_cases.report_unreceipted(storage, message_id, MUCH_LATER)
+    assert published(storage) == before
+
+
+def test_the_time_for_a_receipt_counts_from_the_last_attempt(storage: FakeMessages) -> None:
+    message_id = begun(storage)
+    record(storage, message_id, Declined("smsc_status_88"))
+    again = NOW + timedelta(hours=2)
+    use_cases.begin_attempt(storage, message_id, again)
+    use_cases.record(storage, message_id, Sent(("p1",)), receipt_wait_seconds=15.0, now=again)
+    first = storage.tx.due("report_unreceipted")[0]
+    use_cases.report_unreceipted(storage, message_id, first.at)
+    assert published(storage) == ["sent"]
+    last = storage.tx.due("report_unreceipted")[-1]
+    assert last.at == again + timedelta(seconds=use_cases.RECEIPT_SECONDS)
+    use_cases.report_unreceipted(storage, message_id, last.at)
+    assert published(storage) == ["sent", "failed"]
+
+
+def test_what_nobody_would_act_on_is_not_waited_for(storage: FakeMessages) -> None:
+    writing.deliver_credentials(storage, examples.issued())
+    for message in list(storage.held.values()):
+        if message.purpose is not Purpose.CREDENTIALS:
+            use_cases.begin_attempt(storage, message.id, NOW)
+    assert storage.tx.due("report_unreceipted") == []
 
 
 def test_a_receipt_of_another_message_to_the_phone_settles_only_that_one(storage: FakeMessages) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from services.notification import domain, jobs, use_cases
+from services.notification import domain, jobs, writing
 from services.notification.domain import Declined, Message, Outcome, Sent, SmsQuotas, State, Unknown
 from services.notification.tests.unit import examples
 from services.notification.tests.unit.fakes import FakeChannel, FakeDatabase, FakeMessages, FakeSealer
@@ -48,13 +48,13 @@ class Stage:
         )
 
     def write_sms(self) -> UUID:
-        use_cases.deliver_credentials(
+        writing.deliver_credentials(
             self.storage, examples.issued(channels=[{"kind": "sms", "to": examples.PHONE}])
         )
         return next(iter(self.storage.held))
 
     def write_otp(self) -> UUID:
-        use_cases.send_otp(self.storage, examples.otp_requested())
+        writing.send_otp(self.storage, examples.otp_requested())
         return next(iter(self.storage.held))
 
     def run(self, message_id: UUID, *, is_last: bool = False) -> None:
@@ -179,7 +179,7 @@ def test_an_otp_past_its_time_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_no_sms_goes_abroad(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(monkeypatch, Sent(("p1",)))
-    use_cases.deliver_credentials(
+    writing.deliver_credentials(
         stage.storage, examples.issued(channels=[{"kind": "sms", "to": "+88213000111"}])
     )
     message_id = next(iter(stage.storage.held))
@@ -287,7 +287,7 @@ def notices(stage: Stage, *phones: str) -> list[UUID]:
     for phone in phones:
         event = examples.notice_due()
         event.data["channels"] = [{"kind": "sms", "to": phone}]
-        use_cases.tell_account(stage.storage, event)
+        writing.tell_account(stage.storage, event)
     return [message_id for message_id in stage.storage.held if message_id not in before]
 
 
@@ -352,7 +352,7 @@ def test_a_password_reaches_a_phone_that_had_its_notices(stage_of_quotas: Stage)
 
 def log_in_otp(stage: Stage) -> UUID:
     before = set(stage.storage.held)
-    use_cases.send_log_in_otp(stage.storage, examples.log_in_otp_requested())
+    writing.send_log_in_otp(stage.storage, examples.log_in_otp_requested())
     (message_id,) = set(stage.storage.held) - before
     return message_id
 

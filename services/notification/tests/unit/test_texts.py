@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.notification import use_cases
+from services.notification import writing
 from services.notification.domain import Channel, Purpose
 from services.notification.settings import Settings
 from services.notification.sms_text import GSM_CODING, split
@@ -23,17 +23,17 @@ WORDS = Texts(PLACES)
 
 def written(event: Event) -> list:
     tell = {
-        "registration.email_otp_requested.v1": use_cases.send_otp,
-        "account.reset_requested.v1": use_cases.send_otp,
-        "account.log_in_otp_requested.v1": use_cases.send_log_in_otp,
-        "credentials.issued.v1": use_cases.deliver_credentials,
-        "identity.rejected.v1": use_cases.tell_rejected,
-        "identity.closed.v1": use_cases.tell_closed,
-        "identity.guardianship_ended.v1": use_cases.tell_guardianship_ended,
-        "identity.supplement_requested.v1": use_cases.tell_supplement,
-        "registration.reminder_due.v1": use_cases.remind,
-        "account.notice_due.v1": use_cases.tell_account,
-        "account.request_answered.v1": use_cases.tell_request_answered,
+        "registration.email_otp_requested.v1": writing.send_otp,
+        "account.reset_requested.v1": writing.send_otp,
+        "account.log_in_otp_requested.v1": writing.send_log_in_otp,
+        "credentials.issued.v1": writing.deliver_credentials,
+        "identity.rejected.v1": writing.tell_rejected,
+        "identity.closed.v1": writing.tell_closed,
+        "identity.guardianship_ended.v1": writing.tell_guardianship_ended,
+        "identity.supplement_requested.v1": writing.tell_supplement,
+        "registration.reminder_due.v1": writing.remind,
+        "account.notice_due.v1": writing.tell_account,
+        "account.request_answered.v1": writing.tell_request_answered,
     }[event.type]
     storage = FakeMessages()
     tell(storage, event)

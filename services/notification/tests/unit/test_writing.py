@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.notification import use_cases
+from services.notification import writing
 from services.notification.domain import Channel, Purpose
 from services.notification.tests.unit import examples
 from services.notification.tests.unit.fakes import FakeMessages
@@ -24,7 +24,7 @@ def storage() -> FakeMessages:
 
 def test_an_otp_becomes_one_email_that_expires_with_it(storage: FakeMessages) -> None:
     event = examples.otp_requested()
-    use_cases.send_otp(storage, event)
+    writing.send_otp(storage, event)
     (message,) = storage.held.values()
     assert (message.channel, message.purpose, message.recipient) == (
         Channel.EMAIL,
@@ -37,7 +37,7 @@ def test_an_otp_becomes_one_email_that_expires_with_it(storage: FakeMessages) ->
 
 
 def test_a_reset_is_told_apart_from_an_email_confirmation(storage: FakeMessages) -> None:
-    use_cases.send_otp(storage, examples.reset_requested())
+    writing.send_otp(storage, examples.reset_requested())
     (message,) = storage.held.values()
     assert message.purpose is Purpose.RESET_OTP
     assert message.account_id == examples.ACCOUNT
@@ -45,7 +45,7 @@ def test_a_reset_is_told_apart_from_an_email_confirmation(storage: FakeMessages)
 
 @pytest.mark.proves("G12")
 def test_credentials_become_an_sms_with_the_password_and_an_email_without_it(storage: FakeMessages) -> None:
-    use_cases.deliver_credentials(storage, examples.issued())
+    writing.deliver_credentials(storage, examples.issued())
     by_channel = {message.channel: message for message in storage.held.values()}
     assert set(by_channel) == {Channel.SMS, Channel.EMAIL}
     assert by_channel[Channel.SMS].purpose is Purpose.CREDENTIALS
@@ -58,15 +58,15 @@ def test_credentials_become_an_sms_with_the_password_and_an_email_without_it(sto
 
 
 WRITING = [
-    (use_cases.send_otp, examples.otp_requested(), 1),
-    (use_cases.deliver_credentials, examples.issued(), 2),
-    (use_cases.tell_rejected, examples.rejected(), 2),
-    (use_cases.tell_closed, examples.closed(), 2),
-    (use_cases.tell_guardianship_ended, examples.guardianship_ended(), 2),
-    (use_cases.tell_supplement, examples.supplement_requested(), 2),
-    (use_cases.remind, examples.reminder_due(), 2),
-    (use_cases.tell_account, examples.notice_due(), 2),
-    (use_cases.tell_request_answered, examples.request_answered(), 2),
+    (writing.send_otp, examples.otp_requested(), 1),
+    (writing.deliver_credentials, examples.issued(), 2),
+    (writing.tell_rejected, examples.rejected(), 2),
+    (writing.tell_closed, examples.closed(), 2),
+    (writing.tell_guardianship_ended, examples.guardianship_ended(), 2),
+    (writing.tell_supplement, examples.supplement_requested(), 2),
+    (writing.remind, examples.reminder_due(), 2),
+    (writing.tell_account, examples.notice_due(), 2),
+    (writing.tell_request_answered, examples.request_answered(), 2),
 ]
 
 
@@ -84,16 +84,16 @@ def test_the_end_of_a_guardianship_that_is_told_again_after_a_restore_is_written
     storage: FakeMessages,
 ) -> None:
     first = examples.guardianship_ended()
-    use_cases.tell_guardianship_ended(storage, first)
-    use_cases.tell_guardianship_ended(storage, replace(first, id=uuid4()))
+    writing.tell_guardianship_ended(storage, first)
+    writing.tell_guardianship_ended(storage, replace(first, id=uuid4()))
     assert len(storage.held) == 2
     later = first.data | {"ended_at": first.data["ended_at"] + timedelta(days=1)}
-    use_cases.tell_guardianship_ended(storage, replace(first, id=uuid4(), data=later))
+    writing.tell_guardianship_ended(storage, replace(first, id=uuid4(), data=later))
     assert len(storage.held) == 4, "it was confirmed again, and has ended again"
 
 
 def test_a_notice_goes_only_where_the_event_says(storage: FakeMessages) -> None:
-    use_cases.tell_account(storage, examples.notice_due("reissued"))
+    writing.tell_account(storage, examples.notice_due("reissued"))
     assert {(m.channel, m.recipient) for m in storage.held.values()} == {
         (Channel.EMAIL, examples.EMAIL),
         (Channel.SMS, examples.PHONE),

@@ -19,6 +19,7 @@ from services.registration.refusals import (
 )
 from services.registration.submission import declaration_number
 from services.registration.tests.examples import NOW, complete, declared, draft, otp, photo, submitted
+from services.registration.tests.unit.fakes import FakeStorage, progress_of
 from services.registration.timeline import Status
 
 LATER = NOW + timedelta(hours=1)
@@ -232,6 +233,21 @@ def test_a_password_sent_in_place_of_one_that_failed_is_told() -> None:
     assert steps_of(replaced)[-4:] == [
         "credentials_failed", "credentials_replaced", "credentials_sent", "credentials_delivered",
     ]  # fmt: skip
+
+
+@pytest.mark.proves("G12")
+def test_an_sms_that_was_given_up_and_arrives_after_all_is_told_and_changes_nothing_else() -> None:
+    failed = (
+        submitted().verified(NOW).issued(FIRST, NOW).password_sent(FIRST, NOW).password_failed(FIRST, LATER)
+    )
+    replaced = failed.issued(SECOND, LATER).password_sent(SECOND, LATER)
+    late = replaced.password_delivered(FIRST, LATER)
+    assert steps_of(late) == [*steps_of(replaced), "credentials_late"]
+    assert late.password_delivered(FIRST, LATER) == late
+    assert progress_of(late, FakeStorage()).next == progress_of(replaced, FakeStorage()).next
+    assert steps_of(late.password_delivered(SECOND, LATER))[-1] == "credentials_delivered"
+    before = failed.password_delivered(FIRST, LATER + timedelta(hours=1))
+    assert steps_of(before)[-1] == "credentials_delivered"
 
 
 def test_the_first_ending_stays() -> None:
