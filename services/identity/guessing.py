@@ -2,8 +2,9 @@
 
 Nobody is locked out by a stranger: a device on which the account was used before has a counter of its own,
 which no stranger reaches. For others all tries count: for the user as from this address, for the user, for
-the address and for its network. Counters of users go by what was typed, so that a code and a personal number
-that stop together tell nothing.
+the address and for its network. Where those of the user alone are used up, a password of the hotline is still
+looked at. Counters of users go by what was typed, so that a code and a personal number that stop together
+tell nothing.
 """
 
 from __future__ import annotations
@@ -59,8 +60,24 @@ def tries_of(
     if device is not None:
         return (Tries("log_in_device", str(device.id), settings.log_in_tries),)
     return (
-        Tries("log_in", f"{user} {address}", settings.log_in_tries),
         Tries("log_in_user", user, settings.log_in_tries_per_user),
+        *_places(parts, user, address, network),
+    )
+
+
+def tries_of_spoken(parts: Parts, user: str, address: str, network: str) -> tuple[Tries, ...]:
+    """The same where nothing but a password of the hotline is looked at: of the user so many more, as it is
+    random and opens a second step alone; of each place no more than of other passwords."""
+    return (
+        Tries("log_in_user_spoken", user, parts.settings.spoken_log_in_tries_per_user),
+        *_places(parts, user, address, network),
+    )
+
+
+def _places(parts: Parts, user: str, address: str, network: str) -> tuple[Tries, ...]:
+    settings = parts.settings
+    return (
+        Tries("log_in", f"{user} {address}", settings.log_in_tries),
         *_told(
             Tries("log_in_address", address, settings.log_in_tries_per_address),
             Tries("log_in_network", network, settings.log_in_tries_per_network),

@@ -159,6 +159,13 @@ class Settings(S3Settings, ServiceSettings):
             "as strangers who use it up keep its owner's new devices waiting."
         },
     )
+    spoken_log_in_tries_per_user: str = field(
+        default="5000/hour",
+        metadata={
+            "help": "Wrong log-ins of one user beyond those, while nothing but a password of the hotline is "
+            "looked at: ten random digits, which open a second step alone."
+        },
+    )
     log_in_tries_per_address: str = field(
         default="10/minute",
         metadata={"help": "Wrong log-ins of any users from one address on unknown devices."},

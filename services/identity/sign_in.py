@@ -37,7 +37,8 @@ def log_in(
 ) -> Reply:
     """A session for the right password, on a device that is known by its token, or new. Unknown user and
     wrong password cost and look the same. For a password that was read aloud, on a device that is new
-    or logged out, the answer names a second step instead (``second_step.ask``).
+    or logged out, the answer names a second step instead (``second_step.ask``); strangers who guess at the
+    user do not keep it waiting.
 
     Raises ``LogInFailed``, ``TooManyTries``, ``FirstPasswordExpired``, ``OtpTooMany``, ``OtpUnavailable``.
     """
@@ -61,7 +62,13 @@ def _log_in(
         account = found.account if found else None
         device = _known_device(storage, parts, account, device_token)
     tries = guessing.tries_of(parts, user, address, network, device)
-    parts.throttle.check(*tries)
+    try:
+        parts.throttle.check(*tries)
+    except refusals.TooManyTries:
+        step = None if device else _spoken_step(db, parts, user, found, password, address, network)
+        if step is None:
+            raise
+        return step
     used = parts.passwords.find(found.credentials if found else (), password)
     if found is None or used is None:
         guessing.note_wrong(db, parts, tries, account)
@@ -75,6 +82,34 @@ def _log_in(
         if renewed:
             storage.renew_hash(used.id, used.password_hash, renewed)
         return _enter(storage, parts, found.account, used, device_token, device_name)
+
+
+def _spoken_step(
+    db: Database,
+    parts: Parts,
+    user: str,
+    found: use_cases.Candidate | None,
+    password: str,
+    address: str,
+    network: str,
+) -> Reply | None:
+    """The second step of a log-in with a password that was read aloud, while strangers keep the user's new
+    devices waiting. None for any other password, of anybody, at the same cost; and where these tries are used
+    up too. Raises ``FirstPasswordExpired``, ``OtpTooMany``, ``OtpUnavailable``."""
+    if not parts.settings.voice_log_in_otp:
+        return None
+    tries = guessing.tries_of_spoken(parts, user, address, network)
+    spoken = tuple(c for c in found.credentials if second_step.is_due(parts, c)) if found else ()
+    try:
+        parts.throttle.check(*tries)
+        used = parts.passwords.find(spoken, password)
+        if found is None or used is None:
+            guessing.note_wrong(db, parts, tries, found.account if found else None)
+            return None
+        parts.throttle.check(*tries)
+    except refusals.TooManyTries:
+        return None
+    return second_step.ask(db, parts, found.account, used, address=address)
 
 
 def confirm_log_in(

@@ -14,10 +14,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from deploy.demo.hotline import code_for_log_in
 from deploy.native.instance import Instance
 from shared.testing.citizens import Citizen
 from shared.testing.client import CitizenClient, NotInTime
 from shared.testing.processes import ServiceProcess, free_port, until
+from shared.testing.voice_platform import heard
 from tests.faults.crowd import Crowd, new_seed
 from tests.faults.replaced import instead
 
@@ -65,14 +67,15 @@ class Scene:
         return self.http.post("/v1/sessions", json=body, headers={"X-Forwarded-For": address})
 
     def try_once(self, user: str, address: str, password: str) -> str:
-        """The name of the refusal, or empty."""
+        """The name of the refusal or of the step that is next, or empty."""
         body = {"user": user, "password": password}
         while (answer := self.post(body, address)).status_code == 503:
             time.sleep(0.3)
-        assert answer.status_code in (200, 401, 429), answer.text
+        assert answer.status_code in (200, 202, 401, 429), answer.text
         if answer.status_code == 429:
             assert int(answer.headers["Retry-After"]) > 0
-        return "" if answer.status_code == 200 else answer.json()["type"].rsplit("/", 1)[-1]
+        told = answer.json()
+        return told["type"].rsplit("/", 1)[-1] if answer.is_error else told.get("next_step", "")
 
 
 @contextmanager
@@ -159,6 +162,21 @@ def owner_gets_in(scene: Scene) -> None:
     assert answer.status_code == 200, f"owner locked out: {answer.text}"
 
 
+def owner_gets_in_with_a_password_of_the_hotline(scene: Scene) -> None:
+    """On a new device while the guessing goes on: with the password that was read aloud and a code by SMS."""
+    owner, inbox = scene.owner, scene.crowd.inbox
+    spoken = heard(scene.crowd.world.voice_platform.reissue(owner.phone, owner.code)["text"])
+    step = scene.post({"user": owner.code, "password": spoken}, scene.address())
+    assert step.status_code == 202, f"owner locked out, called the hotline: {step.text}"
+    confirmation = {
+        "log_in_token": step.json()["log_in_token"],
+        "otp": code_for_log_in(inbox, owner.phone),
+    }
+    entered = scene.http.post("/v1/sessions/otp", json=confirmation)
+    assert entered.status_code == 200, f"owner locked out with a code: {entered.text}"
+    assert scene.try_once(owner.code, scene.address(), OWN_PASSWORD) == HELD_BACK, "guessing goes on"
+
+
 def owner_gets_in_on_a_new_device(scene: Scene) -> None:
     """While the guessing goes on, with a code to the e-mail; without it a new device waits."""
     device, code = CitizenClient(scene.crowd.gateway), scene.owner.code
@@ -195,6 +213,7 @@ def test_a_thousand_wrong_log_ins_are_held_back_and_the_owner_gets_in_and_is_tol
         many_accounts_from_one_network(the)
         one_account_from_one_address(the)
         one_account_from_many_addresses(the)
+        owner_gets_in_with_a_password_of_the_hotline(the)
         owner_gets_in_on_a_new_device(the)
 
 
@@ -206,6 +225,12 @@ def test_a_thousand_wrong_log_ins_are_held_back_and_the_owner_gets_in_and_is_tol
         ("no throttle by address", [many_accounts_from_one_address], "one address guesses at many accounts"),
         ("no throttle by address", [many_accounts_from_one_network], "one network guesses at many accounts"),
         ("owner locked out", [one_account_from_many_addresses], "owner locked out"),
+        (
+            "password of the hotline held back",
+            [one_account_from_many_addresses, owner_gets_in_with_a_password_of_the_hotline],
+            "owner locked out, called the hotline",
+        ),
+        ("own password looked at beyond", [one_account_from_many_addresses], "a guess that is right"),
         (
             "device of a reset forgotten",
             [one_account_from_many_addresses, owner_gets_in_on_a_new_device],

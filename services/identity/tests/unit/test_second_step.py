@@ -29,9 +29,12 @@ from services.identity.hotline import (
 from services.identity.log_in_otp import OtpTooMany, OtpUnavailable
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
+from services.identity.tests.unit.test_throttle import FakeCounter
+from services.identity.throttle import Throttle
 from services.identity.tokens import ProofTokens
 from shared.cache import CacheUnavailable
 from shared.events.envelope import Event
+from shared.testing.transactions import FakeTransaction
 from shared.testing.voice_platform import VoicePlatform, heard
 
 PLATFORM = VoicePlatform(key_id="voice-1")
@@ -40,8 +43,8 @@ SPOKEN, OWN = "4821059733", "mật khẩu của riêng tôi"
 
 class FakeDatabase:
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        yield None
+    def transaction(self) -> Iterator[FakeTransaction]:
+        yield FakeTransaction()
 
 
 @dataclass
@@ -63,7 +66,9 @@ class FakeLimiter:
 
 
 class PlainPasswords:
-    """A hash that costs nothing."""
+    """A hash that costs nothing; how often one was looked for."""
+
+    looked_for = 0
 
     def renewed(self, password_hash: str, password: str) -> str | None:
         return None
@@ -72,6 +77,7 @@ class PlainPasswords:
         return hashlib.sha256(password.encode()).hexdigest()
 
     def find(self, credentials: Any, password: str) -> Any:
+        self.looked_for += 1
         return next((c for c in credentials if c.password_hash == self.hashed(password)), None)
 
 
@@ -90,10 +96,11 @@ class Stage:
     parts: Any
     db: Any = field(default_factory=FakeDatabase)
 
-    def log_in(self, password: str = SPOKEN, **device: str) -> dict[str, Any]:
-        return sign_in.log_in(
-            self.db, self.parts, user=self.account.code, password=password, address="an address", **device
-        )
+    def log_in(
+        self, password: str = SPOKEN, user: str = "", address: str = "an address", **more: str
+    ) -> dict[str, Any]:
+        user = user or self.account.code
+        return sign_in.log_in(self.db, self.parts, user=user, password=password, address=address, **more)
 
     def call(self, request: Any = None, **options: Any) -> dict[str, Any]:
         request = request or PLATFORM.signed("0912345678", self.account.code, **options)
@@ -129,6 +136,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
             log_in_tries_per_user="100/hour",
             log_in_tries_per_address="10/minute",
             log_in_tries_per_network="100/minute",
+            spoken_log_in_tries_per_user="200/hour",
             log_in_otps_per_address="30/hour",
             log_in_otps_per_account="3/hour",
             log_in_otps_per_day="10/day",
@@ -355,3 +363,76 @@ def test_a_password_that_is_kept_in_clear_would_be_seen(
     monkeypatch.setattr(PlainPasswords, "hashed", lambda _self, password: password)
     with pytest.raises(AssertionError, match="stands in clear"):
         test_what_is_heard_and_the_code_stand_nowhere_in_clear(stage, capfd)
+
+
+# --- while strangers guess at the user -----------------------------------------------------------
+
+
+@pytest.fixture
+def guessed_at(stage: Stage) -> Stage:
+    """Of the user so many guesses were made, from many addresses, that new devices wait."""
+    stage.parts.throttle = Throttle(FakeCounter(), FakeCounter())
+    for number in range(100):
+        with pytest.raises(refusals.LogInFailed):
+            stage.log_in("a guess", address=f"address {number}")
+    return stage
+
+
+def held_back(stage: Stage, password: str, **where: str) -> tuple[dict[str, Any], int]:
+    """How the refusal reads, and how often passwords were looked for."""
+    before = stage.parts.passwords.looked_for
+    with pytest.raises(refusals.TooManyTries) as refusal:
+        stage.log_in(password, **where)
+    return refusal.value.details, stage.parts.passwords.looked_for - before
+
+
+def test_a_password_that_was_read_aloud_gets_a_new_device_to_its_second_step_while_strangers_guess(
+    guessed_at: Stage,
+) -> None:
+    assert guessed_at.log_in()["next_step"] == "otp"
+
+
+def test_of_the_own_password_and_a_guess_nothing_is_told_while_strangers_guess(guessed_at: Stage) -> None:
+    """Somebody without such a password, and nobody, are answered alike, at the same cost."""
+    nobody = "9876543210"
+    for number in range(100):
+        with pytest.raises(refusals.LogInFailed):
+            guessed_at.log_in("a guess", user=nobody, address=f"others {number}")
+    answers = [
+        held_back(guessed_at, password, user=user, address=f"another {number}")
+        for number, (password, user) in enumerate([(OWN, ""), ("a guess", ""), (SPOKEN, nobody)])
+    ]
+    assert answers == [({"retry_after_seconds": 42}, 1)] * 3
+
+
+def test_one_address_has_no_more_guesses_than_before(guessed_at: Stage) -> None:
+    for _ in range(10):
+        assert held_back(guessed_at, "a guess")[1] == 1
+    assert held_back(guessed_at, SPOKEN)[1] == 0
+
+
+def test_guesses_beyond_have_an_end_wherever_from(guessed_at: Stage) -> None:
+    for number in range(200):
+        assert held_back(guessed_at, "a guess", address=f"another {number}")[1] == 1
+    assert held_back(guessed_at, SPOKEN, address="the owner's")[1] == 0
+
+
+def test_without_the_second_step_a_password_that_was_read_aloud_waits_as_others_do(guessed_at: Stage) -> None:
+    guessed_at.parts.settings.voice_log_in_otp = False
+    assert held_back(guessed_at, SPOKEN)[1] == 0
+
+
+def test_a_known_device_that_guesses_is_held_back_for_every_password(guessed_at: Stage) -> None:
+    reply = guessed_at.log_in()
+    (told,) = guessed_at.storage.tx.events("account.log_in_otp_requested.v1")
+    code = told.data["sealed_otp"].removeprefix("notification: ")
+    token = reply["sealed_log_in_token"].removeprefix("gateway: ")
+    entered = sign_in.confirm_log_in(
+        guessed_at.storage, guessed_at.parts, token=token, code=code, device_name=None
+    )
+    assert isinstance(entered, dict)
+    device = entered["sealed_device_token"].removeprefix("gateway: ")
+    for _ in range(10):
+        with pytest.raises(refusals.LogInFailed):
+            guessed_at.log_in("a guess", device_token=device)
+    assert held_back(guessed_at, SPOKEN, device_token=device)[1] == 0
