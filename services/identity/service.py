@@ -17,6 +17,7 @@ from services.identity import (
     staff_sign_in,
     trail,
     use_cases,
+    views,
 )
 from services.identity.credentials import Claims
 from services.identity.domain import AuditEntry, Officer, Question, RegisterCheck, held_value
@@ -117,7 +118,7 @@ class IdentityService:
                 cursor=asked["cursor"],
                 now=now(),
             )
-        return {"items": [schemas.case_item(case) for case in page.cases], "next_cursor": page.next_cursor}
+        return {"items": [views.case_item(case) for case in page.cases], "next_cursor": page.next_cursor}
 
     @rpc
     def case(self, **request: Any) -> dict[str, Any]:
@@ -127,7 +128,7 @@ class IdentityService:
             storage = Storage(tx)
             officer = self.officer(storage, asked)
             seen = use_cases.read_case(storage, officer, asked["case_id"], now())
-        return schemas.case_view(seen.case, seen.account, seen.guardian, seen.confirmed)
+        return views.case_view(seen.case, seen.account, seen.guardian, seen.confirmed)
 
     @rpc
     def photo(self, **request: Any) -> dict[str, str]:
@@ -141,7 +142,7 @@ class IdentityService:
         key = self.parts.photo_key(photo.ref)
         return {
             "ref": photo.ref,
-            "content_type": schemas.PHOTO_CONTENT_TYPE,
+            "content_type": views.PHOTO_CONTENT_TYPE,
             "sealed_key": self.parts.sealer.seal("gateway", to_text(key)),
         }
 
@@ -153,7 +154,7 @@ class IdentityService:
         officer = self.officer(storage, asked)
         minutes = self.parts.settings.case_claim_minutes
         case = use_cases.claim_case(storage, officer, asked["case_id"], minutes=minutes, now=now())
-        return schemas.case_item(case)
+        return views.case_item(case)
 
     @rpc(writes=True)
     def request_supplement(self, tx: Any, **request: Any) -> dict[str, str]:
@@ -168,7 +169,7 @@ class IdentityService:
             note=asked["note"] or "",
             now=now(),
         )
-        return schemas.case_state(case)
+        return views.case_state(case)
 
     @rpc(writes=True)
     def confirm_case(self, tx: Any, **request: Any) -> dict[str, str]:
@@ -185,7 +186,7 @@ class IdentityService:
             now=now(),
             two_officers=self.parts.settings.two_officers,
         )
-        return schemas.case_state(case)
+        return views.case_state(case)
 
     @rpc(writes=True)
     def reject_case(self, tx: Any, **request: Any) -> dict[str, str]:
@@ -195,7 +196,7 @@ class IdentityService:
         officer = self.officer(storage, asked)
         reason = asked["reason"] or ""
         case = use_cases.reject_case(storage, officer, asked["case_id"], reason=reason, now=now())
-        return schemas.case_state(case)
+        return views.case_state(case)
 
     @rpc
     def change_contact(self, **request: Any) -> dict[str, str]:
@@ -226,7 +227,7 @@ class IdentityService:
             number = held_value(asked["number"], asked["phone"])
             number_hash = keyed_hash(self.parts.settings.seal_private, LOOKED_UP, (), number)
             found = use_cases.list_open_applications(storage, officer, number, number_hash, now())
-        return {"items": [schemas.open_application(case) for case in found]}
+        return {"items": [views.open_application(case) for case in found]}
 
     @rpc(writes=True)
     def supersede(self, tx: Any, **request: Any) -> dict[str, str]:
@@ -243,7 +244,7 @@ class IdentityService:
             two_officers=self.parts.settings.two_officers,
             now=now(),
         )
-        return schemas.case_state(case)
+        return views.case_state(case)
 
     @job(use_cases.CHANGE_CONTACT, lease_seconds=30, workers=1)
     def settle_contact_change(self, due: Any) -> Any:
@@ -265,7 +266,7 @@ class IdentityService:
         """For registration: ``{account_id, code, phone, email}`` of who registers a child."""
         claims = self.claims(schemas.load(schemas.WithToken, request))
         with self.db.transaction() as tx:
-            return schemas.guardian_view(use_cases.read_guardian(Storage(tx), claims, now()))
+            return views.guardian_view(use_cases.read_guardian(Storage(tx), claims, now()))
 
     @rpc
     def children(self, **request: Any) -> dict[str, Any]:
@@ -275,8 +276,8 @@ class IdentityService:
         with self.db.transaction() as tx:
             found, ended = use_cases.list_children(Storage(tx), claims, now())
         return {
-            "items": [schemas.child_view(child) for child in found],
-            "ended": [schemas.ended_view(one) for one in ended],
+            "items": [views.child_view(child) for child in found],
+            "ended": [views.ended_view(one) for one in ended],
         }
 
     @rpc(writes=True)
@@ -305,7 +306,7 @@ class IdentityService:
             account = use_cases.citizen(storage, claims)
             a_day = self.parts.settings.exports_a_day
             held = use_cases.export(storage, account, request_id=new_id(), now=now(), a_day=a_day)
-            return schemas.held_view(held)
+            return views.held_view(held)
 
     @rpc(writes=True)
     def ask_correction(self, tx: Any, **request: Any) -> dict[str, Any]:
@@ -314,7 +315,7 @@ class IdentityService:
         wanted = {name: asked[name] for name in schemas.CORRECTABLE if asked[name] is not None}
         storage = Storage(tx)
         account = use_cases.citizen(storage, self.claims(asked))
-        return schemas.request_view(
+        return views.request_view(
             use_cases.ask_correction(storage, account, wanted, request_id=new_id(), now=now())
         )
 
@@ -324,14 +325,14 @@ class IdentityService:
         storage = Storage(tx)
         account = use_cases.citizen(storage, self.claims(schemas.load(schemas.WithToken, request)))
         asked = use_cases.ask_erasure(storage, account, request_id=new_id(), now=now())
-        return schemas.request_view(asked)
+        return views.request_view(asked)
 
     @rpc(writes=True)
     def ask_childs_erasure(self, tx: Any, **request: Any) -> dict[str, Any]:
         """As ``ask_erasure``, of a child, for its guardian."""
         storage, asked = Storage(tx), schemas.load(schemas.OfChild, request)
         guardian = use_cases.citizen(storage, self.claims(asked))
-        return schemas.request_view(
+        return views.request_view(
             use_cases.ask_childs_erasure(storage, guardian, asked["child_id"], request_id=new_id(), now=now())
         )
 
@@ -351,7 +352,7 @@ class IdentityService:
         asked = schemas.load(schemas.Withdrawal, request)
         password = self.parts.opened(asked["sealed_password"])
         closed = sign_in.withdraw_consent(self.db, self.parts, claims=self.claims(asked), password=password)
-        return schemas.request_view(closed)
+        return views.request_view(closed)
 
     @rpc
     def own_requests(self, **request: Any) -> dict[str, Any]:
@@ -360,7 +361,7 @@ class IdentityService:
         with self.db.transaction() as tx:
             storage = Storage(tx)
             found = use_cases.list_own_requests(storage, use_cases.citizen(storage, claims))
-        return {"items": [schemas.request_view(item) for item in found]}
+        return {"items": [views.request_view(item) for item in found]}
 
     @rpc
     def open_requests(self, **request: Any) -> dict[str, Any]:
@@ -369,7 +370,7 @@ class IdentityService:
         with self.db.transaction() as tx:
             storage = Storage(tx)
             found = use_cases.list_open_requests(storage, self.officer(storage, asked), now())
-        return {"items": [schemas.request_at_the_desk(item) for item in found]}
+        return {"items": [views.request_at_the_desk(item) for item in found]}
 
     @rpc(writes=True)
     def answer_request(self, tx: Any, **request: Any) -> dict[str, Any]:
@@ -385,7 +386,7 @@ class IdentityService:
             papers_checked=asked["papers_checked"],
             now=now(),
         )
-        return schemas.request_view(answered)
+        return views.request_view(answered)
 
     # -- the audit trail --------------------------------------------------------------------------
 
@@ -521,7 +522,7 @@ class IdentityService:
             session, found = use_cases.list_devices(
                 Storage(tx), claims, lifetimes=self.parts.lifetimes, now=now()
             )
-        return {"items": [schemas.device_view(device, session) for device in found]}
+        return {"items": [views.device_view(device, session) for device in found]}
 
     @rpc
     def end_device(self, **request: Any) -> dict[str, Any]:
@@ -586,7 +587,7 @@ class IdentityService:
         claims = self.claims(schemas.load(schemas.WithToken, request))
         with self.db.transaction() as tx:
             session = use_cases.live_session(Storage(tx), claims)
-        return schemas.me_view(session)
+        return views.me_view(session)
 
     @rpc
     def public_keys(self, **_request: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import uuid_utils
 
-from services.registration import erasure, gauges, jobs, register_check, schemas, use_cases
+from services.registration import erasure, gauges, jobs, register_check, schemas, use_cases, views
 from services.registration.agency import Point
 from services.registration.contacts import email_address, phone_range_known
 from services.registration.declaration import Guardian, guardians_relation
@@ -204,7 +204,7 @@ class RegistrationService:
                 visit_deadline_days=settings.visit_deadline_days,
                 now=now(),
             )
-        return schemas.submitted(application)
+        return views.submitted(application)
 
     @rpc(writes=True)
     def send_supplement(self, tx: Any, **request: Any) -> dict[str, Any]:
@@ -228,7 +228,7 @@ class RegistrationService:
         with self.db.transaction() as tx:
             answers = use_cases.read_timelines(Storage(tx), keys)
         return [
-            answer if isinstance(answer, Refused) else schemas.timeline(answer, one["known_tags"])
+            answer if isinstance(answer, Refused) else views.timeline(answer, one["known_tags"])
             for one, answer in zip(asked, answers, strict=True)
         ]
 
@@ -246,7 +246,7 @@ class RegistrationService:
         key = self.key(schemas.load(schemas.Held, request))
         with self.db.transaction() as tx:
             submitted = use_cases.read_submitted(Storage(tx), key)
-        return schemas.document(submitted, self.parts.printer.pdf(declaration_pdf, submitted))
+        return views.document(submitted, self.parts.printer.pdf(declaration_pdf, submitted))
 
     @rpc
     def consent(self, **request: Any) -> dict[str, Any]:
@@ -275,7 +275,7 @@ class RegistrationService:
                 near=None if latitude is None or longitude is None else Point(latitude, longitude),
                 today=today(),
             )
-        return {"items": [schemas.agency_found(agency, metres) for agency, metres in found]}
+        return {"items": [views.agency_found(agency, metres) for agency, metres in found]}
 
     @rpc
     def administrative_units(self, **request: Any) -> dict[str, Any]:
@@ -285,7 +285,7 @@ class RegistrationService:
             found = Storage(tx).administrative_units(
                 parent=asked["parent"] or None, on=asked["on"] or today()
             )
-        return {"items": [schemas.unit_shown(unit) for unit in found]}
+        return {"items": [views.unit_shown(unit) for unit in found]}
 
     # -- what others report --
 
@@ -445,4 +445,4 @@ def hash_of(token: str) -> bytes:
 def shown(storage: Storage, registration: Registration) -> dict[str, Any]:
     """The view, with the chosen agency."""
     agency = storage.agency(registration.agency_code) if registration.agency_code else None
-    return schemas.view(registration, agency)
+    return views.registration_view(registration, agency)

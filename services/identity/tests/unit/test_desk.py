@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.identity import refusals, schemas, use_cases
+from services.identity import refusals, use_cases, views
 from services.identity.domain import Case, CaseStatus, Hold, Officer, Photo
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
@@ -140,7 +140,7 @@ def test_a_supplement_is_asked_for_and_comes_back_to_the_officer_who_asked(
     back = storage.all_cases[case.id]
     assert (back.stage, back.hold) == ("waiting", Hold(OFFICER.id, LATER + timedelta(hours=24)))
     assert back.photos == (Photo("portrait", "photos/new", "cd" * 32),)
-    view = schemas.case_view(back, None)
+    view = views.case_view(back, None)
     assert (view["supplement"]["answer"], view["stage"]) == ("Số 2, phố Thử", "waiting")
     with pytest.raises(refusals.CaseClaimed):
         confirm(storage, case, COLLEAGUE, LATER)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.identity import rights, schemas, use_cases
+from services.identity import rights, use_cases, views
 from services.identity.credentials import Credential, CredentialState
 from services.identity.domain import Account, Case, CaseStatus
 from services.identity.guardianship import ChildUnknown, of_age_at
@@ -74,7 +74,7 @@ def test_what_came_to_nothing_is_emptied_at_once_and_registration_is_told(
     assert "Thử" not in repr(vars(left)) + repr(storage.endings[case.id])
     assert (left.status, left.declaration_number) == (CaseStatus.REJECTED, case.declaration_number)
     assert left.search_text == case.declaration_number.lower()
-    assert schemas.case_view(left)["status"] == "rejected"
+    assert views.case_view(left)["status"] == "rejected"
     assert storage.all_cases[confirmed.id] == confirmed
     (told_due,) = due(storage)
     assert told_due["closed_ids"] == [case.registration_id]

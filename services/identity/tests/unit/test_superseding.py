@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.identity import domain, refusals, schemas, use_cases
+from services.identity import domain, refusals, use_cases, views
 from services.identity.domain import Case, CaseStatus, Officer
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
@@ -57,7 +57,7 @@ def test_an_officer_of_another_agency_learns_number_and_date_alone(
     storage: FakeStorage, case: Case, number: str
 ) -> None:
     (found,) = look_up(storage, number)
-    assert schemas.open_application(found) == {
+    assert views.open_application(found) == {
         "declaration_number": case.declaration_number,
         "opened_at": NOW.isoformat(),
     }

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.registration import erasure, schemas, use_cases
+from services.registration import erasure, use_cases, views
 from services.registration.declaration import Declaration, Guardian
 from services.registration.domain import Registration, Status
 from services.registration.refusals import DeclarationEmptied
@@ -77,7 +77,7 @@ def test_of_what_came_to_nothing_only_number_times_and_steps_stay(storage: FakeS
     assert left.submission.consent_version == held.submission.consent_version
     assert [entry.step for entry in left.timeline] == [entry.step for entry in held.timeline]
     assert {kept.reason for kept in photos_of(left)} == {Reason.ERASED}
-    assert schemas.view(left, None)["status"] == "rejected"
+    assert views.registration_view(left, None)["status"] == "rejected"
     assert told(storage) == [(3, 1, 0)]
 
 
