@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from deploy.vssid.where import Databases
 from services.history.domain import Guardianship
 from services.history.storage import HistoryStorage
 from services.identity.credentials import registration_of
+from services.identity.devices import TOKENS_LIVE
 from services.identity.storage import Storage as IdentityStorage
 from services.notification.storage import MessageStorage
 from services.registration.storage import Storage as RegistrationStorage
@@ -25,8 +26,6 @@ Row = Mapping[str, Any]
 
 PAGE = 1000
 FIRST = UUID(int=0)
-TOKENS_LIVE = timedelta(minutes=65)
-"""Longer than any access token: an ending of sessions before that is of no use any more."""
 
 OPEN = {"submitted", "awaiting_visit", "supplement_requested"}
 SUCCESS = {"verified", "completed"}
@@ -219,7 +218,8 @@ def of_own_passwords(databases: Databases, until: datetime) -> Iterator[Gap]:
 
 
 def of_sessions(databases: Databases, until: datetime) -> Iterator[Gap]:
-    """Sessions ended in identity ⇒ ended in history, for as long as their tokens may live."""
+    """Sessions ended in identity ⇒ ended in history, for as long as their tokens may live: before, it is of
+    no use any more."""
 
     def page(after: UUID) -> list[dict[str, Any]]:
         with databases.transaction("identity") as tx:

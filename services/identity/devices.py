@@ -12,6 +12,8 @@ from enum import Enum, auto
 from typing import Self
 from uuid import UUID
 
+TOKENS_LIVE = timedelta(minutes=65)
+"""No access token counts for longer: ``ACCESS_TOKEN_MINUTES`` is 60 at the most, and clocks differ."""
 FORMER_KEPT = 20
 """Used tokens that are still told from tokens that never were, for each session."""
 LONGEST_NAME = 100

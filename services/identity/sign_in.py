@@ -146,9 +146,18 @@ def _enter(
     at = now()
     device, new_token = _device(storage, parts, account, token, name, at)
     at = use_cases.enter(storage, account, device, is_known=new_token is None, now=at)
-    session = use_cases.log_in(storage, account, used, session_id=new_id(), device_id=device.id, now=at)
+    ids = _SessionIds(parts)
+    session = use_cases.log_in(
+        storage,
+        account,
+        used,
+        session_id=ids.id,
+        refresh_hash=ids.refresh_hash,
+        device_id=device.id,
+        now=at,
+    )
     return {
-        **_session_reply(parts, storage, session),
+        **_session_reply(parts, session, ids),
         "sealed_device_token": new_token and parts.sealer.seal("gateway", new_token),
     }
 
@@ -228,11 +237,14 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
     scope_of(used, now())
     check_new_password(new, common=common_passwords(), old=old, own=own)
     chosen = Credential(new_id(), session.account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
+    ids = _SessionIds(parts)
     try:
         with db.transaction() as tx:
             storage = Storage(tx)
-            fresh = use_cases.change_password(storage, session, used, chosen, session_id=new_id(), now=now())
-            return _session_reply(parts, storage, fresh)
+            fresh = use_cases.change_password(
+                storage, session, used, chosen, session_id=ids.id, refresh_hash=ids.refresh_hash, now=now()
+            )
+            return _session_reply(parts, fresh, ids)
     except refusals.TokenInvalid:  # another change came first: perhaps this very request, sent twice
         with db.transaction() as tx:
             repeated = use_cases.find_repeated_change(Storage(tx), claims)
@@ -245,17 +257,19 @@ def _answer_again(db: Database, parts: Parts, before: Session, credential: Crede
     """Whoever knows the password that was set may have a session on the same device, as by logging in."""
     if not parts.passwords.is_right(credential.password_hash, new):
         raise refusals.TokenInvalid
+    ids = _SessionIds(parts)
     with db.transaction() as tx:
         storage = Storage(tx)
         session = use_cases.log_in(
             storage,
             before.account,
             credential,
-            session_id=new_id(),
+            session_id=ids.id,
+            refresh_hash=ids.refresh_hash,
             device_id=before.device_id,
             now=now(),
         )
-        return _session_reply(parts, storage, session)
+        return _session_reply(parts, session, ids)
 
 
 def withdraw_consent(db: Database, parts: Parts, *, claims: Claims, password: str) -> PersonRequest:
@@ -282,13 +296,19 @@ def _tries(parts: Parts, kind: str, claims: Claims) -> Tries:
     return Tries(kind, str(claims.account_id), parts.settings.log_in_tries)
 
 
-def _session_reply(parts: Parts, storage: Storage, session: Session) -> Reply:
+class _SessionIds:
+    """The id of a session that is to begin, and its first refresh token."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.id = new_id()
+        self.refresh_token = parts.proofs.new(self.id)
+        self.refresh_hash = parts.proofs.hash(self.refresh_token)
+
+
+def _session_reply(parts: Parts, session: Session, ids: _SessionIds) -> Reply:
     """The tokens of a session that has just begun. A first password's session is not to last."""
-    if session.must_change_password:
-        return _tokens(parts, session, None, session.started_at)
-    token = parts.proofs.new(session.id)
-    use_cases.start_refresh(storage, session, parts.proofs.hash(token))
-    return _tokens(parts, session, token, session.started_at)
+    refresh_token = None if session.must_change_password else ids.refresh_token
+    return _tokens(parts, session, refresh_token, session.started_at)
 
 
 def _tokens(parts: Parts, session: Session, refresh_token: str | None, issued_at: datetime) -> Reply:

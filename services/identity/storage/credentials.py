@@ -154,14 +154,16 @@ class Credentials(Tables):
         return self.tx.run(self.NOTE_DELIVERY, {"id": credential_id, "state": state}) == 1
 
     START_SESSION = """
-        INSERT INTO sessions (id, account_id, scope, started_at, device_id)
-        SELECT %(id)s, account_id, %(scope)s, %(started_at)s, %(device_id)s FROM credentials
+        INSERT INTO sessions (id, account_id, scope, started_at, device_id, refresh_hash, refreshed_at)
+        SELECT %(id)s, account_id, %(scope)s, %(started_at)s, %(device_id)s, %(refresh_hash)s,
+            CASE WHEN %(refresh_hash)s::bytea IS NOT NULL THEN %(started_at)s END FROM credentials
         WHERE id = %(credential_id)s AND account_id = %(account_id)s AND state <> 'ended'
         FOR SHARE
     """
 
-    def start_session(self, session: Session, credential_id: UUID) -> bool:
-        """False when the credential ended before the session began."""
+    def start_session(self, session: Session, credential_id: UUID, refresh_hash: bytes | None = None) -> bool:
+        """``refresh_hash``: of the refresh token with which it goes on. False when the credential ended
+        before the session began."""
         row = {
             "id": session.id,
             "account_id": session.account.id,
@@ -169,6 +171,7 @@ class Credentials(Tables):
             "started_at": session.started_at,
             "device_id": session.device_id,
             "credential_id": credential_id,
+            "refresh_hash": refresh_hash,
         }
         return self.tx.run(self.START_SESSION, row) == 1
 
@@ -200,12 +203,14 @@ class Credentials(Tables):
         return self._ended(self.END_SESSIONS, {"account_id": account_id, "at": at})
 
     END_ON_DEVICE = f"""
-        UPDATE sessions SET {ENDED} WHERE device_id = %(device_id)s AND ended_at IS NULL RETURNING ended_at
+        UPDATE sessions SET {ENDED} WHERE device_id = %(device_id)s AND ended_at IS NULL
+        RETURNING ended_at, coalesce(refreshed_at, started_at) AS issued_at
     """
 
-    def end_sessions_on(self, device_id: UUID, at: datetime) -> list[datetime]:
-        """Those on one device."""
-        return self._ended(self.END_ON_DEVICE, {"device_id": device_id, "at": at})
+    def end_sessions_on(self, device_id: UUID, at: datetime, *, issued_after: datetime) -> list[datetime]:
+        """Those on one device; when each ended of which an access token was issued after then."""
+        rows = self.tx.all(self.END_ON_DEVICE, {"device_id": device_id, "at": at})
+        return [row["ended_at"] for row in rows if row["issued_at"] > issued_after]
 
     END_SESSION = f"UPDATE sessions SET {ENDED} WHERE id = %(id)s AND ended_at IS NULL RETURNING ended_at"
 

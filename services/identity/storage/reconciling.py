@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.identity.devices import TOKENS_LIVE
 from services.identity.storage.tables import Tables
 
 
@@ -68,16 +69,17 @@ class Reconciling(Tables):
     SESSIONS_ENDED = """
         SELECT account_id, max(ended_at) AS ended_at FROM sessions
         WHERE ended_at BETWEEN %(since)s AND %(until)s AND account_id > %(after)s
+            AND ended_at < coalesce(refreshed_at, started_at) + %(tokens_live)s
         GROUP BY account_id ORDER BY account_id LIMIT %(limit)s
     """
 
     def sessions_ended(
         self, after: UUID, *, since: datetime, until: datetime, limit: int
     ) -> list[dict[str, Any]]:
-        """Accounts whose sessions were ended in that time, in order of id: ``account_id, ended_at``."""
-        return self.tx.all(
-            self.SESSIONS_ENDED, {"after": after, "since": since, "until": until, "limit": limit}
-        )
+        """Accounts of which sessions were ended in that time that access tokens might outlive, in order of
+        id: ``account_id, ended_at``."""
+        time = {"since": since, "until": until, "tokens_live": TOKENS_LIVE}
+        return self.tx.all(self.SESSIONS_ENDED, {**time, "after": after, "limit": limit})
 
     GUARDIANSHIPS_AFTER = """
         SELECT account_id, child_person_id, confirmed_at, valid_until FROM guardianships

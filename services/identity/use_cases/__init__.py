@@ -61,7 +61,6 @@ from services.identity.use_cases.devices import (
     list_devices,
     log_out,
     log_out_everywhere,
-    start_refresh,
     use_refresh_token,
 )
 from services.identity.use_cases.email_reset import (
@@ -245,7 +244,6 @@ __all__ = [
     "send_reset_otp",
     "slip_password",
     "start_email_reset",
-    "start_refresh",
     "start_staff_session",
     "submission_of",
     "supersede",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.identity import refusals
 from services.identity.credentials import Claims, Session
-from services.identity.devices import MOST_DEVICES, Device, Lifetimes, Refresh, Use
+from services.identity.devices import MOST_DEVICES, TOKENS_LIVE, Device, Lifetimes, Use
 from services.identity.domain import Account
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.log_in import live_session
@@ -36,22 +36,18 @@ def is_logged_in(storage: Storage, device: Device, *, lifetimes: Lifetimes, now:
 
 
 def enter(storage: Storage, account: Account, device: Device, *, is_known: bool, now: datetime) -> datetime:
-    """Somebody logs in on a device. On a known one the session before ends. A new one is told to the
+    """Somebody logs in on a device. On a known one the session before ends, of which
+    the other services hear while one of its access tokens may count. A new one is told to the
     holder by e-mail, unless it is the account's first. Returns when the new session begins."""
     ended: list[datetime] = []
     if is_known:
-        ended = storage.end_sessions_on(device.id, now)
+        ended = _end_on(storage, device, now)
     elif others := storage.devices_of(account.id, DEVICES_SHOWN):
         tell_notice(storage, account, "new_device", now, emails=[account.email])
         for forgotten in others[MOST_DEVICES - 1 :]:
             ended += _forget(storage, forgotten, now)
     storage.save_device(device)
     return tell_ended(storage, account.id, ended, now) if ended else now
-
-
-def start_refresh(storage: Storage, session: Session, token_hash: bytes) -> None:
-    """The first refresh token of a session."""
-    storage.save_refresh(Refresh(session.id, session.started_at, token_hash, session.started_at))
 
 
 def use_refresh_token(
@@ -125,8 +121,13 @@ def _logged_in(storage: Storage, account_id: UUID, lifetimes: Lifetimes, now: da
     )
 
 
+def _end_on(storage: Storage, device: Device, now: datetime) -> list[datetime]:
+    """When the sessions on it ended of which others must hear: those that an access token may outlive."""
+    return storage.end_sessions_on(device.id, now, issued_after=now - TOKENS_LIVE)
+
+
 def _forget(storage: Storage, device: Device, now: datetime) -> list[datetime]:
-    """When the sessions on it ended."""
-    ended = storage.end_sessions_on(device.id, now)
+    """When the sessions on it ended of which others must hear."""
+    ended = _end_on(storage, device, now)
     storage.forget_device(device.id)
     return ended

@@ -45,16 +45,20 @@ def log_in(
     credential: Credential,
     *,
     session_id: UUID,
+    refresh_hash: bytes | None = None,
     device_id: UUID | None = None,
     now: datetime,
 ) -> Session:
-    """A session, for a password that was right. Whoever has a first password must have received it,
+    """A session, for a password that was right, with its first refresh token unless it was a first password:
+    that one's session is not to last. Whoever has a first password must have received it,
     whatever is said of the SMS later. Raises ``FirstPasswordExpired``, and ``LogInFailed`` when the password
     was replaced in the meantime."""
     session = Session(session_id, account, credentials.scope_of(credential, now), now, device_id=device_id)
     if credential.state is CredentialState.ISSUED:
         storage.note_delivery(credential.id, DELIVERED)
-    if not storage.start_session(session, credential.id):
+    if session.must_change_password:
+        refresh_hash = None
+    if not storage.start_session(session, credential.id, refresh_hash):
         raise refusals.LogInFailed
     if credential.is_registrations:
         _, cause = storage.cause_of(credential.id) or (account.id, "")
@@ -97,7 +101,14 @@ def own_data(storage: Storage, account: Account) -> OwnData:
 
 
 def change_password(
-    storage: Storage, session: Session, used: Credential, new: Credential, *, session_id: UUID, now: datetime
+    storage: Storage,
+    session: Session,
+    used: Credential,
+    new: Credential,
+    *,
+    session_id: UUID,
+    refresh_hash: bytes | None = None,
+    now: datetime,
 ) -> Session:
     """The new password replaces every earlier one and every earlier session, and its owner is told by
     e-mail. What was chosen with a recovered password is a recovered one (``accounts.end_recovered``).
@@ -112,4 +123,12 @@ def change_password(
     storage.add_credential(replace(new, reason=used.reason), str(session.id), now)
     tell_notice(storage, account, "password_changed", now, emails=[account.email])
     begins_at = tell_ended(storage, account.id, ended, now)
-    return log_in(storage, account, new, session_id=session_id, device_id=session.device_id, now=begins_at)
+    return log_in(
+        storage,
+        account,
+        new,
+        session_id=session_id,
+        refresh_hash=refresh_hash,
+        device_id=session.device_id,
+        now=begins_at,
+    )

@@ -690,9 +690,10 @@ def test_devices_and_the_refresh_tokens_on_them(storage: AnyStorage) -> None:
     assert storage.logged_in_devices(holder.id, **terms) == [seen]
     assert storage.logged_in_devices(holder.id, **{**terms, "used_after": NOW + timedelta(1)}) == []
     assert storage.logged_in_devices(holder.id, **{**terms, "started_after": NOW}) == []
-    assert storage.end_sessions_on(devices[1].id, NOW) == []
+    before = followed.refreshed_at - timedelta(microseconds=1)
+    assert storage.end_sessions_on(devices[1].id, NOW, issued_after=before) == []
     ended = followed.refreshed_at + timedelta(microseconds=1)
-    assert storage.end_sessions_on(seen.id, NOW) == [ended], "later than the last token"
+    assert storage.end_sessions_on(seen.id, NOW, issued_after=before) == [ended], "later than the last token"
     assert storage.end_session(session.id, NOW) == []
     assert storage.logged_in_devices(holder.id, **terms) == []
     storage.forget_device(seen.id)

@@ -419,13 +419,15 @@ class FakeStorage:
         """For tests: how far the message came."""
         return self.deliveries.get(credential_id)
 
-    def start_session(self, session: Session, credential_id: UUID) -> bool:
+    def start_session(self, session: Session, credential_id: UUID, refresh_hash: bytes | None = None) -> bool:
         credential = self.credentials.get(credential_id)
         if credential is None or credential.account_id != session.account.id:
             return False
         if credential.state is CredentialState.ENDED:
             return False
         self.sessions[session.id] = session
+        if refresh_hash is not None:
+            self.save_refresh(Refresh(session.id, session.started_at, refresh_hash, session.started_at))
         return True
 
     def session(self, session_id: UUID) -> Session | None:
@@ -434,8 +436,11 @@ class FakeStorage:
     def end_sessions(self, account_id: UUID, at: datetime) -> list[datetime]:
         return self._end([s for s in self.sessions.values() if s.account.id == account_id], at)
 
-    def end_sessions_on(self, device_id: UUID, at: datetime) -> list[datetime]:
-        return self._end([s for s in self.sessions.values() if s.device_id == device_id], at)
+    def end_sessions_on(self, device_id: UUID, at: datetime, *, issued_after: datetime) -> list[datetime]:
+        on = [s for s in self.sessions.values() if s.device_id == device_id]
+        old = [s for s in on if self._issued_at(s) <= issued_after]
+        self._end(old, at)
+        return self._end([s for s in on if s not in old], at)
 
     def end_session(self, session_id: UUID, at: datetime) -> list[datetime]:
         return self._end([self.sessions[session_id]], at)

@@ -14,7 +14,16 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from services.identity import refusals, use_cases
 from services.identity.credentials import Claims, Credential, CredentialState, Session
-from services.identity.devices import FORMER_KEPT, MOST_DEVICES, Device, Lifetimes, Refresh, Use, device_name
+from services.identity.devices import (
+    FORMER_KEPT,
+    MOST_DEVICES,
+    TOKENS_LIVE,
+    Device,
+    Lifetimes,
+    Refresh,
+    Use,
+    device_name,
+)
 from services.identity.domain import Account
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW
@@ -43,11 +52,17 @@ def log_in(storage: FakeStorage, account: Account, device: Device | None = None)
     begins_at = use_cases.enter(storage, account, on, is_known=device is not None, now=NOW)
     credential = Credential(uuid4(), account.id, CredentialState.ACTIVE, "hash")
     storage.add_credential(credential, str(uuid4()), NOW)
+    session_id = uuid4()
+    token = PROOFS.new(session_id)
     session = use_cases.log_in(
-        storage, account, credential, session_id=uuid4(), device_id=on.id, now=begins_at
+        storage,
+        account,
+        credential,
+        session_id=session_id,
+        refresh_hash=PROOFS.hash(token),
+        device_id=on.id,
+        now=begins_at,
     )
-    token = PROOFS.new(session.id)
-    use_cases.start_refresh(storage, session, PROOFS.hash(token))
     return session, token
 
 
@@ -80,6 +95,27 @@ def listed(storage: FakeStorage, session: Session, now: datetime = LATER) -> lis
 
 def notices(storage: FakeStorage) -> list[str]:
     return [event.data["kind"] for event in storage.tx.events("account.notice_due.v1")]
+
+
+def test_of_a_session_that_no_access_token_outlives_others_need_not_hear(
+    storage: FakeStorage, account: Account
+) -> None:
+    """The account's other devices need no new access token then, and history has nothing to refuse."""
+    session, _ = log_in(storage, account)
+    device = storage.devices[UUID(str(session.device_id))]
+    before = told_endings(storage)
+    at = NOW + TOKENS_LIVE
+    assert use_cases.enter(storage, account, device, is_known=True, now=at) == at
+    assert told_endings(storage) == before
+    assert storage.sessions[session.id].ended_at == at, "its refresh token is of no use all the same"
+
+
+def test_of_one_that_an_access_token_may_outlive_they_hear(storage: FakeStorage, account: Account) -> None:
+    session, _ = log_in(storage, account)
+    device = storage.devices[UUID(str(session.device_id))]
+    at = NOW + TOKENS_LIVE - TICK
+    assert use_cases.enter(storage, account, device, is_known=True, now=at) == at
+    assert told_endings(storage)[-1] == at
 
 
 def told_endings(storage: FakeStorage) -> list[datetime]:
