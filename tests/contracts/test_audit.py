@@ -68,7 +68,7 @@ def test_a_call_that_forgets_it_is_found() -> None:
     @rpc
     def case(self, **request):
         asked = schemas.load(schemas.OneCase, request)
-        return schemas.case_view(Storage(tx).case(asked["case_id"]))
+        return views.case_view(Storage(tx).case(asked["case_id"]))
     """
     assert forgets_the_officer(forgetful, schemas)
     assert not forgets_the_officer(

@@ -1,0 +1,70 @@
+"""Devices, and who is logged in on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+from services.identity.credentials import Credential, CredentialState, Session
+from services.identity.devices import Device, Refresh
+from services.identity.tests.integration.storage.either import AnyStorage, account
+from services.identity.tests.unit.samples import NOW
+
+
+def test_devices_and_the_refresh_tokens_on_them(storage: AnyStorage) -> None:
+    holder = account(storage)
+    made = Credential(uuid4(), holder.id, CredentialState.ACTIVE, "hash")
+    storage.add_credential(made, str(uuid4()), NOW)
+    devices = [Device(uuid4(), holder.id, f"máy {n}", b"a hash", NOW, NOW + timedelta(n)) for n in range(3)]
+    for device in devices:
+        storage.save_device(device)
+    assert storage.devices_of(holder.id, 2) == [devices[2], devices[1]]
+    seen = replace(devices[0], name="khác", last_seen_at=NOW + timedelta(9), token_hash=b"another")
+    storage.save_device(seen)
+    assert storage.device(seen.id) == seen
+    session = Session(uuid4(), holder, "citizen", NOW, device_id=seen.id)
+    assert storage.start_session(session, made.id)
+    assert storage.session(session.id) == session
+    assert storage.refresh(session.id) is None
+    refresh = Refresh(session.id, NOW, b"one", NOW)
+    storage.save_refresh(refresh)
+    assert storage.refresh(session.id) == refresh
+    followed = refresh.followed_by(b"two", NOW + timedelta(1))
+    storage.save_refresh(followed)
+    assert storage.refresh(session.id) == followed
+    terms = {"used_after": NOW, "started_after": NOW - timedelta(1), "limit": 10}
+    assert storage.logged_in_devices(holder.id, **terms) == [seen]
+    assert storage.logged_in_devices(holder.id, **{**terms, "used_after": NOW + timedelta(1)}) == []
+    assert storage.logged_in_devices(holder.id, **{**terms, "started_after": NOW}) == []
+    before = followed.refreshed_at - timedelta(microseconds=1)
+    assert storage.end_sessions_on(devices[1].id, NOW, issued_after=before) == []
+    ended = followed.refreshed_at + timedelta(microseconds=1)
+    assert storage.end_sessions_on(seen.id, NOW, issued_after=before) == [ended], "later than the last token"
+    assert storage.end_session(session.id, NOW) == []
+    assert storage.logged_in_devices(holder.id, **terms) == []
+    storage.forget_device(seen.id)
+    assert storage.device(seen.id) is None
+    kept = storage.session(session.id)
+    assert kept is not None
+    assert kept.ended_at == ended
+
+
+def test_log_ins_are_forgotten_when_their_time_is_over(storage: AnyStorage) -> None:
+    holder = account(storage)
+    made = Credential(uuid4(), holder.id, CredentialState.ACTIVE, "hash")
+    storage.add_credential(made, str(uuid4()), NOW)
+    long_ago = NOW - timedelta(3650)
+    for at in (long_ago, long_ago + timedelta(1), long_ago + timedelta(2)):
+        device = Device(uuid4(), holder.id, "máy", b"a hash", at, at)
+        storage.save_device(device)
+        assert storage.start_session(Session(uuid4(), holder, "citizen", at, device_id=device.id), made.id)
+    until = long_ago + timedelta(2)
+
+    assert storage.forget_log_ins(before=until, limit=1) == 1
+    assert storage.forget_log_ins(before=until, limit=100) == 1
+    assert storage.forget_log_ins(before=until, limit=100) == 0
+
+    (left,) = storage.devices_of(holder.id, 10)
+    assert left.last_seen_at == until, "not yet"
+    assert storage.log_ins(holder.id, 10) == [(until, None)]
