@@ -12,7 +12,7 @@ from services.identity.credentials import CredentialState
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
-from services.identity.tests.unit.test_use_cases import (
+from services.identity.tests.unit.steps import (
     confirmed,
     issue,
     opened,
@@ -21,11 +21,6 @@ from services.identity.tests.unit.test_use_cases import (
     with_account,
 )
 from shared.events import registration as registration_events
-
-
-@pytest.fixture
-def storage() -> FakeStorage:
-    return FakeStorage()
 
 
 def test_a_waiting_case_is_told_to_be_open(storage: FakeStorage) -> None:

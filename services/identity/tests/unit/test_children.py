@@ -32,11 +32,6 @@ CONFIRMED = "identity.guardianship_confirmed.v1"
 CHILDS = {"code": "5555555555", "full_name": "Nguyễn Bé Thử", "birth_value": "2020-02-29"}
 
 
-@pytest.fixture
-def storage() -> FakeStorage:
-    return FakeStorage()
-
-
 def account(storage: FakeStorage, **changes: Any) -> Account:
     """A verified person with an account."""
     applicant = samples.applicant(**changes)

@@ -22,11 +22,6 @@ LATER = NOW + timedelta(minutes=1)
 
 
 @pytest.fixture
-def storage() -> FakeStorage:
-    return FakeStorage()
-
-
-@pytest.fixture
 def account(storage: FakeStorage) -> Account:
     return verified(storage)
 

@@ -1,4 +1,4 @@
-"""The desk: a case is one officer's at a time, the citizen is asked for more, two officers confirm."""
+"""The desk: one officer a case, more asked of the citizen, two officers, and what is read is on record."""
 
 from __future__ import annotations
 
@@ -15,14 +15,10 @@ from services.identity.domain import Case, CaseStatus, Hold, Officer, Photo
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
+from services.identity.tests.unit.steps import opened
 
 COLLEAGUE = Officer(UUID(int=2), samples.AGENCY)
 LATER = NOW + timedelta(minutes=20)
-
-
-@pytest.fixture
-def storage() -> FakeStorage:
-    return FakeStorage()
 
 
 @pytest.fixture
@@ -226,3 +222,68 @@ def test_whoever_asks_for_more_takes_the_first_confirmation_back(storage: FakeSt
 def test_a_case_that_awaits_approval_can_be_rejected(storage: FakeStorage, case: Case) -> None:
     confirm(storage, case, two=True)
     assert reject(storage, case, COLLEAGUE).status is CaseStatus.REJECTED
+
+
+# --- the list, and what is read ------------------------------------------------------------------
+
+
+def test_pages_hold_every_case_of_the_agency_once_oldest_first(storage: FakeStorage) -> None:
+    for position in range(2 * use_cases.PAGE_SIZE + 7):
+        storage.add_case(samples.case(opened_at=NOW + timedelta(seconds=position // 3)))
+    storage.add_case(samples.case(agency_code="79001"))
+    seen: list[Case] = []
+    cursor = None
+    while True:
+        page = use_cases.list_cases(storage, OFFICER, status="waiting", words="", cursor=cursor, now=NOW)
+        seen += page.cases
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert len(seen) == len({case.id for case in seen}) == 2 * use_cases.PAGE_SIZE + 7
+    assert seen == sorted(seen, key=lambda case: (case.opened_at, case.id))
+    audited = [case_id for _, _, details in storage.audit_rows() for case_id in details["cases"]]
+    assert audited == [str(case.id) for case in seen]
+
+
+@pytest.mark.parametrize(
+    "words", ["nguyen thi", "THỬ", "0123456789", "tk-2026-000001", "912345678", "0912345678", "+84912345678"]
+)
+def test_a_search_finds_by_name_code_phone_and_declaration_number(storage: FakeStorage, words: str) -> None:
+    wanted = samples.case()
+    other = samples.applicant(
+        full_name="Trần Văn Mẫu", code="5555555555", document_number="001190000009", phone="+84355555555"
+    )
+    storage.add_case(wanted)
+    storage.add_case(samples.case(applicant=other, declaration_number="TK-2026-000002"))
+    page = use_cases.list_cases(storage, OFFICER, status="waiting", words=words, cursor=None, now=NOW)
+    assert page.cases == (wanted,)
+
+
+@pytest.mark.parametrize("cursor", ["x", "é", "YWJj", "MjAyNi0wMS0wMSB4", "2026-03-02 1"])
+def test_a_cursor_that_is_not_ours_is_refused(storage: FakeStorage, cursor: str) -> None:
+    with pytest.raises(refusals.RequestInvalid) as refused:
+        use_cases.list_cases(storage, OFFICER, status="waiting", words="", cursor=cursor, now=NOW)
+    assert refused.value.problems[0].field == "cursor"
+
+
+def test_each_reading_is_audited(storage: FakeStorage) -> None:
+    case = opened(storage)
+    use_cases.read_case(storage, OFFICER, case.id, NOW)
+    photo = use_cases.read_photo(storage, OFFICER, case.id, "portrait", NOW)
+    assert photo.ref == "photos/0192"
+    assert storage.audit_rows() == [
+        ("case_read", case.id, {}),
+        ("photo_read", case.id, {"kind": "portrait"}),
+    ]
+    with pytest.raises(refusals.PhotoUnknown):
+        use_cases.read_photo(storage, OFFICER, case.id, "id_back", NOW)
+
+
+def test_a_staff_token_opens_only_while_it_lasts(storage: FakeStorage) -> None:
+    storage.add_staff(samples.staff(), NOW)
+    ends = use_cases.start_staff_session(storage, samples.staff(), b"hash", hours=8, now=NOW)
+    assert ends == NOW + timedelta(hours=8)
+    assert use_cases.officer_of(storage, b"hash", NOW) == Officer(OFFICER.id, samples.AGENCY)
+    for token_hash, at in [(b"other", NOW), (b"hash", ends)]:
+        with pytest.raises(refusals.TokenInvalid):
+            use_cases.officer_of(storage, token_hash, at)

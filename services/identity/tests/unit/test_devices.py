@@ -37,11 +37,6 @@ TICK = timedelta(microseconds=1)
 
 
 @pytest.fixture
-def storage() -> FakeStorage:
-    return FakeStorage()
-
-
-@pytest.fixture
 def account(storage: FakeStorage) -> Account:
     return verified(storage)
 

@@ -25,11 +25,6 @@ MOST_A_DAY = 2
 
 
 @pytest.fixture
-def storage() -> FakeStorage:
-    return FakeStorage()
-
-
-@pytest.fixture
 def account(storage: FakeStorage) -> Account:
     """Somebody with a password of the own."""
     account = verified(storage)

@@ -16,24 +16,12 @@ from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
-from services.identity.tests.unit.test_children import (
-    CHILDS,
-    confirm,
-    father,
-    mother,
-    opened,
-    with_account,
-)
+from services.identity.tests.unit.test_children import CHILDS, confirm, father, mother, opened, with_account
 from services.identity.tests.unit.test_contact import verified
 from services.identity.tests.unit.test_rights import claims_of, told
 
 LATER = NOW + timedelta(minutes=1)
 REASON = "Ảnh không giống Nguyễn Thị Thử"
-
-
-@pytest.fixture
-def storage() -> FakeStorage:
-    return FakeStorage()
 
 
 @pytest.fixture

@@ -37,11 +37,6 @@ def parts() -> Any:
 
 
 @pytest.fixture
-def storage() -> FakeStorage:
-    return FakeStorage()
-
-
-@pytest.fixture
 def account(storage: FakeStorage) -> Account:
     person = domain.Person(uuid4(), samples.applicant(), samples.NOW)
     storage.save_person(person)

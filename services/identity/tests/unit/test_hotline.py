@@ -26,11 +26,6 @@ CODE, PHONE = "0123456789", "0912345678"
 
 
 @pytest.fixture
-def storage() -> FakeStorage:
-    return FakeStorage()
-
-
-@pytest.fixture
 def account(storage: FakeStorage) -> Account:
     """Somebody with an account and a password of the own."""
     person = domain.Person(uuid4(), samples.applicant(personal_number="001190000001"), NOW)

@@ -36,11 +36,6 @@ LATER = NOW + timedelta(days=1)
 ENDED = "identity.guardianship_ended.v1"
 
 
-@pytest.fixture
-def storage() -> FakeStorage:
-    return FakeStorage()
-
-
 def confirmed(storage: FakeStorage, guardian: Account, at: datetime = NOW) -> tuple[Case, Account]:
     """A child's case, and its account."""
     case = opened(storage, guardian)

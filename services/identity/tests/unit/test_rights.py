@@ -27,11 +27,6 @@ moments = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.
 
 
 @pytest.fixture
-def storage() -> FakeStorage:
-    return FakeStorage()
-
-
-@pytest.fixture
 def account(storage: FakeStorage) -> Account:
     account = verified(storage)
     case = next(iter(storage.all_cases.values()))

@@ -22,11 +22,6 @@ REASON = "Người có CCCD gốc đến, hồ sơ kia do người khác lập"
 
 
 @pytest.fixture
-def storage() -> FakeStorage:
-    return FakeStorage()
-
-
-@pytest.fixture
 def case(storage: FakeStorage) -> Case:
     """What a stranger has declared."""
     data = samples.submitted()

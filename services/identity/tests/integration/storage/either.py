@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.identity.domain import (
-    Account,
-    Person,
-)
+from services.identity.domain import Account, Person
 from services.identity.storage import Storage
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage

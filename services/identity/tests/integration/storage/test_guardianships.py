@@ -6,10 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
-from services.identity.domain import (
-    Officer,
-    Person,
-)
+from services.identity.domain import Officer, Person
 from services.identity.guardianship import Guardianship
 from services.identity.tests.integration.storage.either import AnyStorage
 from services.identity.tests.unit import samples

@@ -7,12 +7,7 @@ from uuid import uuid4
 
 from services.identity import rights
 from services.identity.credentials import Credential, CredentialState
-from services.identity.domain import (
-    CaseStatus,
-    Ending,
-    Guardian,
-    RegisterCheck,
-)
+from services.identity.domain import CaseStatus, Ending, Guardian, RegisterCheck
 from services.identity.rights import PersonRequest, RequestKind, RequestState
 from services.identity.tests.integration.storage.either import AnyStorage, account
 from services.identity.tests.unit import samples

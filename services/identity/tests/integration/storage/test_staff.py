@@ -9,9 +9,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from services.identity.domain import (
-    AuditEntry,
-)
+from services.identity.domain import AuditEntry
 from services.identity.refusals import StaffUserTaken
 from services.identity.storage import Storage
 from services.identity.tests.integration.house import transaction_on
