@@ -1,0 +1,17 @@
+"""Wrong tries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.identity.tests.unit.fakes.tables import FakeTables
+
+
+class FakeWrongTries(FakeTables):
+    def reached_by(self, kind: str, key: bytes, amount: int, *, since: datetime) -> datetime | None:
+        times = sorted(at for *what, at in self.wrong_tries if what == [kind, key] and at > since)
+        return times[-amount] if len(times) >= amount else None
+
+    def add_wrong_try(self, kind: str, key: bytes, *, at: datetime, forget_before: datetime) -> None:
+        self.wrong_tries = [row for row in self.wrong_tries if row[0] != kind or row[2] >= forget_before]
+        self.wrong_tries.append((kind, key, at))
