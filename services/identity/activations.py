@@ -7,31 +7,14 @@ from uuid import UUID
 from services.identity import use_cases
 from services.identity.credentials import Credential, CredentialState
 from services.identity.delivery import Way
-from services.identity.jobs import Due, Record
 from services.identity.parts import Parts, new_id, now
 from services.identity.password_rules import check_new_password
 from services.identity.passwords import common_passwords
 from services.identity.refusals import ActivationRefused, TokenInvalid
 from services.identity.storage import Storage
-from shared.database import Database, Transaction
+from shared.database import Database
 
 NOBODYS = UUID(int=0)
-
-
-def issue_link(parts: Parts, due: Due) -> Record:
-    """Make a link: 256 bits. Only their hash is stored, only the sealed text travels; a run that was killed
-    leaves nothing, and the next one makes another."""
-    credential_id = new_id()
-    secret = parts.proofs.new(credential_id)
-    sealed = parts.sealer.seal("notification", secret)
-    made = use_cases.ActivationLink(credential_id, parts.proofs.hash(secret).hex(), sealed)
-
-    def record(tx: Transaction) -> None:
-        hours = parts.settings.activation_link_hours
-        account_id = UUID(due.payload["account_id"])
-        use_cases.issue_link(Storage(tx), account_id, due.key, made, now=now(), valid_hours=hours)
-
-    return record
 
 
 def activate(db: Database, parts: Parts, *, secret: str, code: str, new: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 from services.identity import use_cases
+from services.identity.delivery import Way
 from services.identity.domain import ContactChange, RegisterCheck
 from services.identity.parts import Parts, new_id, now
 from services.identity.passwords import generated
@@ -55,26 +56,21 @@ def check_register(db: Database, parts: Parts, due: Due) -> Record | None:
     return record
 
 
-def issue_credential(parts: Parts, due: Due) -> Record:
-    """Make a first password. Only its hash is stored, only the sealed text travels; a run that was killed
-    leaves nothing, and the next one makes another."""
-    password = generated()
-    made = use_cases.FirstPassword(
-        credential_id=new_id(),
-        password_hash=parts.passwords.hashed(password),
-        sealed_secret=parts.sealer.seal("notification", password),
-    )
+def issue(parts: Parts, due: Due, way: Way) -> Record:
+    """Make a first password, or the 256 bits of a link. Only their hash is stored, only the sealed text
+    travels; a run that was killed leaves nothing, and the next one makes another."""
+    credential_id = new_id()
+    if way is Way.LINK:
+        secret, hours = parts.proofs.new(credential_id), parts.settings.activation_link_hours
+        stored = parts.proofs.hash(secret).hex()
+    else:
+        secret, hours = generated(), parts.settings.first_password_hours
+        stored = parts.passwords.hashed(secret)
+    made = use_cases.NewSecret(credential_id, stored, parts.sealer.seal("notification", secret))
 
     def record(tx: Transaction) -> None:
-        issued_at: datetime = now()
-        use_cases.issue_credential(
-            Storage(tx),
-            UUID(due.payload["account_id"]),
-            due.key,
-            made,
-            now=issued_at,
-            valid_hours=parts.settings.first_password_hours,
-        )
+        account_id = UUID(due.payload["account_id"])
+        use_cases.issue(Storage(tx), account_id, due.key, way, made, now=now(), valid_hours=hours)
 
     return record
 

@@ -20,6 +20,7 @@ from services.identity import (
     views,
 )
 from services.identity.credentials import Claims
+from services.identity.delivery import Way
 from services.identity.domain import AuditEntry, Officer, Question, RegisterCheck, held_value
 from services.identity.parts import new_id, now, parts_of
 from services.identity.storage import Storage
@@ -402,15 +403,15 @@ class IdentityService:
         """A verified person gets an account; the password is made by the job."""
         use_cases.open_account(Storage(tx), event.data, account_id=new_id(), now=now())
 
-    @job("issue_credential", lease_seconds=15, workers=4)
+    @job(use_cases.ISSUE[Way.SMS], lease_seconds=15, workers=4)
     def issue_credential(self, due: Any) -> Any:
         """A first password."""
-        return jobs.issue_credential(self.parts, due)
+        return jobs.issue(self.parts, due, Way.SMS)
 
-    @job(use_cases.ISSUE_LINK, lease_seconds=15, workers=2)
+    @job(use_cases.ISSUE[Way.LINK], lease_seconds=15, workers=2)
     def issue_link(self, due: Any) -> Any:
         """A link by e-mail, for whom no SMS has reached."""
-        return activations.issue_link(self.parts, due)
+        return jobs.issue(self.parts, due, Way.LINK)
 
     @rpc
     def activate(self, **request: Any) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from shared.events import credentials as credentials_events
 from shared.events.notification import ACTIVATION_LINK
 from shared.messaging import outbox
 
-ISSUE_CREDENTIAL, ISSUE_LINK = "issue_credential", "issue_activation_link"
+ISSUE = {Way.SMS: "issue_credential", Way.LINK: "issue_activation_link"}
+"""The job that makes what travels by each way; at the counter it is made while the officer waits."""
 RETRY_SECONDS = 10
 """Between two looks at whether a change of contact has ended."""
 MANY = 10**6
@@ -116,10 +117,8 @@ def take_children_along(storage: Storage, before: Account, after: Account, now: 
             give_up_contact(storage, account.id, now)
 
 
-def _issue_soon(
-    storage: Storage, account_id: UUID, cause: str, at: datetime, kind: str = ISSUE_CREDENTIAL
-) -> None:
-    outbox.add(storage.tx, outbox.Due(kind, cause, at, {"account_id": str(account_id)}))
+def _issue_soon(storage: Storage, account_id: UUID, cause: str, at: datetime, way: Way = Way.SMS) -> None:
+    outbox.add(storage.tx, outbox.Due(ISSUE[way], cause, at, {"account_id": str(account_id)}))
 
 
 def _is_contact_changing(storage: Storage, account: Account, now: datetime) -> bool:
@@ -128,7 +127,7 @@ def _is_contact_changing(storage: Storage, account: Account, now: datetime) -> b
     return any(storage.pending_contact_change(one.id) is not None for one in followed)
 
 
-def is_to_be_sent(storage: Storage, account_id: UUID, cause: str, kind: str, now: datetime) -> bool:
+def _is_to_be_sent(storage: Storage, account_id: UUID, cause: str, way: Way, now: datetime) -> bool:
     """Whether a first password, or a link, is to be made for this cause now. Where nobody is reached there is
     none; while the contact is being changed it waits, so as not to go to a phone or mailbox that was lost."""
     storage.lock_account(account_id)
@@ -138,59 +137,65 @@ def is_to_be_sent(storage: Storage, account_id: UUID, cause: str, kind: str, now
     if not account.channels or storage.credential_for(account_id, cause) is not None:
         return False
     if _is_contact_changing(storage, account, now):
-        _issue_soon(storage, account_id, cause, now + timedelta(seconds=RETRY_SECONDS), kind)
+        _issue_soon(storage, account_id, cause, now + timedelta(seconds=RETRY_SECONDS), way)
         return False
     return True
 
 
 @dataclass(frozen=True)
-class FirstPassword:
-    """A password that was just made: what is stored of it, and the sealed text that travels."""
+class NewSecret:
+    """A first password, or the secret of a link, that was just made: what is stored of it, and the sealed
+    text that travels."""
 
     credential_id: UUID
-    password_hash: str
-    sealed_secret: str
+    stored: str
+    sealed: str
 
 
-def issue_credential(
+def issue(
     storage: Storage,
     account_id: UUID,
     cause: str,
-    made: FirstPassword,
+    way: Way,
+    made: NewSecret,
     *,
     now: datetime,
     valid_hours: int,
 ) -> None:
-    """The first password exists from here on. One that was issued earlier and never used ends; the one in
-    use lives until the new one is first used. A cause (``domain.cause_of_replacement``) has one, however
-    often this runs (``is_to_be_sent``)."""
-    if not is_to_be_sent(storage, account_id, cause, ISSUE_CREDENTIAL, now):
+    """A first password that goes by SMS, or a link by e-mail in its place, exists from here on. One that was
+    issued earlier and never used ends; the password in use lives until the new one is first used. A cause
+    (``credentials.cause_of_replacement``) has one, however often this runs (``_is_to_be_sent``)."""
+    if not _is_to_be_sent(storage, account_id, cause, way, now):
         return
     valid_until = now + timedelta(hours=valid_hours)
     issued = Credential(
-        made.credential_id, account_id, CredentialState.ISSUED, made.password_hash, valid_until
+        made.credential_id,
+        account_id,
+        CredentialState.ISSUED,
+        made.stored,
+        valid_until,
+        channel=None if way is Way.SMS else way,
     )
     account = take_place(storage, issued, cause, now)
     if account is None:
         return
     registration_id = credentials.registration_of(cause)
-    data = {
+    data: dict[str, Any] = {
         "credential_id": issued.id,
         "account_id": account.id,
         "registration_id": registration_id,
-        "code": account.code,
-        "reason": "registration",
-        "channels": account.channels,
-        "sealed_secret": made.sealed_secret,
+        "sealed_secret": made.sealed,
         "valid_until": valid_until,
         "language": account.language,
     }
-    outbox.add(
-        storage.tx,
-        credentials_events.ISSUED.event(
-            subject=account.id, correlation_id=registration_id, at=now, data=data
-        ),
-    )
+    if way is Way.LINK:
+        event_type = credentials_events.LINK_ISSUED
+        data |= {"email": account.email}
+    else:
+        event_type = credentials_events.ISSUED
+        data |= {"code": account.code, "reason": "registration", "channels": account.channels}
+    event = event_type.event(subject=account.id, correlation_id=registration_id, at=now, data=data)
+    outbox.add(storage.tx, event)
 
 
 def chosen_for(storage: Storage, account_id: UUID, cause: UUID) -> Credential | None:
@@ -240,10 +245,9 @@ def try_next_way(storage: Storage, credential_id: UUID, policy: Policy, now: dat
         if any(live.id == credential_id for live in storage.live_credentials(account_id)):
             tell_followed(storage, account_id, credential_id, cause, "counter_due", now)
         return
-    kind = ISSUE_CREDENTIAL if way is Way.SMS else ISSUE_LINK
     again = credentials.cause_of_replacement(cause, MANY)
     if again is not None and storage.end_credentials([credential_id], now):
-        _issue_soon(storage, account_id, again, now, kind)
+        _issue_soon(storage, account_id, again, now, way)
 
 
 def give_up_contact(storage: Storage, account_id: UUID, now: datetime) -> None:

@@ -3,67 +3,16 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from services.identity import credentials
 from services.identity.credentials import Credential, CredentialState
-from services.identity.delivery import Way
 from services.identity.domain import Account
 from services.identity.refusals import ActivationRefused
-from services.identity.use_cases.accounts import DELIVERED, ISSUE_LINK, chosen_for, is_to_be_sent, take_place
+from services.identity.use_cases.accounts import DELIVERED, chosen_for
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_followed, tell_notice
-from shared.events import credentials as credentials_events
-from shared.messaging import outbox
-
-
-@dataclass(frozen=True)
-class ActivationLink:
-    """A link that was just made: what is stored of its secret, and the sealed text that travels."""
-
-    credential_id: UUID
-    secret_hash: str
-    sealed_secret: str
-
-
-def issue_link(
-    storage: Storage, account_id: UUID, cause: str, made: ActivationLink, *, now: datetime, valid_hours: int
-) -> None:
-    """The link exists from here on, in the place of a first password that waited; the password in use lives
-    until the link is used. A cause has one, however often this runs (``is_to_be_sent``)."""
-    if not is_to_be_sent(storage, account_id, cause, ISSUE_LINK, now):
-        return
-    valid_until = now + timedelta(hours=valid_hours)
-    link = Credential(
-        made.credential_id,
-        account_id,
-        CredentialState.ISSUED,
-        made.secret_hash,
-        valid_until,
-        channel=Way.LINK,
-    )
-    account = take_place(storage, link, cause, now)
-    if account is None:
-        return
-    registration_id = credentials.registration_of(cause)
-    data = {
-        "credential_id": link.id,
-        "account_id": account.id,
-        "registration_id": registration_id,
-        "email": account.email,
-        "sealed_secret": made.sealed_secret,
-        "valid_until": valid_until,
-        "language": account.language,
-    }
-    outbox.add(
-        storage.tx,
-        credentials_events.LINK_ISSUED.event(
-            subject=account.id, correlation_id=registration_id, at=now, data=data
-        ),
-    )
 
 
 def try_link(

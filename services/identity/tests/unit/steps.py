@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from services.identity import domain, use_cases
 from services.identity.credentials import Claims, Session
-from services.identity.delivery import Policy
+from services.identity.delivery import Policy, Way
 from services.identity.domain import Case, Outcome
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
@@ -48,8 +48,8 @@ def with_account(storage: FakeStorage, case: Case) -> domain.Account:
 
 
 def issue(storage: FakeStorage, account_id: UUID, cause: object) -> UUID:
-    made = use_cases.FirstPassword(uuid4(), "hash", "sealed")
-    use_cases.issue_credential(storage, account_id, str(cause), made, now=NOW, valid_hours=72)
+    made = use_cases.NewSecret(uuid4(), "hash", "sealed")
+    use_cases.issue(storage, account_id, str(cause), Way.SMS, made, now=NOW, valid_hours=72)
     return made.credential_id
 
 

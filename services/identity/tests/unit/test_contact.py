@@ -11,6 +11,7 @@ import pytest
 
 from services.identity import email_reset, hotline, refusals, use_cases
 from services.identity.credentials import Credential, CredentialState, Session
+from services.identity.delivery import Way
 from services.identity.devices import Device
 from services.identity.domain import Account, CaseStatus, ContactChange, Officer
 from services.identity.tests.unit import samples
@@ -85,10 +86,10 @@ def test_a_password_that_is_due_waits_for_the_end_of_a_change_and_goes_to_the_ph
     storage: FakeStorage, account: Account
 ) -> None:
     change, cause = ask(storage), str(uuid4())
-    made = use_cases.FirstPassword(uuid4(), "hash", "sealed")
+    made = use_cases.NewSecret(uuid4(), "hash", "sealed")
 
     def issue() -> None:
-        use_cases.issue_credential(storage, account.id, cause, made, now=LATER, valid_hours=1)
+        use_cases.issue(storage, account.id, cause, Way.SMS, made, now=LATER, valid_hours=1)
 
     issue()
     assert storage.live_credentials(account.id) == []

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity import activations, credentials, refusals, use_cases
+from services.identity import activations, credentials, jobs, refusals, use_cases
 from services.identity.credentials import Credential, CredentialState
 from services.identity.delivery import Policy, Way, next_way
 from services.identity.password_rules import PasswordTooWeak
@@ -84,8 +84,8 @@ class House:
     def sms(self) -> UUID:
         """The password that is due goes out by SMS."""
         cause = self.storage.tx.due("issue_credential")[-1].key
-        made = use_cases.FirstPassword(uuid4(), "hash", "sealed")
-        use_cases.issue_credential(self.storage, self.account.id, cause, made, now=self.clock, valid_hours=72)
+        made = use_cases.NewSecret(uuid4(), "hash", "sealed")
+        use_cases.issue(self.storage, self.account.id, cause, Way.SMS, made, now=self.clock, valid_hours=72)
         return made.credential_id
 
     def hear(self, credential_id: UUID, state: str, *, by: str = "sms") -> None:
@@ -96,7 +96,7 @@ class House:
     def link(self) -> tuple[UUID, str]:
         """The link that is due goes out: its id, and the secret in the e-mail."""
         (due,) = self.storage.tx.due("issue_activation_link")
-        activations.issue_link(self.parts, due)(self.storage.tx)  # type: ignore[arg-type]
+        jobs.issue(self.parts, due, Way.LINK)(self.storage.tx)  # type: ignore[arg-type]
         told = self.storage.tx.events("credentials.link_issued.v1")[-1].data
         return told["credential_id"], told["sealed_secret"]
 
@@ -135,8 +135,9 @@ DATABASE: Any = SimpleNamespace(transaction=lambda: nullcontext())
 @pytest.fixture
 def house(monkeypatch: pytest.MonkeyPatch) -> House:
     house = House()
-    monkeypatch.setattr(activations, "Storage", lambda _tx: house.storage)
-    monkeypatch.setattr(activations, "now", lambda: house.clock)
+    for module in (activations, jobs):
+        monkeypatch.setattr(module, "Storage", lambda _tx: house.storage)
+        monkeypatch.setattr(module, "now", lambda: house.clock)
     return house
 
 
@@ -170,7 +171,7 @@ def test_the_instructions_by_e_mail_say_nothing_of_the_password(house: House) ->
 def test_a_cause_has_one_link_however_often_the_job_runs(house: House) -> None:
     link_id, _ = house.lost()
     (due,) = house.storage.tx.due("issue_activation_link")
-    activations.issue_link(house.parts, due)(house.storage.tx)  # type: ignore[arg-type]
+    jobs.issue(house.parts, due, Way.LINK)(house.storage.tx)  # type: ignore[arg-type]
     assert house.live() == {link_id}
 
 
@@ -369,7 +370,7 @@ def test_where_nobody_is_reached_any_more_there_is_neither_link_nor_slip(house: 
         house.hear(house.sms(), "failed")
     house.storage.accounts[house.account.id] = replace(house.account, phone="", email="")
     (due,) = house.storage.tx.due("issue_activation_link")
-    activations.issue_link(house.parts, due)(house.storage.tx)  # type: ignore[arg-type]
+    jobs.issue(house.parts, due, Way.LINK)(house.storage.tx)  # type: ignore[arg-type]
     with pytest.raises(refusals.AccountUnknown):
         house.hand_over()
     assert house.live() == set()
@@ -380,7 +381,7 @@ def test_a_link_waits_for_the_end_of_a_change_of_contact(house: House) -> None:
         house.hear(house.sms(), "failed")
     ask(house.storage)
     (due,) = house.storage.tx.due("issue_activation_link")
-    activations.issue_link(house.parts, due)(house.storage.tx)  # type: ignore[arg-type]
+    jobs.issue(house.parts, due, Way.LINK)(house.storage.tx)  # type: ignore[arg-type]
     assert house.live() == set()
     again = house.storage.tx.due("issue_activation_link")[-1]
     assert (again.key, again.at) == (due.key, NOW + timedelta(seconds=10))

@@ -180,7 +180,7 @@ def test_at_another_contact_it_ends_and_whoever_has_no_other_gets_one_by_sms(
     accounts.give_up_contact(storage, account.id, LATER)
     live = storage.live_credentials(account.id)
     assert [credential.state for credential in live] == ([CredentialState.ACTIVE] if has_own else [])
-    jobs = [due.key for due in storage.tx.due(use_cases.ISSUE_CREDENTIAL)]
+    jobs = [due.key for due in storage.tx.due("issue_credential")]
     assert jobs == ([] if has_own else [f"{registration_id} 1"])
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from services.identity import use_cases
 from services.identity.credentials import CredentialState
+from services.identity.delivery import Way
 from services.identity.domain import Account, Case, CaseStatus, Officer
 from services.identity.guardianship import Guardianship, GuardianshipOver, GuardianshipUnknown, of_age_at
 from services.identity.refusals import CaseUnknown, RequestInvalid
@@ -320,10 +321,8 @@ def test_without_a_guardian_the_account_stays_and_nobody_is_sent_anything(storag
     assert left.channels == []
     assert not may_recover(storage, left, LATER)
     told = len(storage.tx.events("account.notice_due.v1"))
-    made = use_cases.FirstPassword(uuid4(), "a hash", "sealed")
-    use_cases.issue_credential(
-        storage, child.id, f"{case.registration_id} 1", made, now=LATER, valid_hours=72
-    )
+    made = use_cases.NewSecret(uuid4(), "a hash", "sealed")
+    use_cases.issue(storage, child.id, f"{case.registration_id} 1", Way.SMS, made, now=LATER, valid_hours=72)
     assert storage.tx.events("credentials.issued.v1") == []
     assert storage.live_credentials(child.id) == []
     assert len(storage.tx.events("account.notice_due.v1")) == told
