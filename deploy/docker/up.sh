@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 export RUN="${RUN:-.run}"
 settings="$RUN/compose/settings.env"
-PARTIES="POPULATION_REGISTER_URL SMPP_HOST SMPP_SYSTEM_ID SMTP_HOST SMTP_PORT MAIL_FROM"
+PARTIES="POPULATION_REGISTER_URL SMPP_HOST SMPP_SYSTEM_ID SMTP_HOST SMTP_PORT MAIL_FROM ACTIVATION_URL"
 
 unnamed() { # which of these neither the environment nor the site's settings name
     for name in $PARTIES; do

@@ -128,6 +128,7 @@ class Layout:
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.ports["mail"]),
             "MAIL_FROM": "no-reply@vssid.example",
+            "ACTIVATION_URL": f"{self.http('gateway')}/activation",
         }
 
     def _history_environment(self) -> dict[str, str]:

@@ -84,8 +84,10 @@ class Settings(ServiceSettings):
         metadata=told("The app on Google Play."),
     )
     activation_url: str = field(
-        default="https://vssid.example/activation",
-        metadata=told("The page that an activation link opens; its secret is put behind a #."),
+        metadata=told(
+            "The page that an activation link opens, by its public name, e.g. "
+            "https://the-gateway.example/activation; its secret is put behind a #."
+        ),
     )
     hotline: str = field(default="1900 9068", metadata=told("Hotline that messages name."))
     utc_offset_hours: int = field(

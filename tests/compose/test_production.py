@@ -63,6 +63,7 @@ class Parties:
             "SMTP_HOST": self.host,
             "SMTP_PORT": str(self.ports["smtp"]),
             "MAIL_FROM": "no-reply@site.example",
+            "ACTIVATION_URL": "https://site.example/activation",
             "STAFF_TOTP": "false",  # the crowd's officers have no phones
         }
 

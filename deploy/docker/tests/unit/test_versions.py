@@ -21,6 +21,7 @@ PARTIES = {
     "SMTP_HOST": "mail.example",
     "SMTP_PORT": "587",
     "MAIL_FROM": "no-reply@site.example",
+    "ACTIVATION_URL": "https://site.example/activation",
 }
 
 
@@ -255,7 +256,7 @@ def test_a_production_names_all_its_parties_first(site):
     done = site.run("up.sh", "production", MAIL_FROM="no-reply@site.example")
 
     assert done.returncode == 2
-    missing = "POPULATION_REGISTER_URL SMPP_SYSTEM_ID SMTP_HOST SMTP_PORT"
+    missing = "POPULATION_REGISTER_URL SMPP_SYSTEM_ID SMTP_HOST SMTP_PORT ACTIVATION_URL"
     assert f"settings.env: {missing}\nNext: " in done.stderr
     assert site.said == []
 

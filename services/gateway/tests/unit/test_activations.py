@@ -55,6 +55,14 @@ def test_before_its_script_has_come_the_page_sends_nothing_and_nothing_into_a_ur
     assert "Xin mở lại liên kết trong e-mail. (Please open the link in the e-mail again.)" in script
 
 
+def test_without_scripts_the_page_says_in_both_languages_what_else_there_is(http):
+    page = http.get("/activation").text
+    said = page[page.index("<noscript>") : page.index("</noscript>")]
+    for words in ("tại quầy", "at the counter", "JavaScript", "1900 9068"):
+        assert words in said
+    assert said.count("1900 9068") == 2
+
+
 def test_a_slip_is_opened_here_alone_and_kept_nowhere(http, rpc, keys):
     content = b"%PDF-1.4 ..."
     sealed = keys.sealer("identity").seal("gateway", base64.b64encode(content).decode())

@@ -69,6 +69,7 @@ class Stage:
                 "SMTP_HOST": "127.0.0.1",
                 "SMTP_PORT": str(mail.port),
                 "MAIL_FROM": "no-reply@vssid.example",
+                "ACTIVATION_URL": "https://vssid.example/activation",
             },
             log,
         )
