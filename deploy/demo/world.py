@@ -148,9 +148,9 @@ def add_officer(installation: Installation, gateway: str, user: str, agency_code
             "--password-file",
             file.name,
         ]
-        run_tool(installation, "identity", "services.identity.add_staff", *options)
+        said = run_tool(installation, "identity", "services.identity.add_staff", *options)
     officer = OfficerClient(gateway)
-    officer.log_in(user, password)
+    officer.log_in(user, password, said.split("72 hours: ")[1].strip())
     return officer
 
 

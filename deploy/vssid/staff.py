@@ -10,7 +10,7 @@ import click
 from deploy.vssid import audit
 from deploy.vssid.borrowed import borrowed
 from deploy.vssid.where import databases
-from services.identity import add_staff, use_cases
+from services.identity import add_staff, totp, use_cases
 from services.identity.storage import Storage
 from services.registration.storage import Storage as RegistrationStorage
 
@@ -48,10 +48,13 @@ def disable(user: str) -> None:
 @staff.command("reset-totp")
 @click.argument("user")
 def reset_totp(user: str) -> None:
-    """USER, who lost the phone, sets up another authenticator app at the next log-in. Every session ends."""
+    """USER, who lost the phone or has set up none, sets up an authenticator app with the code printed.
+    Every session ends."""
+    code, at = totp.new_enrolment_code(), datetime.now(UTC)
     with audit.act("staff_totp_reset", user=user):
         with databases("identity") as ours, ours.transaction("identity") as tx:
-            known = use_cases.reset_totp(Storage(tx), user, by=audit.operator(), now=datetime.now(UTC))
+            known = use_cases.reset_totp(Storage(tx), user, code, by=audit.operator(), now=at)
         if not known:
             raise click.ClickException(f"nobody has the user name {user}")
     click.echo(f"{user} sets up an authenticator app at the next log-in; every session has ended")
+    click.echo(f"code for setting up an authenticator app, shown this once, good for 72 hours: {code}")

@@ -1,6 +1,7 @@
 """Add a member of staff: ``vssid staff add --user lan --agency 00101 --name "Lan"``.
 
-Reads ``DATABASE_URL``. Without ``--password-file`` a password is generated and printed, once.
+Reads ``DATABASE_URL``. Without ``--password-file`` a password is generated and printed, once; so is the code
+with which an authenticator app may be set up within 72 hours.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 import psycopg
 
+from services.identity import totp
 from services.identity.domain import StaffAccount
 from services.identity.parts import new_id, now
 from services.identity.password_rules import SHORTEST
@@ -59,12 +61,21 @@ def main(user: str, agency: str, name: str, password_file: Path | None) -> None:
         raise click.UsageError(str(wrong)) from None
     password = _password_in(password_file) if password_file else generated()
     hashed = Passwords(lambda function, *arguments: function(*arguments)).hashed(password)
-    staff = StaffAccount(new_id(), user, name.strip(), agency, hashed)
+    at, code = now(), totp.new_enrolment_code()
+    staff = StaffAccount(
+        new_id(),
+        user,
+        name.strip(),
+        agency,
+        hashed,
+        enrolment_hash=totp.enrolment_hash(code),
+        enrolment_until=at + totp.ENROLMENT_LASTS,
+    )
     database = Database(url, name="identity-add-staff", max_size=1)
     database.open()
     try:
         with database.transaction() as tx:
-            Storage(tx).add_staff(staff, now())
+            Storage(tx).add_staff(staff, at)
     except StaffUserTaken:
         raise click.ClickException(f"the user name {user} is taken") from None
     except psycopg.OperationalError:
@@ -73,6 +84,7 @@ def main(user: str, agency: str, name: str, password_file: Path | None) -> None:
     finally:
         database.close()
     click.echo(f"added {user} at agency {agency}")
+    click.echo(f"code for setting up an authenticator app, shown this once, good for 72 hours: {code}")
     if password_file is None:
         click.echo(f"password, shown this once: {password}")
 

@@ -432,7 +432,8 @@ class Officer:
 @dataclass(frozen=True)
 class StaffAccount:
     """A member of staff as log-in needs it. With a seed a secret was shown to an app; with a step, the one
-    of the last code that was used, the app is set up."""
+    of the last code that was used, the app is set up. Until then an operator's code, here its hash, is
+    needed to have a secret shown."""
 
     id: UUID
     user: str
@@ -441,6 +442,8 @@ class StaffAccount:
     password_hash: str = field(repr=False)
     totp_seed: bytes | None = field(default=None, repr=False)
     totp_last_step: int | None = None
+    enrolment_hash: bytes | None = field(default=None, repr=False)
+    enrolment_until: datetime | None = None
 
 
 @dataclass(frozen=True)

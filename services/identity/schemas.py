@@ -73,6 +73,7 @@ class WithPassword(Request):
 
 class StaffLogIn(WithPassword):
     sealed_totp = sealed(required=False)
+    sealed_enrolment_code = sealed(required=False)
     sealed_device_token = sealed(required=False)
 
 

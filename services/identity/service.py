@@ -602,11 +602,12 @@ class IdentityService:
         follows, with a code of the app."""
         asked = schemas.load(schemas.StaffLogIn, request)
         sealed_totp = asked["sealed_totp"]
-        sealed_device = asked["sealed_device_token"]
+        sealed_enrolment, sealed_device = asked["sealed_enrolment_code"], asked["sealed_device_token"]
         attempt = staff_sign_in.Attempt(
             user=asked["user"].strip(),
             password=self.parts.opened(asked["sealed_password"]),
             totp=sealed_totp and self.parts.opened(sealed_totp),
+            enrolment_code=sealed_enrolment and self.parts.opened(sealed_enrolment),
             device_token=sealed_device and self.parts.opened(sealed_device),
             address=schemas.address_of(asked),
             network=schemas.network_of(asked),

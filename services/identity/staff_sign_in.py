@@ -19,11 +19,13 @@ Reply = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """What somebody typed, from where (hashes), and the token of a device where the officer was logged in."""
+    """What somebody typed, from where (hashes), and the token of a device where the officer was logged in.
+    ``enrolment_code`` is the operator's, ``totp`` the app's."""
 
     user: str
     password: str = field(repr=False)
     totp: str | None = field(default=None, repr=False)
+    enrolment_code: str | None = field(default=None, repr=False)
     device_token: str | None = field(default=None, repr=False)
     address: str
     network: str = ""
@@ -31,10 +33,11 @@ class Attempt:
 
 def log_in(db: Database, parts: Parts, attempt: Attempt) -> Reply:
     """An opaque token for an active member of staff, and one of the device where it is a new one. Where
-    ``STAFF_TOTP`` is on, a code of the authenticator app is needed besides, and to whoever has none the
-    answer shows its secret (``staff_totp.enrol``).
+    ``STAFF_TOTP`` is on, a code of the authenticator app is needed besides, and to whoever has none, but the
+    operator's code, the answer shows its secret (``staff_totp.enrol``).
 
-    Raises ``LogInFailed``, ``TooManyTries``, ``TotpRequired``, ``TotpWrong``.
+    Raises ``LogInFailed``, ``TooManyTries``, ``TotpRequired``, ``TotpWrong``, ``EnrolmentCodeRequired``,
+    ``EnrolmentCodeWrong``.
     """
     with guessing.counted("staff"):
         return _log_in(db, parts, attempt)
@@ -53,9 +56,9 @@ def _log_in(db: Database, parts: Parts, attempt: Attempt) -> Reply:
     parts.throttle.check(*tries)
     if not parts.settings.staff_totp:
         return _enter(db, parts, staff, attempt.password, None, device)
-    if staff_totp.must_enrol(staff, attempt.totp):
-        return staff_totp.enrol(db, parts, staff)
     with staff_totp.counted(parts, staff, tries) as all_tries:
+        if staff_totp.must_enrol(staff, attempt.totp):
+            return staff_totp.enrol(db, parts, staff, attempt.enrolment_code)
         step = staff_totp.step_of(parts, staff, attempt.totp)
         parts.throttle.check(*all_tries)
         return _enter(db, parts, staff, attempt.password, step, device)

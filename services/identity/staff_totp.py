@@ -1,7 +1,8 @@
-"""The second factor of a staff log-in: set up at the first right password, asked for from then on."""
+"""The second factor of a staff log-in: set up with an operator's code, asked for from then on."""
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from services.identity.domain import StaffAccount
 from services.identity.parts import Parts, now
 from services.identity.storage import Storage
 from services.identity.throttle import Tries
-from services.identity.totp import TotpRequired, TotpWrong
+from services.identity.totp import EnrolmentCodeRequired, EnrolmentCodeWrong, TotpRequired, TotpWrong
 from shared.database import Database
 
 NEXT_STEP = "enrol"
@@ -24,13 +25,20 @@ def must_enrol(staff: StaffAccount, code: str | None) -> bool:
     return staff.totp_last_step is None and (staff.totp_seed is None or code is None)
 
 
-def enrol(db: Database, parts: Parts, staff: StaffAccount) -> Reply:
-    """The secret for the app; it counts once a log-in brings a code of it. Whatever was shown before is void,
-    so that whoever saw it earlier has nothing. Raises ``TotpRequired`` when an app was set up meanwhile."""
-    seed = secrets.token_bytes(totp.SEED_SIZE_BYTES)
+def enrol(db: Database, parts: Parts, staff: StaffAccount, code: str | None) -> Reply:
+    """The secret for the app, for the operator's code; it counts once a log-in brings a code of the app, and
+    then the operator's is used up. Whatever was shown before is void, so that whoever saw it earlier has
+    nothing. Raises ``EnrolmentCodeRequired``, ``EnrolmentCodeWrong``; that also when an app was set up or
+    reset meanwhile."""
+    if code is None:
+        raise EnrolmentCodeRequired
+    seed, given = secrets.token_bytes(totp.SEED_SIZE_BYTES), totp.enrolment_hash(code)
+    in_time = staff.enrolment_until is not None and now() < staff.enrolment_until
+    if not in_time or not hmac.compare_digest(given, staff.enrolment_hash or b""):
+        raise EnrolmentCodeWrong
     with db.transaction() as tx:
-        if not Storage(tx).begin_totp(staff.id, seed):
-            raise TotpRequired
+        if not Storage(tx).begin_totp(staff.id, seed, given):
+            raise EnrolmentCodeWrong
     uri = totp.uri_of(totp.secret_of(parts.settings.seal_private, staff.id, seed), staff.user)
     return {"next_step": NEXT_STEP, "sealed_totp_uri": parts.sealer.seal("gateway", uri)}
 
@@ -56,6 +64,6 @@ def counted(parts: Parts, staff: StaffAccount, tries: tuple[Tries, ...]) -> Iter
     parts.throttle.check(*all_tries)
     try:
         yield all_tries
-    except TotpWrong:
+    except (TotpWrong, EnrolmentCodeWrong):
         parts.throttle.note_wrong(*all_tries)
         raise

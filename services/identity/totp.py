@@ -1,4 +1,5 @@
-"""Codes of an authenticator app (RFC 6238: SHA-1, six digits, 30 s), the second factor of staff.
+"""Codes of an authenticator app (RFC 6238: SHA-1, six digits, 30 s), the second factor of staff; and the code
+that an operator hands over, with which such an app may be set up.
 
 Part of the domain: standard library only.
 """
@@ -8,7 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from datetime import datetime
+import secrets
+from datetime import datetime, timedelta
 from urllib.parse import quote
 from uuid import UUID
 
@@ -20,6 +22,9 @@ DRIFT_STEPS = 1
 """By which the clock of a phone may be off (RFC 6238, 5.2)."""
 SEED_SIZE_BYTES = 20
 ISSUER = "VssID"
+ENROLMENT_SIZE_BYTES = 10
+"""80 random bits: 16 signs, none of which is taken for another (base32 has no 0, 1 and 8)."""
+ENROLMENT_LASTS = timedelta(hours=72)
 
 
 def step_at(now: datetime) -> int:
@@ -58,6 +63,17 @@ def uri_of(secret: bytes, user: str) -> str:
     )
 
 
+def new_enrolment_code() -> str:
+    """What an operator hands over, in fours."""
+    signs = base64.b32encode(secrets.token_bytes(ENROLMENT_SIZE_BYTES)).decode()
+    return "-".join(signs[i : i + 4] for i in range(0, len(signs), 4))
+
+
+def enrolment_hash(code: str) -> bytes:
+    """What is stored of it, however it is typed; 80 random bits for three days need no slow hash."""
+    return hashlib.sha256("".join(filter(str.isalnum, code.upper())).encode()).digest()
+
+
 NEEDED = FieldProblem(
     "totp",
     "Nhập mã 6 chữ số đang hiện trong ứng dụng xác thực.",
@@ -88,3 +104,31 @@ class TotpWrong(Refused):
 
     def __init__(self) -> None:
         super().__init__(NEXT_NEEDED)
+
+
+ENROLMENT_NEEDED = FieldProblem(
+    "enrolment_code",
+    "Nhập mã thiết lập ứng dụng xác thực do người quản trị cấp, có hiệu lực 72 giờ; hết hạn thì xin cấp lại.",
+    "Give the code to set up an authenticator app that the operator handed over, good for 72 hours; "
+    "ask for another one after that.",
+)
+
+
+class EnrolmentCodeRequired(Refused):
+    """The password was right, no app is set up, and the operator's code is needed for that."""
+
+    vi = "Cần mã thiết lập ứng dụng xác thực."
+    en = "The code to set up an authenticator app is needed."
+
+    def __init__(self) -> None:
+        super().__init__(ENROLMENT_NEEDED)
+
+
+class EnrolmentCodeWrong(Refused):
+    """Not the operator's code, or one that is too old: which of them is not told."""
+
+    vi = "Mã thiết lập ứng dụng xác thực không đúng hoặc đã hết hạn."
+    en = "The code to set up an authenticator app is wrong, or no longer valid."
+
+    def __init__(self) -> None:
+        super().__init__(ENROLMENT_NEEDED)

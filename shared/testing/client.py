@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from shared.testing.authenticator import Authenticator
 from shared.testing.citizens import Citizen, birth_certificate_jpeg, id_card_jpeg, portrait_jpeg
 
 PAUSE_SECONDS = 0.3
@@ -421,11 +422,25 @@ class CitizenClient(Session):
 
 
 class OfficerClient(Session):
-    """One officer at the desk."""
+    """One officer at the desk, with an authenticator app where one is asked for."""
 
-    def log_in(self, user: str, password: str) -> None:
-        """Log in; the token is used from then on."""
-        found = self.ask("POST", "/v1/staff/sessions", json={"user": user, "password": password})
+    app: Authenticator | None = None
+    device_token: str | None = None
+
+    def log_in(self, user: str, password: str, enrolment_code: str | None = None) -> None:
+        """Log in; the token is used from then on. With the operator's code an app is set up where one is
+        needed."""
+        given = {
+            "enrolment_code": enrolment_code,
+            "device_token": self.device_token,
+            "totp": self.app and self.app.code(),
+        }
+        typed = {"user": user, "password": password, **{name: v for name, v in given.items() if v}}
+        found = self.ask("POST", "/v1/staff/sessions", json=typed)
+        if found.get("next_step") == "enrol":
+            self.app = Authenticator(found["totp_uri"])
+            found = self.ask("POST", "/v1/staff/sessions", json={**typed, "totp": self.app.code()})
+        self.device_token = found.get("device_token", self.device_token)
         self.headers["Authorization"] = f"Bearer {found['token']}"
 
     def cases(self, status: str = "waiting", q: str | None = None) -> Iterator[dict[str, Any]]:

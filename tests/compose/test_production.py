@@ -64,7 +64,6 @@ class Parties:
             "SMTP_PORT": str(self.ports["smtp"]),
             "MAIL_FROM": "no-reply@site.example",
             "ACTIVATION_URL": "https://site.example/activation",
-            "STAFF_TOTP": "false",  # the crowd's officers have no phones
         }
 
     def url(self, name: str) -> str:

@@ -22,7 +22,6 @@ def pairs(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     though this were production."""
     for service in SERVICES:
         monkeypatch.setenv(f"{service.upper()}_REPLICAS", "2")
-    monkeypatch.setenv("STAFF_TOTP", "false")  # the crowd's officers have no phones
     in_production = stack.folder / "production"
     in_production.touch()
     stack.ran_before(EARLIER)

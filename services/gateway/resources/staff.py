@@ -30,16 +30,19 @@ STAFF: dict[str, Any] = {"security": [{"staff": []}]}
 def log_in(body: dict[str, Any]) -> Any:
     """Log in as an officer. On a device whose ``device_token`` is sent, wrong log-ins of others never hold
     back. Where a second factor is asked for, ``totp`` is the code of an authenticator app;
-    to whoever has none yet the answer is 202, with what the app reads."""
-    totp, device_token = body.get("totp"), body.get("device_token")
+    to whoever has none yet, but the operator's ``enrolment_code``, the answer is 202, with what the app
+    reads."""
+    proofs = {name: body.get(name) for name in ("totp", "enrolment_code", "device_token")}
     reply = services().call(
         "identity",
         "staff_log_in",
         user=body["user"],
         sealed_password=services().seal("identity", body["password"]),
-        sealed_totp=None if totp is None else services().seal("identity", totp),
-        sealed_device_token=device_token and services().seal("identity", device_token),
         client=services().caller(),
+        **{
+            f"sealed_{name}": None if proof is None else services().seal("identity", proof)
+            for name, proof in proofs.items()
+        },
     )
     if reply.get("next_step"):
         step = {**reply, "totp_uri": services().open(reply["sealed_totp_uri"])}

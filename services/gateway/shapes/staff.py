@@ -11,6 +11,10 @@ class StaffLogIn(Shape):
     user = text("user name", required=True)
     password = text("the password", required=True)
     totp = text("six digits of the authenticator app, once one was set up", example="123456")
+    enrolment_code = text(
+        "of the operator, to set up an authenticator app; once, within 72 hours",
+        example="MFRG-GZDF-MZTW-Q2LK",
+    )
     device_token = text("of an earlier log-in of this officer on this device, if there was one")
 
 

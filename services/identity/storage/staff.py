@@ -18,8 +18,10 @@ class Staff(Tables):
     """Members of staff and what they did."""
 
     ADD_STAFF = """
-        INSERT INTO staff (id, user_name, display_name, agency_code, password_hash, created_at)
-        VALUES (%(id)s, %(user)s, %(name)s, %(agency_code)s, %(password_hash)s, %(at)s)
+        INSERT INTO staff (id, user_name, display_name, agency_code, password_hash, created_at,
+            enrolment_hash, enrolment_until)
+        VALUES (%(id)s, %(user)s, %(name)s, %(agency_code)s, %(password_hash)s, %(at)s,
+            %(enrolment_hash)s, %(enrolment_until)s)
     """
 
     def add_staff(self, staff: StaffAccount, at: datetime) -> None:
@@ -44,8 +46,9 @@ class Staff(Tables):
         return staff_id
 
     STAFF_NAMED = """
-        SELECT id, user_name, display_name, agency_code, password_hash, totp_seed, totp_last_step FROM staff
-        WHERE user_name = %(user)s AND active
+        SELECT id, user_name, display_name, agency_code, password_hash, totp_seed, totp_last_step,
+            enrolment_hash, enrolment_until
+        FROM staff WHERE user_name = %(user)s AND active
     """
 
     def staff_named(self, user: str) -> StaffAccount | None:
@@ -61,6 +64,8 @@ class Staff(Tables):
             row["password_hash"],
             row["totp_seed"],
             row["totp_last_step"],
+            row["enrolment_hash"],
+            row["enrolment_until"],
         )
 
     RENEW_STAFF_HASH = """
@@ -72,30 +77,37 @@ class Staff(Tables):
         self.tx.run(self.RENEW_STAFF_HASH, {"id": staff_id, "before": before, "renewed": renewed})
 
     BEGIN_TOTP = """
-        UPDATE staff SET totp_seed = %(seed)s WHERE id = %(id)s AND totp_last_step IS NULL RETURNING id
+        UPDATE staff SET totp_seed = %(seed)s
+        WHERE id = %(id)s AND totp_last_step IS NULL AND enrolment_hash = %(enrolment_hash)s RETURNING id
     """
 
-    def begin_totp(self, staff_id: UUID, seed: bytes) -> bool:
-        """The seed of an app that is to be set up; False when one was set up."""
-        return self.tx.one(self.BEGIN_TOTP, {"id": staff_id, "seed": seed}) is not None
+    def begin_totp(self, staff_id: UUID, seed: bytes, enrolment_hash: bytes) -> bool:
+        """The seed of an app that is to be set up; False when one was set up, or the code is another."""
+        asked = {"id": staff_id, "seed": seed, "enrolment_hash": enrolment_hash}
+        return self.tx.one(self.BEGIN_TOTP, asked) is not None
 
     USE_TOTP = """
-        UPDATE staff SET totp_last_step = %(step)s
+        UPDATE staff SET totp_last_step = %(step)s, enrolment_hash = NULL, enrolment_until = NULL
         WHERE id = %(id)s AND totp_seed = %(seed)s AND coalesce(totp_last_step < %(step)s, true)
         RETURNING id
     """
 
     def use_totp(self, staff_id: UUID, seed: bytes, step: int) -> bool:
-        """From here on this step and those before it are used; False when it was, or the seed is another."""
+        """From here on this step and those before it are used, and so is the operator's code; False when it
+        was, or the seed is another."""
         return self.tx.one(self.USE_TOTP, {"id": staff_id, "seed": seed, "step": step}) is not None
 
     RESET_TOTP = """
-        UPDATE staff SET totp_seed = NULL, totp_last_step = NULL WHERE user_name = %(user)s RETURNING id
+        UPDATE staff SET totp_seed = NULL, totp_last_step = NULL,
+            enrolment_hash = %(enrolment_hash)s, enrolment_until = %(until)s
+        WHERE user_name = %(user)s RETURNING id
     """
 
-    def reset_totp(self, user: str) -> UUID | None:
-        """No app is set up any more, and no session lasts; None when nobody has this name."""
-        row = self.tx.one(self.RESET_TOTP, {"user": user})
+    def reset_totp(self, user: str, enrolment_hash: bytes, until: datetime) -> UUID | None:
+        """No app is set up any more, and no session lasts; with this code another may be set up until then.
+        None when nobody has this name."""
+        asked = {"user": user, "enrolment_hash": enrolment_hash, "until": until}
+        row = self.tx.one(self.RESET_TOTP, asked)
         if row is None:
             return None
         self.tx.run(self.END_STAFF_SESSIONS, {"id": row["id"]})

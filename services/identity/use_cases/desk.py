@@ -25,7 +25,7 @@ from services.identity.domain import (
     Supplement,
 )
 from services.identity.guardianship import Guardianship, NotAChild, of_age_at, whose_contact
-from services.identity.totp import TotpWrong
+from services.identity.totp import ENROLMENT_LASTS, TotpWrong, enrolment_hash
 from services.identity.use_cases.accounts import end_recovered, lock_guardians
 from services.identity.use_cases.children import confirm_guardianship, see_guardianship
 from services.identity.use_cases.coming_of_age import move_coming_of_age
@@ -295,10 +295,10 @@ def use_totp(storage: Storage, staff: StaffAccount, step: int, now: datetime) ->
         storage.add_audit(AuditEntry(now, staff.id, "totp_enrolled"))
 
 
-def reset_totp(storage: Storage, user: str, *, by: str, now: datetime) -> bool:
-    """Whoever lost the phone sets up another at the next log-in; every session ends. False when nobody has
-    this name."""
-    staff_id = storage.reset_totp(user)
+def reset_totp(storage: Storage, user: str, code: str, *, by: str, now: datetime) -> bool:
+    """Whoever lost the phone sets up another with this code; every session ends. False when nobody has this
+    name."""
+    staff_id = storage.reset_totp(user, enrolment_hash(code), now + ENROLMENT_LASTS)
     if staff_id is None:
         return False
     storage.add_audit(AuditEntry(now, staff_id, "totp_reset", details={"by": by}))

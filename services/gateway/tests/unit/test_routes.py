@@ -367,8 +367,11 @@ def test_an_officers_code_travels_sealed_and_what_an_app_reads_comes_back_with_t
     sealed = keys.sealer("identity").seal("gateway", uri)
     rpc.answers["identity.staff_log_in"] = {"next_step": "enrol", "sealed_totp_uri": sealed}
 
-    step = http.post("/v1/staff/sessions", json={"user": "officer", "password": "secret"})
+    handed_over = {"user": "officer", "password": "secret", "enrolment_code": "MFRG-GZDF-MZTW-Q2LK"}
+    step = http.post("/v1/staff/sessions", json=handed_over)
     assert rpc.last.kwargs["sealed_totp"] is None
+    opened = keys.sealer("identity").open(rpc.last.kwargs["sealed_enrolment_code"])
+    assert opened == handed_over["enrolment_code"]
     again = {"user": "officer", "password": "secret", "totp": "123456"}
     http.post("/v1/staff/sessions", json=again)
 
@@ -395,7 +398,7 @@ def test_an_officers_device_is_handed_out_once_and_travels_sealed(http, rpc, key
     assert keys.sealer("identity").open(rpc.last.kwargs["sealed_device_token"]) == "device_token"
 
 
-@pytest.mark.parametrize("name", ["TotpRequired", "TotpWrong"])
+@pytest.mark.parametrize("name", ["TotpRequired", "TotpWrong", "EnrolmentCodeRequired", "EnrolmentCodeWrong"])
 def test_a_code_that_is_missing_or_wrong_is_a_refusal_that_names_the_field(http, rpc, name):
     rpc.answers["identity.staff_log_in"] = CallRefused(
         name, "Cần mã.", "A code is needed.", (FieldProblem("totp", "Nhập mã.", "Give the code."),), {}

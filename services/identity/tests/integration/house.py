@@ -18,7 +18,9 @@ from kombu.utils.url import parse_url
 from psycopg.rows import dict_row
 
 from deploy.native.instance import Instance
+from services.identity import totp
 from services.identity.domain import StaffAccount
+from services.identity.parts import now
 from services.identity.passwords import Passwords
 from services.identity.service import IdentityService
 from services.identity.storage import Storage
@@ -42,7 +44,7 @@ NAME = f"identity_house_{os.getpid()}"
 TOLD = "told"
 """A queue of the test that hears every event."""
 
-STAFF_PASSWORD = "the password of the officer"
+STAFF_PASSWORD, ENROLMENT_CODE = "the password of the officer", "NBSW-Y3DP-O53X-E3DE"
 
 
 @contextmanager
@@ -128,7 +130,15 @@ class House:
     def add_staff(self, user: str, agency_code: str = samples.AGENCY) -> None:
         hashed = Passwords(lambda function, *arguments: function(*arguments)).hashed(STAFF_PASSWORD)
         with transaction_on(self.dsn) as tx:
-            staff = StaffAccount(uuid.uuid4(), user, user.title(), agency_code, hashed)
+            staff = StaffAccount(
+                uuid.uuid4(),
+                user,
+                user.title(),
+                agency_code,
+                hashed,
+                enrolment_hash=totp.enrolment_hash(ENROLMENT_CODE),
+                enrolment_until=now() + totp.ENROLMENT_LASTS,
+            )
             Storage(tx).add_staff(staff, samples.NOW)
 
     # -- calls ------------------------------------------------------------------------------------

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from services.identity import totp
+from services.identity.parts import now
 from services.identity.passwords import Passwords
 from services.identity.storage import Storage
 from services.identity.tests.integration.house import transaction_on
@@ -31,6 +34,10 @@ def test_a_password_is_made_and_shown_once(identity_dsn: str) -> None:
     assert added is not None
     assert (added.name, added.agency_code) == ("Thử A", "00101")
     assert PASSWORDS.is_right(added.password_hash, password)
+    code = done.stdout.split("72 hours: ")[1].splitlines()[0]
+    assert added.enrolment_hash == totp.enrolment_hash(code)
+    assert added.enrolment_until is not None
+    assert timedelta(hours=71) < added.enrolment_until - now() <= timedelta(hours=72)
 
 
 def test_a_password_from_a_file_is_used_and_not_shown(identity_dsn: str, tmp_path: Path) -> None:

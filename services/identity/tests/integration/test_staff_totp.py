@@ -18,7 +18,7 @@ import pytest
 from deploy.native.instance import Instance
 from services.identity import totp
 from services.identity.parts import now
-from services.identity.tests.integration.house import STAFF_PASSWORD, House
+from services.identity.tests.integration.house import ENROLMENT_CODE, STAFF_PASSWORD, House
 from shared.messaging.calls import CallRefused
 
 NAME = f"identity_totp_{os.getpid()}"
@@ -50,15 +50,17 @@ def log_in(
     return house.call("staff_log_in", user=user, **sealed, **more)
 
 
-def refused(house: House, user: str, code: str | None = None, password: str = STAFF_PASSWORD) -> CallRefused:
+def refused(
+    house: House, user: str, code: str | None = None, password: str = STAFF_PASSWORD, **more: str
+) -> CallRefused:
     with pytest.raises(CallRefused) as refusal:
-        log_in(house, user, code, password)
+        log_in(house, user, code, password, **more)
     return refusal.value
 
 
-def shown(house: House, user: str) -> bytes:
+def shown(house: House, user: str, handed_over: str = ENROLMENT_CODE) -> bytes:
     """The secret that the app reads."""
-    step = log_in(house, user)
+    step = log_in(house, user, sealed_enrolment_code=house.seal(handed_over))
     assert step["next_step"] == "enrol"
     uri = urlsplit(house.gateway.open(step["sealed_totp_uri"]))
     assert uri.path == f"/VssID:{user}"
@@ -91,6 +93,9 @@ def test_an_app_is_set_up_at_the_first_log_in_and_its_codes_are_needed_from_then
     house: House, user: str
 ) -> None:
     assert refused(house, user, password="wrong").name == "LogInFailed"
+    assert refused(house, user).name == "EnrolmentCodeRequired"
+    wrong = {"sealed_enrolment_code": house.seal("MFRG-GZDF-MZTW-Q2LK")}
+    assert refused(house, user, **wrong).name == "EnrolmentCodeWrong"
     secret = shown(house, user)
     used = code(secret)
     assert may_work(house, log_in(house, user, used))
@@ -131,7 +136,10 @@ def test_an_operator_resets_what_a_lost_phone_held_and_that_is_on_record(
     done = vssid(house, tmp_path, "staff", "reset-totp", user)
     assert done.returncode == 0, done.stderr
     assert not may_work(house, session)
-    after = shown(house, user)
+    handed_over = done.stdout.split("72 hours: ")[1].strip()
+    assert handed_over not in (tmp_path / "audit.jsonl").read_text()
+    assert refused(house, user, sealed_enrolment_code=house.seal(ENROLMENT_CODE)).name == "EnrolmentCodeWrong"
+    after = shown(house, user, handed_over)
     assert refused(house, user, code(before)).name == "TotpWrong"
     assert may_work(house, log_in(house, user, code(after)))
     rows = house.rows(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -20,11 +22,12 @@ from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.test_throttle import FakeCounter
 from services.identity.throttle import Throttle
-from services.identity.totp import TotpRequired, TotpWrong
+from services.identity.totp import EnrolmentCodeRequired, EnrolmentCodeWrong, TotpRequired, TotpWrong
 
 RFC_SECRET = b"12345678901234567890"
 PASSWORD = "mật khẩu của cán bộ"
 USER = "mai"
+HANDED_OVER, ANOTHER = "MFRG-GZDF-MZTW-Q2LK", "NBSW-Y3DP-O53X-E3DE"
 NOW = samples.NOW
 STEP = timedelta(seconds=totp.STEP_SECONDS)
 
@@ -93,6 +96,15 @@ def test_the_app_reads_who_of_what_and_the_secret() -> None:
 # --- log-ins -------------------------------------------------------------------------------------
 
 
+def staff(**changes: Any) -> StaffAccount:
+    """Somebody to whom an operator has handed a code over."""
+    code = {
+        "enrolment_hash": totp.enrolment_hash(HANDED_OVER),
+        "enrolment_until": NOW + totp.ENROLMENT_LASTS,
+    }
+    return samples.staff(**{"user": USER, **code, **changes})
+
+
 class Desk:
     """One member of staff, the clock, and what the gateway was told."""
 
@@ -102,7 +114,7 @@ class Desk:
         self.passwords = Passwords(lambda function, *arguments: function(*arguments))
         self.id = uuid4()
         hashed = self.passwords.hashed(PASSWORD)
-        self.storage.add_staff(samples.staff(id=self.id, user=USER, password_hash=hashed), NOW)
+        self.storage.add_staff(staff(id=self.id, password_hash=hashed), NOW)
         limits = dict.fromkeys(
             ("staff_log_in_tries_per_address", "staff_log_in_tries_per_network"), "50/minute"
         )
@@ -118,15 +130,15 @@ class Desk:
             monkeypatch.setattr(module, "now", lambda: self.now)
 
     def log_in(
-        self, code: str | None = None, password: str = PASSWORD, address: str = "here", **more: str
+        self, code: str | None = None, password: str = PASSWORD, address: str = "here", **more: str | None
     ) -> Any:
         database: Any = SimpleNamespace(transaction=lambda: nullcontext())
         attempt = Attempt(**{"user": USER, "password": password, "totp": code, "address": address, **more})
         return staff_sign_in.log_in(database, self.parts, attempt)
 
-    def shown(self) -> bytes:
+    def shown(self, code: str = HANDED_OVER) -> bytes:
         """The secret that an app reads now."""
-        reply = self.log_in()
+        reply = self.log_in(enrolment_code=code)
         assert reply["next_step"] == "enrol"
         assert set(reply) == {"next_step", "sealed_totp_uri"}
         assert reply["sealed_totp_uri"].startswith("gateway otpauth://totp/VssID:mai?secret=")
@@ -156,7 +168,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     return Desk(monkeypatch)
 
 
-def test_the_first_right_password_shows_a_secret_and_the_first_code_makes_it_final(desk: Desk) -> None:
+def test_the_operators_code_shows_a_secret_and_the_first_code_makes_it_final(desk: Desk) -> None:
     secret = desk.shown()
     assert desk.sessions == 0
     reply = desk.log_in(desk.code(secret))
@@ -271,23 +283,96 @@ def test_a_replayed_code_counts_as_a_wrong_one(desk: Desk) -> None:
 
 def test_a_lost_phone_is_reset_by_an_operator_and_every_session_ends(desk: Desk) -> None:
     before = desk.enrolled()
-    assert use_cases.reset_totp(desk.storage, USER, by="operator", now=NOW)
+    assert use_cases.reset_totp(desk.storage, USER, ANOTHER, by="operator", now=NOW)
     assert desk.sessions == 0
     assert desk.storage.audit_rows()[-1] == ("totp_reset", None, {"by": "operator"})
-    after = desk.shown()
+    after = desk.shown(ANOTHER)
     assert after != before
     with pytest.raises(TotpWrong):
         desk.log_in(desk.code(before))
     assert desk.log_in(desk.code(after))["sealed_staff_token"]
-    assert not use_cases.reset_totp(desk.storage, "nobody", by="operator", now=NOW)
+    assert not use_cases.reset_totp(desk.storage, "nobody", ANOTHER, by="operator", now=NOW)
 
 
 def test_an_app_that_was_set_up_meanwhile_is_not_shown_anew(desk: Desk) -> None:
     database: Any = SimpleNamespace(transaction=lambda: nullcontext())
     before = desk.member
     desk.enrolled()
+    with pytest.raises(EnrolmentCodeWrong):
+        staff_totp.enrol(database, desk.parts, before, HANDED_OVER)
+
+
+# --- the code of the operator --------------------------------------------------------------------
+
+
+def needs_the_operators_code(desk: Desk) -> None:
+    """The proof: whoever has nothing but the password sets no app up."""
+    for given in (None, "123456"):
+        with pytest.raises(EnrolmentCodeRequired) as refused:
+            desk.log_in(given)
+    assert [problem.field for problem in refused.value.problems] == ["enrolment_code"]
+    with pytest.raises(EnrolmentCodeWrong):
+        desk.log_in(enrolment_code=ANOTHER)
+    assert desk.member.totp_seed is None
+
+
+def test_the_password_alone_sets_no_app_up(desk: Desk) -> None:
+    needs_the_operators_code(desk)
+    with pytest.raises(LogInFailed):
+        desk.log_in(password="wrong", enrolment_code=HANDED_OVER)
+    assert desk.shown()
+
+
+def test_an_app_that_is_set_up_by_the_password_alone_is_seen(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted twin: the operator's code is not asked for."""
+    enrol = staff_totp.enrol
+    monkeypatch.setattr(
+        staff_totp, "enrol", lambda db, parts, member, _code: enrol(db, parts, member, HANDED_OVER)
+    )
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        needs_the_operators_code(desk)
+
+
+def test_a_member_to_whom_none_was_handed_over_asks_the_operator(desk: Desk) -> None:
+    """As of before there were such codes, or where ``STAFF_TOTP`` was off until now."""
+    desk.storage.staff[USER] = replace(desk.member, enrolment_hash=None, enrolment_until=None)
+    for code, refusal in ((None, EnrolmentCodeRequired), ("", EnrolmentCodeWrong)):
+        with pytest.raises(refusal):
+            desk.log_in(enrolment_code=code)
+    use_cases.reset_totp(desk.storage, USER, ANOTHER, by="operator", now=NOW)
+    assert desk.shown(ANOTHER)
+
+
+def test_the_operators_code_is_good_for_72_hours_however_it_is_typed(desk: Desk) -> None:
+    desk.now += timedelta(hours=72) - timedelta(seconds=1)
+    assert desk.shown(" mfrg gzdf-mztwq2lk")
+    desk.now += timedelta(seconds=1)
+    with pytest.raises(EnrolmentCodeWrong):
+        desk.log_in(enrolment_code=HANDED_OVER)
+
+
+def test_the_operators_code_is_good_once(desk: Desk) -> None:
+    desk.enrolled()
+    assert (desk.member.enrolment_hash, desk.member.enrolment_until) == (None, None)
+    desk.now += STEP
     with pytest.raises(TotpRequired):
-        staff_totp.enrol(database, desk.parts, before)
+        desk.log_in(enrolment_code=HANDED_OVER)
+
+
+def test_the_operators_code_is_guessed_ten_times_from_wherever(desk: Desk) -> None:
+    for number in range(10):
+        with pytest.raises(EnrolmentCodeWrong):
+            desk.log_in(enrolment_code=ANOTHER, address=f"address {number}")
+    with pytest.raises(TooManyTries):
+        desk.log_in(enrolment_code=HANDED_OVER, address="the owner's")
+
+
+def test_operators_codes_are_80_random_bits_in_fours() -> None:
+    codes = {totp.new_enrolment_code() for _ in range(100)}
+    assert len(codes) == 100
+    assert all(re.fullmatch(r"[A-Z2-7]{4}(-[A-Z2-7]{4}){3}", code) for code in codes)
 
 
 # --- known devices -------------------------------------------------------------------------------
@@ -311,12 +396,9 @@ def stranger_guesses(desk: Desk, **where: str) -> None:
     pytest.fail("nobody is held back")
 
 
-@pytest.mark.parametrize("staff_totp", [True, False])
-def test_a_stranger_behind_the_officers_address_does_not_keep_a_known_device_out(
-    monkeypatch: pytest.MonkeyPatch, staff_totp: bool
-) -> None:
-    desk = Desk(monkeypatch, staff_totp=staff_totp)
-    secret = desk.shown() if staff_totp else b""
+def gets_in_on_a_known_device_beside_a_stranger(desk: Desk) -> None:
+    """The proof: at the officer's own address somebody guesses at the officer."""
+    secret = desk.shown() if desk.parts.settings.staff_totp else b""
     device = device_of(desk.log_in(desk.code(secret)))
     desk.now += STEP
     stranger_guesses(desk)
@@ -325,6 +407,23 @@ def test_a_stranger_behind_the_officers_address_does_not_keep_a_known_device_out
     reply = desk.log_in(desk.code(secret), device_token=device)
     assert reply["sealed_staff_token"]
     assert reply["sealed_device_token"] is None
+
+
+@pytest.mark.proves("F13")
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_stranger_behind_the_officers_address_does_not_keep_a_known_device_out(
+    monkeypatch: pytest.MonkeyPatch, is_on: bool
+) -> None:
+    gets_in_on_a_known_device_beside_a_stranger(Desk(monkeypatch, staff_totp=is_on))
+
+
+@pytest.mark.planted("F13")
+def test_a_stranger_who_keeps_an_officer_out_would_be_seen(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staff_sign_in, "_known_device", lambda *_: None)
+    with pytest.raises(TooManyTries):
+        gets_in_on_a_known_device_beside_a_stranger(desk)
 
 
 def test_a_known_device_is_held_back_for_itself_and_needs_password_and_code(desk: Desk) -> None:
@@ -340,9 +439,7 @@ def test_a_known_device_is_held_back_for_itself_and_needs_password_and_code(desk
 
 def test_a_device_is_one_officers_and_no_other_text_is_one(desk: Desk) -> None:
     device = device_of(desk.log_in(desk.code(desk.shown())))
-    desk.storage.add_staff(
-        samples.staff(id=uuid4(), user="lan", password_hash=desk.passwords.hashed(PASSWORD)), NOW
-    )
+    desk.storage.add_staff(staff(id=uuid4(), user="lan", password_hash=desk.passwords.hashed(PASSWORD)), NOW)
     stranger_guesses(desk)
     stranger_guesses(desk, user="lan")
     for user, token in (("lan", device), (USER, device[:-4] + "AAAA"), (USER, "none"), (USER, "ü")):
@@ -352,8 +449,8 @@ def test_a_device_is_one_officers_and_no_other_text_is_one(desk: Desk) -> None:
 
 def test_a_device_of_the_app_before_is_no_known_one(desk: Desk) -> None:
     device = device_of(desk.log_in(desk.code(desk.shown())))
-    use_cases.reset_totp(desk.storage, USER, by="operator", now=NOW)
-    desk.enrolled()
+    use_cases.reset_totp(desk.storage, USER, ANOTHER, by="operator", now=NOW)
+    desk.log_in(desk.code(desk.shown(ANOTHER)))
     stranger_guesses(desk)
     with pytest.raises(TooManyTries):
         desk.log_in(device_token=device)

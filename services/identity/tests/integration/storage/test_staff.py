@@ -54,34 +54,41 @@ def test_a_disabled_member_of_staff_keeps_the_name_and_has_no_session(storage: A
 
 
 def test_a_step_of_an_app_is_used_once_and_of_its_seed_alone(storage: AnyStorage) -> None:
-    member = samples.staff(id=uuid4(), user="mai")
+    until = NOW + timedelta(hours=72)
+    member = samples.staff(id=uuid4(), user="mai", enrolment_hash=b"code", enrolment_until=until)
     storage.add_staff(member, NOW)
+    assert storage.staff_named("mai") == member
     assert not storage.use_totp(member.id, b"seed", 7)
-    assert storage.begin_totp(member.id, b"before")
-    assert storage.begin_totp(member.id, b"seed")
+    assert not storage.begin_totp(member.id, b"seed", b"another code")
+    assert storage.begin_totp(member.id, b"before", b"code")
+    assert storage.begin_totp(member.id, b"seed", b"code")
     assert not storage.use_totp(member.id, b"before", 7)
     assert storage.use_totp(member.id, b"seed", 7)
-    assert not storage.begin_totp(member.id, b"another")
+    assert not storage.begin_totp(member.id, b"another", b"code")
     assert [storage.use_totp(member.id, b"seed", step) for step in (6, 7, 8)] == [False, False, True]
-    assert storage.staff_named("mai") == replace(member, totp_seed=b"seed", totp_last_step=8)
+    assert storage.staff_named("mai") == replace(
+        member, totp_seed=b"seed", totp_last_step=8, enrolment_hash=None, enrolment_until=None
+    )
 
 
 def test_a_reset_takes_seed_step_and_sessions_of_one_member(storage: AnyStorage) -> None:
     for user in ("mai", "nam"):
-        member = samples.staff(id=uuid4(), user=user)
+        member = samples.staff(id=uuid4(), user=user, enrolment_hash=b"code", enrolment_until=NOW)
         storage.add_staff(member, NOW)
-        storage.begin_totp(member.id, b"seed")
+        storage.begin_totp(member.id, b"seed", b"code")
         storage.use_totp(member.id, b"seed", 7)
         storage.start_staff_session(user.encode(), member.id, NOW, NOW + timedelta(hours=8))
-    assert storage.reset_totp("mai") is not None
+    until = NOW + timedelta(hours=72)
+    assert storage.reset_totp("mai", b"next code", until) is not None
     reset, other = storage.staff_named("mai"), storage.staff_named("nam")
     assert reset is not None
     assert other is not None
     assert (reset.totp_seed, reset.totp_last_step) == (None, None)
+    assert (reset.enrolment_hash, reset.enrolment_until) == (b"next code", until)
     assert (other.totp_seed, other.totp_last_step) == (b"seed", 7)
     assert [storage.officer(user, NOW) is not None for user in (b"mai", b"nam")] == [False, True]
     assert not storage.use_totp(reset.id, b"seed", 9)
-    assert storage.reset_totp("nobody") is None
+    assert storage.reset_totp("nobody", b"next code", until) is None
 
 
 def test_the_audit_trail_keeps_every_entry_in_order(storage: AnyStorage) -> None:

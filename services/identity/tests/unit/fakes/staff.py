@@ -38,9 +38,9 @@ class FakeStaff(FakeTables):
         sessions = self.staff_sessions.items()
         self.staff_sessions = {token: held for token, held in sessions if held[0] != staff_id}
 
-    def begin_totp(self, staff_id: UUID, seed: bytes) -> bool:
+    def begin_totp(self, staff_id: UUID, seed: bytes, enrolment_hash: bytes) -> bool:
         staff = self._staff(staff_id)
-        if staff.totp_last_step is not None:
+        if staff.totp_last_step is not None or staff.enrolment_hash != enrolment_hash:
             return False
         self.staff[staff.user] = replace(staff, totp_seed=seed)
         return True
@@ -50,14 +50,22 @@ class FakeStaff(FakeTables):
         is_used = staff.totp_last_step is not None and staff.totp_last_step >= step
         if is_used or staff.totp_seed != seed:
             return False
-        self.staff[staff.user] = replace(staff, totp_last_step=step)
+        self.staff[staff.user] = replace(
+            staff, totp_last_step=step, enrolment_hash=None, enrolment_until=None
+        )
         return True
 
-    def reset_totp(self, user: str) -> UUID | None:
+    def reset_totp(self, user: str, enrolment_hash: bytes, until: datetime) -> UUID | None:
         staff = self.staff.get(user)
         if staff is None:
             return None
-        self.staff[user] = replace(staff, totp_seed=None, totp_last_step=None)
+        self.staff[user] = replace(
+            staff,
+            totp_seed=None,
+            totp_last_step=None,
+            enrolment_hash=enrolment_hash,
+            enrolment_until=until,
+        )
         self._end_staff_sessions(staff.id)
         return staff.id
 
