@@ -86,13 +86,14 @@ def _places(parts: Parts, user: str, address: str, network: str) -> tuple[Tries,
 
 
 def tries_of_staff(
-    parts: Parts, user: str, address: str, network: str, device: UUID | None = None
+    parts: Parts, user: str, address: str, network: str, own: UUID | None = None
 ) -> tuple[Tries, ...]:
     """The same of an officer. A whole agency shares an address, with citizens in its wifi: neither holds the
-    other back, and the second factor stands before a guessed password. So no counter is the user's alone."""
+    other back, and the second factor stands before a guessed password. So no counter is the user's alone.
+    ``own``: of whom a known device is proven, or the operator's code; no stranger gets to that."""
     settings = parts.settings
-    if device is not None:
-        return (Tries("staff_log_in_device", str(device), settings.log_in_tries),)
+    if own is not None:
+        return (Tries("staff_log_in_own", str(own), settings.log_in_tries),)
     return (
         Tries("staff_log_in", f"{user} {address}", settings.log_in_tries),
         *_told(

@@ -47,7 +47,8 @@ def _log_in(db: Database, parts: Parts, attempt: Attempt) -> Reply:
     with db.transaction() as tx:
         staff = Storage(tx).staff_named(attempt.user)
     device = _known_device(parts, staff, attempt.device_token)
-    tries = guessing.tries_of_staff(parts, attempt.user, attempt.address, attempt.network, device)
+    own = staff.id if staff and staff_totp.is_handed_over(staff, attempt.enrolment_code) else device
+    tries = guessing.tries_of_staff(parts, attempt.user, attempt.address, attempt.network, own)
     parts.throttle.check(*tries)
     password_hash = staff.password_hash if staff else None
     if not parts.passwords.is_right(password_hash, attempt.password) or staff is None:

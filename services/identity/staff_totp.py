@@ -25,6 +25,14 @@ def must_enrol(staff: StaffAccount, code: str | None) -> bool:
     return staff.totp_last_step is None and (staff.totp_seed is None or code is None)
 
 
+def is_handed_over(staff: StaffAccount, code: str | None) -> bool:
+    """Whether it is the operator's code for this member, in time."""
+    if code is None or staff.enrolment_hash is None or staff.enrolment_until is None:
+        return False
+    in_time = now() < staff.enrolment_until
+    return hmac.compare_digest(totp.enrolment_hash(code), staff.enrolment_hash) and in_time
+
+
 def enrol(db: Database, parts: Parts, staff: StaffAccount, code: str | None) -> Reply:
     """The secret for the app, for the operator's code; it counts once a log-in brings a code of the app, and
     then the operator's is used up. Whatever was shown before is void, so that whoever saw it earlier has
@@ -32,12 +40,11 @@ def enrol(db: Database, parts: Parts, staff: StaffAccount, code: str | None) -> 
     reset meanwhile."""
     if code is None:
         raise EnrolmentCodeRequired
-    seed, given = secrets.token_bytes(totp.SEED_SIZE_BYTES), totp.enrolment_hash(code)
-    in_time = staff.enrolment_until is not None and now() < staff.enrolment_until
-    if not in_time or not hmac.compare_digest(given, staff.enrolment_hash or b""):
+    if not is_handed_over(staff, code):
         raise EnrolmentCodeWrong
+    seed = secrets.token_bytes(totp.SEED_SIZE_BYTES)
     with db.transaction() as tx:
-        if not Storage(tx).begin_totp(staff.id, seed, given):
+        if not Storage(tx).begin_totp(staff.id, seed, totp.enrolment_hash(code)):
             raise EnrolmentCodeWrong
     uri = totp.uri_of(totp.secret_of(parts.settings.seal_private, staff.id, seed), staff.user)
     return {"next_step": NEXT_STEP, "sealed_totp_uri": parts.sealer.seal("gateway", uri)}

@@ -426,6 +426,26 @@ def test_a_stranger_who_keeps_an_officer_out_would_be_seen(
         gets_in_on_a_known_device_beside_a_stranger(desk)
 
 
+def test_a_stranger_does_not_keep_out_whom_an_operator_has_just_handed_a_code(desk: Desk) -> None:
+    """On a new desk, and after a reset, which ends known devices."""
+    stranger_guesses(desk)
+    secret = desk.shown()
+    with pytest.raises(TooManyTries):
+        desk.log_in(desk.code(secret))
+    device = device_of(desk.log_in(desk.code(secret), enrolment_code=HANDED_OVER))
+    use_cases.reset_totp(desk.storage, USER, ANOTHER, by="operator", now=NOW)
+    for proof in ({"device_token": device}, {"enrolment_code": HANDED_OVER}):
+        with pytest.raises(TooManyTries):
+            desk.log_in(**proof)
+    assert desk.shown(ANOTHER)
+
+
+def test_a_handed_over_code_is_good_for_so_many_guesses_at_the_password(desk: Desk) -> None:
+    stranger_guesses(desk, enrolment_code=HANDED_OVER)
+    with pytest.raises(TooManyTries):
+        desk.shown()
+
+
 def test_a_known_device_is_held_back_for_itself_and_needs_password_and_code(desk: Desk) -> None:
     device = device_of(desk.log_in(desk.code(desk.shown())))
     with pytest.raises(TotpRequired):
