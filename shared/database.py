@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors
@@ -24,12 +25,15 @@ from shared.events.envelope import Event, to_amqp
 from shared.messaging.outbox import Due
 
 log = logs.get(__name__)
+T = TypeVar("T")
 
 ANSWER_SECONDS = 30.0
 """How long an answer may take. A connection that gives none is taken for dead: nobody else would ever say so.
 A server that lives gives a statement up before, after eight tenths: that is the statement's own error."""
 BEGIN_SECONDS = 3.0
 """How long it may take to begin, which costs a server that lives nothing."""
+FRESH_SECONDS = 1.0
+"""A connection that answered so lately needs no proof that it lives."""
 PUBLISH_DEADLINE_SECONDS = 10.0
 """How long the direct publish may take; after it the sweeper may take the row."""
 
@@ -131,9 +135,13 @@ class _Connection(psycopg.Connection[dict[str, Any]]):
     """One that waits for each answer ``answer_seconds`` at the most; then it raises, and is of no use."""
 
     answer_seconds = BEGIN_SECONDS
+    answered_at = 0.0
+    """By ``time.monotonic()``."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
+        answer = super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
+        self.answered_at = time.monotonic()
+        return answer
 
 
 class Database:
@@ -188,7 +196,7 @@ class Database:
 
         Raises ``psycopg.OperationalError`` (see ``is_away``) when the database cannot be reached.
         """
-        connection = self._begin()
+        connection = self._living("BEGIN")
         tx = Transaction(connection)
         try:
             try:
@@ -207,15 +215,49 @@ class Database:
             for told in self.after_commit:
                 told(committed)
 
-    def _begin(self) -> _Connection:
-        """A connection with a transaction open. One that went stale in the pool (the server was restarted, or
-        the network forgot it) fails at BEGIN, before anything was done, and is replaced."""
+    def autocommit(self, ask: Callable[[Transaction], T]) -> T:
+        """What ``ask`` returns, where each of its statements commits by itself: one round trip, where a
+        transaction takes two more. Under READ COMMITTED a question is answered alike in both.
+
+        Where the connection was lost, everything is asked once more on another: it must be what may be done
+        twice: a question, a deletion by id, a claim with a lease. Nothing may be added for the commit.
+
+        Raises ``psycopg.OperationalError`` (see ``is_away``) when the database cannot be reached.
+        """
+        try:
+            return self._asked(ask, FRESH_SECONDS)
+        except psycopg.Error as error:
+            if not is_away(error):
+                raise
+            return self._asked(ask, 0.0)
+
+    def _asked(self, ask: Callable[[Transaction], T], fresh_seconds: float) -> T:
+        connection = self._living("SELECT 1", fresh_seconds)
+        tx = Transaction(connection)
+        try:
+            answer = ask(tx)
+        except BaseException as error:
+            if is_away(error):
+                connection.close()
+            raise
+        finally:
+            self._pool.putconn(connection)
+        if tx.additions or tx.before_commit:
+            raise RuntimeError("what is added to a commit needs a transaction")
+        return answer
+
+    def _living(self, first: str, fresh_seconds: float = 0.0) -> _Connection:
+        """A connection that took its ``first`` statement, or answered another within ``fresh_seconds``. One
+        that went stale in the pool (the server was restarted, or the network forgot it) fails at that, before
+        anything was done, and is replaced."""
         stale = 0
         while True:
             connection = self._pool.getconn()
+            if time.monotonic() - connection.answered_at < fresh_seconds:
+                return connection
             connection.answer_seconds = BEGIN_SECONDS
             try:
-                connection.execute("BEGIN")
+                connection.execute(first)
             except BaseException as error:
                 connection.close()
                 self._pool.putconn(connection)

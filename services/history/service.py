@@ -31,8 +31,7 @@ class HistoryService:
         ``child_id`` that of a child, for its confirmed guardian."""
         now = datetime.now(UTC)
         questions = use_cases.read_requests(requests, lambda sealed: self.parts.tokens.read(sealed, now), now)
-        with self.db.transaction() as tx:
-            return use_cases.participation(HistoryStorage(tx), questions)
+        return self.db.autocommit(lambda tx: use_cases.participation(HistoryStorage(tx), questions))
 
     @on_event(identity.GUARDIANSHIP_CONFIRMED)
     def note_guardian(self, tx: Transaction, event: Event) -> None:

@@ -586,8 +586,7 @@ class IdentityService:
     def me(self, **request: Any) -> dict[str, Any]:
         """``{account_id, code, full_name, must_change_password}``."""
         claims = self.claims(schemas.load(schemas.WithToken, request))
-        with self.db.transaction() as tx:
-            session = use_cases.live_session(Storage(tx), claims)
+        session = self.db.autocommit(lambda tx: use_cases.live_session(Storage(tx), claims))
         return views.me_view(session)
 
     @rpc

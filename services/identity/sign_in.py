@@ -17,7 +17,7 @@ from services.identity.rights import PersonRequest
 from services.identity.storage import Storage
 from services.identity.throttle import Tries
 from shared import logs
-from shared.database import Database
+from shared.database import Database, Transaction
 from shared.refusals import Refused
 
 log = logs.get(__name__)
@@ -56,11 +56,12 @@ def _log_in(
     device_token: str | None,
     device_name: str | None,
 ) -> Reply:
-    with db.transaction() as tx:
+    def find(tx: Transaction) -> tuple[use_cases.Candidate | None, Device | None]:
         storage = Storage(tx)
         found = use_cases.find_account(storage, user)
-        account = found.account if found else None
-        device = _known_device(storage, parts, account, device_token)
+        return found, _known_device(storage, parts, found.account if found else None, device_token)
+
+    found, device = db.autocommit(find)
     tries = guessing.tries_of(parts, user, address, network, device)
     try:
         parts.throttle.check(*tries)
@@ -71,7 +72,7 @@ def _log_in(
         return step
     used = parts.passwords.find(found.credentials if found else (), password)
     if found is None or used is None:
-        guessing.note_wrong(db, parts, tries, account)
+        guessing.note_wrong(db, parts, tries, found.account if found else None)
         raise refusals.LogInFailed
     parts.throttle.check(*tries)
     if second_step.is_due(parts, used) and not _is_known(db, parts, found.account, device_token):

@@ -63,8 +63,7 @@ class Refresher:
         """Read all once. While the database does not answer, the gauges and their time stay as they are."""
         try:
             for read in self._reads:
-                with self._database.transaction() as tx:
-                    read(tx)
+                self._database.autocommit(read)
         except Exception as error:
             log.warning("gauges were not refreshed", error=type(error).__name__)
         else:

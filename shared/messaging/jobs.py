@@ -136,8 +136,8 @@ class Jobs(Entrypoint):  # type: ignore[misc]
 
     def _claim(self, limit: int) -> list[Claimed]:
         try:
-            with self.runtime.database.transaction() as tx:
-                rows = tx.all(CLAIM, {"kind": self.kind, "limit": limit, "lease_seconds": self.lease_seconds})
+            claim = {"kind": self.kind, "limit": limit, "lease_seconds": self.lease_seconds}
+            rows = self.runtime.database.autocommit(lambda tx: tx.all(CLAIM, claim))
         except Exception as error:
             log.warning("claiming failed", kind=self.kind, error=type(error).__name__)
             return []

@@ -93,8 +93,8 @@ class Relay:
                 log.warning("sweeping failed", error=type(error).__name__, away=is_away(error))
 
     def _sweep_once(self) -> int:
-        with self._database.transaction() as tx:
-            rows = tx.all(CLAIM, {"lease": LEASE_SECONDS, "limit": BATCH, "known": list(REGISTRY)})
+        claim = {"lease": LEASE_SECONDS, "limit": BATCH, "known": list(REGISTRY)}
+        rows = self._database.autocommit(lambda tx: tx.all(CLAIM, claim))
         events = [Written(row["id"], row["type"], row["headers"], bytes(row["body"])) for row in rows]
         confirmed = self._publish(events)
         if events:
@@ -120,8 +120,7 @@ class Relay:
 
     def _forget(self, ids: Iterable[str]) -> None:
         try:
-            with self._database.transaction() as tx:
-                tx.run(DELETE, {"ids": list(ids)})
+            self._database.autocommit(lambda tx: tx.run(DELETE, {"ids": list(ids)}))
         except Exception as error:
             log.warning("published events stay in the outbox", error=type(error).__name__)
 

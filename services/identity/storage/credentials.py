@@ -10,10 +10,12 @@ from uuid import UUID
 
 from services.identity.credentials import Credential, CredentialState, Session
 from services.identity.delivery import Way
+from services.identity.domain import Account
 from services.identity.storage.people import JOINED_ACCOUNT_COLUMNS, account_of_row
 from services.identity.storage.tables import Tables
 
 CREDENTIAL_COLUMNS = "id, account_id, state, password_hash, valid_until, reason, channel"
+JOINED_CREDENTIAL_COLUMNS = ", ".join(f"c.{column}" for column in CREDENTIAL_COLUMNS.split(", ")[1:])
 Row = Mapping[str, Any]
 ENDED = """ended_at = greatest(%(at)s, coalesce(refreshed_at, started_at) + interval '1 microsecond')"""
 """After the last access token was issued, of which the row says when: whoever ends the session may have read
@@ -31,6 +33,22 @@ class Credentials(Tables):
     def live_credentials(self, account_id: UUID) -> list[Credential]:
         """At most one issued and one active, the newest first."""
         return [_credential(row) for row in self.tx.all(self.LIVE_CREDENTIALS, {"account_id": account_id})]
+
+    LIVE_CREDENTIALS_NAMED = f"""
+        SELECT {JOINED_ACCOUNT_COLUMNS}, c.id AS credential_id, {JOINED_CREDENTIAL_COLUMNS}
+        FROM person_numbers n JOIN accounts a ON a.person_id = n.person_id
+            LEFT JOIN credentials c ON c.account_id = a.id AND c.state <> 'ended'
+        WHERE n.number = %(user)s ORDER BY c.made_at DESC, c.id DESC
+    """
+
+    def live_credentials_named(self, user: str) -> tuple[Account, list[Credential]] | None:
+        """The account of any number that stands for its person, with its live credentials, the newest first:
+        asked at once, since every log-in asks it."""
+        rows = self.tx.all(self.LIVE_CREDENTIALS_NAMED, {"user": user})
+        if not rows:
+            return None
+        live = [row for row in rows if row["credential_id"] is not None]
+        return account_of_row(rows[0]), [_joined_credential(row) for row in live]
 
     CREDENTIAL_FOR = f"""
         SELECT {CREDENTIAL_COLUMNS} FROM credentials
@@ -224,3 +242,8 @@ class Credentials(Tables):
 
 def _credential(row: Row) -> Credential:
     return Credential(**{**row, "state": CredentialState(row["state"])})
+
+
+def _joined_credential(row: Row) -> Credential:
+    own = {name: row[name] for name in CREDENTIAL_COLUMNS.split(", ")[1:]}
+    return _credential({"id": row["credential_id"], **own})

@@ -15,7 +15,6 @@ from services.identity.use_cases.accounts import DELIVERED
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_ended, tell_followed, tell_notice
 
-NOBODY = UUID(int=0)
 TOLD_AGAIN_AFTER = timedelta(days=1)
 
 
@@ -28,15 +27,19 @@ class Candidate:
 
 
 def find_account(storage: Storage, user: str) -> Candidate | None:
-    """The account of a BHXH code or personal number. The same questions are asked when there is none."""
-    account = storage.account_named(user.strip())
-    passwords = live_passwords(storage, account.id if account else NOBODY)
-    return Candidate(account, passwords) if account else None
+    """The account of a BHXH code or personal number. The same question is asked when there is none."""
+    found = storage.live_credentials_named(user.strip())
+    return Candidate(found[0], _passwords(found[1])) if found else None
 
 
 def live_passwords(storage: Storage, account_id: UUID) -> tuple[Credential, ...]:
-    """What may be typed as the account's password: a link's secret is none."""
-    return tuple(c for c in storage.live_credentials(account_id) if c.channel != Way.LINK)
+    """What may be typed as the account's password."""
+    return _passwords(storage.live_credentials(account_id))
+
+
+def _passwords(live: list[Credential]) -> tuple[Credential, ...]:
+    """A link's secret is none."""
+    return tuple(credential for credential in live if credential.channel != Way.LINK)
 
 
 def log_in(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,11 +19,10 @@ class FakeDatabase:
         self.rows = list(rows)
         self.away = False
 
-    @contextmanager
-    def transaction(self) -> Iterator[FakeDatabase]:
+    def autocommit(self, ask: Callable[[FakeDatabase], object]) -> object:
         if self.away:
             raise ConnectionError
-        yield self
+        return ask(self)
 
     def one(self, _sql: str) -> dict[str, Any]:
         return self.rows[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -45,6 +45,9 @@ class FakeDatabase:
     @contextmanager
     def transaction(self) -> Iterator[FakeTransaction]:
         yield FakeTransaction()
+
+    def autocommit(self, ask: Callable[[FakeTransaction], Any]) -> Any:
+        return ask(FakeTransaction())
 
 
 @dataclass

@@ -44,6 +44,8 @@ def test_a_person_has_one_account_which_keeps_its_id(storage: AnyStorage) -> Non
     assert storage.account(first.id) == storage.account_of(first.person_id) == again
     assert storage.account_named("0123456789") == storage.account_named("001190000001") == again
     assert storage.account_named("x") is None
+    assert storage.live_credentials_named("x") is None
+    assert storage.live_credentials_named("001190000001") == (again, storage.live_credentials(again.id))
     assert storage.account(uuid4()) is None
     storage.lock_account(first.id)
 

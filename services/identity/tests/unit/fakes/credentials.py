@@ -10,6 +10,7 @@ from uuid import UUID
 from services.identity.credentials import Credential, CredentialState, Session
 from services.identity.delivery import Way
 from services.identity.devices import Refresh
+from services.identity.domain import Account
 from services.identity.tests.unit.fakes.tables import FakeTables
 
 
@@ -21,6 +22,11 @@ class FakeCredentials(FakeTables):
             if c.account_id == account_id and c.state is not CredentialState.ENDED
         ]
         return live[::-1]
+
+    def live_credentials_named(self, user: str) -> tuple[Account, list[Credential]] | None:
+        person_id = self.numbers.get(user)
+        account = next((a for a in self.accounts.values() if a.person_id == person_id), None)
+        return (account, self.live_credentials(account.id)) if account else None
 
     def credential_for(self, account_id: UUID, cause: str) -> Credential | None:
         credential_id = self.causes.get((account_id, cause))

@@ -1,0 +1,129 @@
+"""Statements that commit by themselves: what is asked once more on another connection, and what is not."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from shared import database
+from shared.database import Database, Transaction
+from shared.messaging import outbox
+
+PID = "SELECT pg_backend_pid() AS pid"
+COUNT = "SELECT count(*) AS n FROM jobs"
+ADD = """
+INSERT INTO jobs (kind, key, payload, due_at) VALUES ('a kind', gen_random_uuid()::text, '{}', now())
+"""
+
+
+@pytest.fixture
+def dsn(database: Callable[[str], str]) -> str:
+    return database("history")
+
+
+@pytest.fixture
+def opened(dsn: str) -> Iterator[Database]:
+    with contextlib.closing(Database(dsn, name="test", max_size=2)) as found:
+        found.open()
+        yield found
+
+
+def pid(tx: Transaction) -> int:
+    row = tx.one(PID)
+    assert row is not None
+    return int(row["pid"])
+
+
+def kill(connection: Database, victim: int) -> None:
+    """From another connection of the pool."""
+    with connection.transaction() as tx:
+        assert pid(tx) != victim
+        tx.one("SELECT pg_terminate_backend(%(pid)s, 5000)", {"pid": victim})
+
+
+def count(connection: Database) -> int:
+    row = connection.autocommit(lambda tx: tx.one(COUNT))
+    assert row is not None
+    return int(row["n"])
+
+
+def test_each_statement_commits_by_itself(opened: Database) -> None:
+    def add_and_fail(tx: Transaction) -> None:
+        tx.run(ADD)
+        with opened.transaction() as another:
+            assert another.one(COUNT) == {"n": 1}
+        raise ValueError("after it")
+
+    with pytest.raises(ValueError, match="after"):
+        opened.autocommit(add_and_fail)
+    assert count(opened) == 1
+
+
+def test_nothing_may_be_added_for_a_commit(opened: Database) -> None:
+    due = outbox.Due("a kind", "key", datetime.now(UTC))
+    with pytest.raises(RuntimeError):
+        opened.autocommit(lambda tx: outbox.add(tx, due))
+    assert count(opened) == 0
+
+
+def test_what_was_lost_on_the_way_is_asked_once_more(opened: Database) -> None:
+    asked: list[int] = []
+
+    def lose_the_first(tx: Transaction) -> int:
+        asked.append(pid(tx))
+        if len(asked) == 1:
+            kill(opened, asked[0])
+        return pid(tx)
+
+    assert opened.autocommit(lose_the_first) == asked[1] != asked[0]
+
+
+def test_what_is_lost_again_and_again_is_told(opened: Database) -> None:
+    asked: list[int] = []
+
+    def lose(tx: Transaction) -> int:
+        asked.append(pid(tx))
+        kill(opened, asked[-1])
+        return pid(tx)
+
+    with pytest.raises(psycopg.OperationalError) as raised:
+        opened.autocommit(lose)
+    assert database.is_away(raised.value)
+    assert len(asked) == 2
+    assert count(opened) == 0, "the pool goes on"
+
+
+@pytest.mark.parametrize("fresh_seconds", [0.0, 60.0])
+def test_a_connection_that_died_in_the_pool_is_replaced(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, fresh_seconds: float
+) -> None:
+    monkeypatch.setattr(database, "FRESH_SECONDS", fresh_seconds)
+    asked: list[int] = []
+
+    def ask(tx: Transaction) -> int:
+        asked.append(1)
+        return pid(tx)
+
+    with contextlib.closing(Database(dsn, name="test", max_size=1)) as opened:
+        opened.open()
+        victim = opened.autocommit(pid)
+        with psycopg.connect(dsn, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [victim])
+        assert opened.autocommit(ask) != victim
+    assert len(asked) == (2 if fresh_seconds else 1), "one that answered lately is asked without a proof"
+
+
+def test_an_error_of_the_statement_is_not_asked_again(opened: Database) -> None:
+    asked: list[int] = []
+
+    def ask(tx: Transaction) -> None:
+        asked.append(1)
+        tx.run("SELECT 1 / 0")
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        opened.autocommit(ask)
+    assert asked == [1]
