@@ -9,6 +9,7 @@ import pytest
 
 from deploy.native.instance import Instance
 from services.identity.tests.integration.house import House
+from services.identity.tests.register_server import with_result
 from tests.fixtures import migrate
 
 
@@ -31,3 +32,16 @@ def house(servers: Instance, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield house
     finally:
         house.down()
+
+
+@pytest.fixture
+def matching_register(house: House) -> None:
+    """The population register knows everybody as declared."""
+    house.register.answer = with_result("matched")
+
+
+@pytest.fixture(scope="session")
+def officer(house: House) -> str:
+    """The token of an officer of the agency, "lan"."""
+    house.add_staff("lan")
+    return house.seal(house.staff_token("lan"))

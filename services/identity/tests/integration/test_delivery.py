@@ -12,19 +12,12 @@ import pytest
 from pypdf import PdfReader
 
 from services.identity.tests.integration.house import House
-from services.identity.tests.integration.test_service import OWN_PASSWORD, tell, verified
+from services.identity.tests.integration.steps import OWN_PASSWORD, tell, verified
 from services.identity.tests.register_server import with_result
 from shared.events import notification as notification_events
 from shared.messaging.calls import CallRefused
 
 SMS = 4
-
-
-@pytest.fixture(scope="module")
-def officer(house: House) -> str:
-    """The token of an officer of the agency."""
-    house.add_staff("counter")
-    return house.seal(house.staff_token("counter"))
 
 
 @pytest.fixture

@@ -10,19 +10,12 @@ import argon2
 import pytest
 
 from services.identity.tests.integration.house import House, transaction_on
-from services.identity.tests.integration.test_service import OWN_PASSWORD, with_own_password
+from services.identity.tests.integration.steps import OWN_PASSWORD, with_own_password
 from services.identity.tests.register_server import with_result
 from shared.messaging.calls import CallRefused
 
 NEW_PASSWORD = "hai con thằn lằn con đùa nhau"
 NOBODY = "9999999999"
-
-
-@pytest.fixture(scope="module")
-def officer(house: House) -> str:
-    """The token of an officer of the agency."""
-    house.add_staff("resets")
-    return house.seal(house.staff_token("resets"))
 
 
 @pytest.fixture

@@ -12,22 +12,10 @@ import pytest
 from services.identity.hotline import SIGNED_HEADERS, HotlineKey
 from services.identity.storage import Storage
 from services.identity.tests.integration.house import House, transaction_on
-from services.identity.tests.integration.test_service import (
-    OWN_PASSWORD,
-    refused,
-    verified,
-    with_own_password,
-)
-from services.identity.tests.register_server import with_result
+from services.identity.tests.integration.steps import OWN_PASSWORD, refused, verified, with_own_password
 from shared.testing.voice_platform import VoicePlatform, heard
 
-
-@pytest.fixture(scope="module")
-def officer(house: House) -> str:
-    """The token of an officer of the agency."""
-    house.register.answer = with_result("matched")
-    house.add_staff("hoa")
-    return house.seal(house.staff_token("hoa"))
+pytestmark = pytest.mark.usefixtures("matching_register")
 
 
 @pytest.fixture(scope="module")
