@@ -16,10 +16,10 @@ def new_otp() -> str:
 
 def keyed_hash(secret: str, purpose: str, bound_to: tuple[object, ...], otp: str) -> str:
     """What is stored of a code, in hexadecimal: bound to its purpose (16 bytes at the most) and to what it is
-    good for, such as a registration and the address it was sent to.
+    good for, such as a registration and the address it was sent to. Spaces in it do not count.
 
     Six digits are few: without the service's own ``secret`` the database alone does not give the code away.
     """
     key = hashlib.blake2b(secret.encode(), person=purpose.encode()).digest()
-    message = "\n".join((*map(str, bound_to), otp))
+    message = "\n".join((*map(str, bound_to), "".join(otp.split())))
     return hmac.new(key, message.encode(), hashlib.sha256).hexdigest()

@@ -16,7 +16,7 @@ from typing import Any
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from services.identity.credentials import Credential
+from services.identity.credentials import Credential, CredentialState
 from services.identity.password_rules import normalised
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -64,6 +64,12 @@ def common_passwords() -> frozenset[str]:
     return frozenset(line for text in texts for line in text.splitlines() if line and line[:2] != "# ")
 
 
+def meant(credential: Credential, typed: str) -> str:
+    """What was typed, for a try of this credential: a first password, which has no spaces, is taken however
+    it was copied or typed in groups; one's own counts as it was chosen."""
+    return "".join(typed.split()) if credential.state is CredentialState.ISSUED else typed
+
+
 def is_outdated(password_hash: str) -> bool:
     """Whether it was made with less work than a hash of today."""
     made, today = extract_parameters(password_hash), extract_parameters(NOBODYS_HASH)
@@ -94,7 +100,7 @@ class Passwords:
         """The credential that the password opens. A failure costs the same however many there are, also
         when there are none."""
         for credential in credentials:
-            if self.is_right(credential.password_hash, password):
+            if self.is_right(credential.password_hash, meant(credential, password)):
                 return credential
         for _ in range(HASHES_PER_FAILURE - len(credentials)):
             self.is_right(None, password)

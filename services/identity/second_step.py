@@ -68,7 +68,7 @@ def tried(storage: Storage, parts: Parts, *, token: str, code: str) -> tuple[Acc
         otp_id = parts.proofs.owner(token)
     except refusals.TokenInvalid:
         return OtpExpired()
-    keyed_hash = _keyed_hash(parts, otp_id, code.strip())
+    keyed_hash = _keyed_hash(parts, otp_id, code)
     return use_cases.try_log_in_otp(storage, otp_id, parts.proofs.hash(token), keyed_hash, now())
 
 

@@ -12,7 +12,7 @@ from services.identity.devices import Device, device_name
 from services.identity.domain import Account
 from services.identity.parts import Parts, new_id, now
 from services.identity.password_rules import check_new_password
-from services.identity.passwords import common_passwords
+from services.identity.passwords import common_passwords, meant
 from services.identity.rights import PersonRequest
 from services.identity.storage import Storage
 from services.identity.throttle import Tries
@@ -77,7 +77,7 @@ def _log_in(
     parts.throttle.check(*tries)
     if second_step.is_due(parts, used) and not _is_known(db, parts, found.account, device_token):
         return second_step.ask(db, parts, found.account, used, address=address)
-    renewed = parts.passwords.renewed(used.password_hash, password)
+    renewed = parts.passwords.renewed(used.password_hash, meant(used, password))
     with db.transaction() as tx:
         storage = Storage(tx)
         if renewed:
@@ -236,7 +236,7 @@ def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new
         parts.throttle.note_wrong(tries)
         raise refusals.OldPasswordWrong
     scope_of(used, now())
-    check_new_password(new, common=common_passwords(), old=old, own=own)
+    check_new_password(new, common=common_passwords(), old=meant(used, old), own=own)
     chosen = Credential(new_id(), session.account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
     ids = _SessionIds(parts)
     try:

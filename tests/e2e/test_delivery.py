@@ -89,8 +89,8 @@ def test_at_the_counter_the_account_is_handed_over_with_a_slip(
         with pytest.raises(ProblemSeen):
             new_client().log_in(citizen.code, void)
     assert "credentials_handed_over" in steps(client.wait_for_step("log_in"))
-    assert client.log_in(citizen.code, printed[1])["must_change_password"]
-    client.change_password(citizen.code, printed[1], OWN_PASSWORD)
+    assert client.log_in(citizen.code, f" {printed[1]} ")["must_change_password"], "as copied, spaces and all"
+    client.change_password(citizen.code, f"{printed[1]} ", OWN_PASSWORD)
     with pytest.raises(ProblemSeen) as refused:
         officer.hand_over(case_id)
     assert refused.value.name == "password-received"

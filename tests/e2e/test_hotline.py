@@ -39,6 +39,11 @@ def refused(act, *arguments):
     return seen.value
 
 
+def as_typed(code):
+    """A code as people read it off a phone."""
+    return f" {code[:3]} {code[3:]} "
+
+
 def is_told(inbox, citizen):
     return any(
         "duoc cap lai" in sms["text"] or "was issued" in sms["text"] for sms in inbox.sms(citizen.phone)
@@ -55,9 +60,9 @@ def test_who_forgot_the_password_calls_and_gets_in_again(client, citizen, platfo
     compare(client.participation(), citizen)  # what was in use lives on
     new_client().log_in(citizen.code, OWN_PASSWORD)
     phone = new_client()
-    assert phone.log_in(citizen.code, spoken)["next_step"] == "otp"
+    assert phone.log_in(citizen.code, f"  {spoken}\n")["next_step"] == "otp"
     assert refused(phone.confirm_log_in, "000000").name in ("otp-wrong", "otp-expired")
-    session = phone.confirm_log_in(code_for_log_in(inbox, citizen.phone))
+    session = phone.confirm_log_in(as_typed(code_for_log_in(inbox, citizen.phone)))
     assert session["must_change_password"] is True
     assert refused(phone.participation).name == "password-change-required"
     phone.change_password(citizen.code, spoken, NEW_PASSWORD)
@@ -95,7 +100,7 @@ def test_a_stranger_with_the_same_idempotency_key_does_not_get_in_and_another_co
     assert confirm(phone, phone.log_in_token, code, "the-key-for-another-request") == entered, (
         "the answer was lost"
     )
-    for token, otp in (("rubbish", "rubbish"), ("other rubbish", code)):
+    for token, otp in (("rubbish", "rubbish"), (f"other rubbish {uuid.uuid4()}", code)):
         status, answer = confirm(stranger, token, otp, "the-key-for-another-request")
         assert status != 200, "a stranger is logged in"
         assert answer["type"].endswith("/otp-expired")

@@ -23,3 +23,8 @@ def test_a_code_is_bound_to_its_purpose_to_what_it_is_good_for_and_to_the_servic
     }
     assert len(hashes) == 16
     assert all("123456" not in kept for kept in hashes)
+
+
+def test_a_code_counts_with_the_spaces_that_people_type() -> None:
+    codes = ("123456", "123 456", " 123456\n", "123\u00a0456")
+    assert len({keyed_hash("secret", "purpose", (), code) for code in codes}) == 1

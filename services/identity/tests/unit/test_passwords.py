@@ -65,13 +65,23 @@ def test_a_failed_log_in_costs_the_same_however_many_credentials_there_are(live:
     assert run.runs == passwords.HASHES_PER_FAILURE
 
 
+@pytest.mark.parametrize("typed", [" abc2def3gh4", "abc2def3gh4\n", "abc2 def3\u00a0gh4"])
+def test_a_first_password_is_taken_however_it_was_copied_and_an_own_one_as_it_was_chosen(typed: str) -> None:
+    hashing = Passwords(Counting())
+    account_id, hashed = uuid4(), hashing.hashed("abc2def3gh4")
+    first = samples.issued(account_id, password_hash=hashed)
+    assert hashing.find([first], typed) == first
+    assert passwords.meant(first, typed) == "abc2def3gh4"
+    assert hashing.find([samples.active(account_id, password_hash=hashed)], typed) is None
+
+
 def test_the_credential_that_fits_is_found_among_two() -> None:
     hashing = Passwords(Counting())
     account_id = uuid4()
-    first = samples.issued(account_id, password_hash=hashing.hashed("the first"))
+    first = samples.issued(account_id, password_hash=hashing.hashed("thefirst"))
     own = samples.active(account_id, password_hash=hashing.hashed("the own"))
     assert hashing.find([first, own], "the own") == own
-    assert hashing.find([first, own], "the first") == first
+    assert hashing.find([first, own], "thefirst") == first
 
 
 def test_no_more_hashes_run_at_once_than_allowed() -> None:
