@@ -61,7 +61,11 @@ class Settings(S3Settings, ServiceSettings):
         default="5/day", metadata={"help": "How often one draft may hear that its phone or code is taken."}
     )
     taken_address_limit: str = field(
-        default="30/hour", metadata={"help": "How often one network address may hear that."}
+        default="3000/hour",
+        metadata={
+            "help": "How often one network address may hear that; then all behind it wait. For the thousands "
+            "whom a carrier puts behind one: what one citizen may hear stands in the limit of the draft."
+        },
     )
     photo_max_bytes: int = field(
         default=8 * 1024 * 1024, metadata={"help": "Largest photo that is looked at, in bytes.", "least": 1}
