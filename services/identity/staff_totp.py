@@ -14,7 +14,10 @@ from services.identity.parts import Parts, now
 from services.identity.storage import Storage
 from services.identity.throttle import Tries
 from services.identity.totp import EnrolmentCodeRequired, EnrolmentCodeWrong, TotpRequired, TotpWrong
+from shared import logs
 from shared.database import Database
+
+log = logs.get(__name__)
 
 NEXT_STEP = "enrol"
 Reply = dict[str, Any]
@@ -71,6 +74,10 @@ def counted(parts: Parts, staff: StaffAccount, tries: tuple[Tries, ...]) -> Iter
     parts.throttle.check(*all_tries)
     try:
         yield all_tries
-    except (TotpWrong, EnrolmentCodeWrong):
+    except (TotpWrong, EnrolmentCodeWrong) as wrong:
+        refusal = type(wrong).__name__
+        log.warning(
+            "an officer's password was right, the code was not", staff_id=str(staff.id), refusal=refusal
+        )
         parts.throttle.note_wrong(*all_tries)
         raise

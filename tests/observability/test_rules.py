@@ -198,9 +198,17 @@ STORIES = {
             'vssid_log_ins_total{who="citizen",outcome="LogInFailed"}': counter(10, 600),
             'vssid_log_ins_total{who="citizen",outcome="TooManyTries"}': counter(0, 600),
             'vssid_log_ins_total{who="staff",outcome="right"}': counter(100, 100),
-            'vssid_log_ins_total{who="staff",outcome="LogInFailed"}': counter(10, 10),
         },
-        {"who": "citizen"},
+        {},
+    ),
+    "StaffPasswordsGuessed": Story(
+        {
+            'vssid_log_ins_total{who="staff",outcome="right"}': counter(10, 1),
+            'vssid_log_ins_total{who="staff",outcome="LogInFailed"}': counter(4, 4),
+            'vssid_log_ins_total{who="staff",outcome="TotpWrong"}': counter(0, 2),
+            'vssid_log_ins_total{who="citizen",outcome="right"}': counter(1000, 1000),
+        },
+        {},
     ),
     "HotlineSignaturesRefused": Story(
         share(

@@ -276,6 +276,21 @@ def test_a_stranger_without_the_password_does_not_hold_the_owner_back(desk: Desk
     assert desk.log_in(desk.code(secret), address="the owner's")["sealed_staff_token"]
 
 
+def test_of_a_wrong_code_the_log_has_the_members_id_and_nothing_that_was_typed(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    used = desk.code(desk.enrolled())
+    assert caplog.records == []
+    with pytest.raises(TotpWrong):
+        desk.log_in(used)
+    (record,) = caplog.records
+    said = str(record.msg)
+    assert "password was right" in said
+    assert str(desk.id) in said
+    assert "TotpWrong" in said
+    assert all(typed not in said for typed in (used, PASSWORD, f"'{USER}'"))
+
+
 def test_a_replayed_code_counts_as_a_wrong_one(desk: Desk) -> None:
     used = desk.code(desk.enrolled())
     assert answered(desk, used, "address") == 10
