@@ -15,8 +15,8 @@ import psycopg
 from psycopg import sql
 
 from deploy.native.instance import Instance
+from shared.testing.citizen_client import AGENCY_CODE, Accepted
 from shared.testing.citizens import Citizen
-from shared.testing.client import AGENCY_CODE, Accepted
 
 SERVICES = ("registration", "identity", "notification")
 ROWS = {

@@ -24,8 +24,8 @@ from bench.registrations import cpu_ms
 from deploy.demo.world import add_officer, write_register
 from deploy.native.instance import Instance
 from services.identity.passwords import HASHER
+from shared.testing.citizen_client import AGENCY_CODE, CitizenClient
 from shared.testing.citizens import generate
-from shared.testing.client import AGENCY_CODE, CitizenClient
 from shared.testing.inbox import Inbox
 
 LAG_SECONDS = 15.0

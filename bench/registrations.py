@@ -18,9 +18,10 @@ from bench import earlier
 from bench.earlier import SERVICES, Original
 from deploy.demo.world import add_officer, write_register
 from deploy.native.instance import Instance
+from shared.testing.citizen_client import AGENCY_CODE, CitizenClient
 from shared.testing.citizens import Citizen, generate
-from shared.testing.client import AGENCY_CODE, CitizenClient, OfficerClient
 from shared.testing.inbox import Inbox
+from shared.testing.officer_client import OfficerClient
 from shared.testing.processes import ServiceProcess, until
 from tests.fixtures import migrate
 

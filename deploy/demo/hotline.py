@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 from deploy.demo.journey import PASSWORD_LENGTH_BYTES, WrongAnswer, compare
-from shared.testing.client import CitizenClient, NotInTime, ProblemSeen
+from shared.testing.citizen_client import CitizenClient
+from shared.testing.client import NotInTime, ProblemSeen
 from shared.testing.inbox import Inbox
 from shared.testing.voice_platform import heard
 

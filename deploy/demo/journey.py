@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.demo.world import World
+from shared.testing.citizen_client import Accepted, CitizenClient
 from shared.testing.citizens import Citizen
-from shared.testing.client import Accepted, CitizenClient, OfficerClient
 from shared.testing.inbox import Inbox
 from shared.testing.ledger import Ledger
+from shared.testing.officer_client import OfficerClient
 
 STAGES = {
     "register": "Đăng ký, 4 bước · registered",

@@ -6,7 +6,8 @@ import secrets
 from typing import TYPE_CHECKING
 
 from deploy.demo.journey import PASSWORD_LENGTH_BYTES, WrongAnswer, compare
-from shared.testing.client import CitizenClient, ProblemSeen
+from shared.testing.citizen_client import CitizenClient
+from shared.testing.client import ProblemSeen
 
 if TYPE_CHECKING:
     from deploy.demo.scenes import Scene

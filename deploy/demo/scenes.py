@@ -17,10 +17,12 @@ from deploy.demo.hotline import hotline
 from deploy.demo.journey import PASSWORD_LENGTH_BYTES, WrongAnswer, compare, confirmed, registered, submitted
 from deploy.demo.recovery import email_reset, stolen_token
 from deploy.demo.world import CHILD, MISMATCHED, World
+from shared.testing.citizen_client import Accepted, CitizenClient, photo_of
 from shared.testing.citizens import Citizen
-from shared.testing.client import Accepted, CitizenClient, OfficerClient, ProblemSeen, photo_of
+from shared.testing.client import ProblemSeen
 from shared.testing.inbox import Inbox
 from shared.testing.ledger import Ledger
+from shared.testing.officer_client import OfficerClient
 from shared.testing.processes import until
 
 REASON = "Giấy tờ gốc không khớp với tờ khai"

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 from deploy.native.layout import ROOT
 from shared.testing.citizens import Citizen, as_child, generate
-from shared.testing.client import OfficerClient, Session
+from shared.testing.client import Session
+from shared.testing.officer_client import OfficerClient
 from shared.testing.voice_platform import VoicePlatform
 
 PASSWORD_BYTES = 18

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.testing.client import CitizenClient, OfficerClient
+from shared.testing.citizen_client import CitizenClient
+from shared.testing.officer_client import OfficerClient
 from tests.compose.conftest import RUN
 from tests.compose.stack import Stack
 from tests.faults.crowd import Crowd, new_seed

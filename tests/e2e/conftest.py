@@ -11,10 +11,11 @@ import pytest
 
 from deploy.demo.world import add_officer, import_participation, write_register
 from deploy.native.instance import Instance
+from shared.testing.citizen_client import AGENCY_CODE, CitizenClient
 from shared.testing.citizens import Citizen, generate
-from shared.testing.client import AGENCY_CODE, CitizenClient, OfficerClient
 from shared.testing.inbox import Inbox
 from shared.testing.ledger import Ledger
+from shared.testing.officer_client import OfficerClient
 
 NewCitizen = Callable[..., Citizen]
 NewClient = Callable[[], CitizenClient]

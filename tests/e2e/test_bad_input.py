@@ -7,8 +7,9 @@ import io
 import pytest
 from PIL import Image
 
+from shared.testing.citizen_client import AGENCY_CODE, CitizenClient, photo_of
 from shared.testing.citizens import portrait_jpeg
-from shared.testing.client import AGENCY_CODE, CitizenClient, ProblemSeen, photo_of
+from shared.testing.client import ProblemSeen
 
 MIB = 1024 * 1024
 

@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 
 from deploy.demo.journey import compare
+from shared.testing.citizen_client import photo_of
 from shared.testing.citizens import as_child
-from shared.testing.client import ProblemSeen, photo_of
+from shared.testing.client import ProblemSeen
 from shared.testing.processes import until
 from tests.e2e.test_once_for_life import OWN_PASSWORD, passwords, verified, wait_for_password
 

@@ -7,7 +7,8 @@ import os
 import pytest
 
 from deploy.demo.world import add_officer
-from shared.testing.client import AGENCY_CODE, ProblemSeen, photo_of
+from shared.testing.citizen_client import AGENCY_CODE, photo_of
+from shared.testing.client import ProblemSeen
 from shared.testing.processes import until
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from deploy.demo.journey import compare
-from shared.testing.client import AGENCY_CODE, ProblemSeen, photo_of
+from shared.testing.citizen_client import AGENCY_CODE, photo_of
+from shared.testing.client import ProblemSeen
 
 
 def accept(client, citizen, inbox, ledger):

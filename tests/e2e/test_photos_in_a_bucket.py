@@ -14,9 +14,11 @@ from deploy.demo.world import add_officer
 from deploy.native.instance import Instance
 from deploy.vssid import checks_of_outside
 from shared.s3_objects import Bucket, S3Objects
+from shared.testing.citizen_client import AGENCY_CODE, CitizenClient, photo_of
 from shared.testing.citizens import generate
-from shared.testing.client import AGENCY_CODE, CitizenClient, OfficerClient, ProblemSeen, photo_of
+from shared.testing.client import ProblemSeen
 from shared.testing.inbox import Inbox
+from shared.testing.officer_client import OfficerClient
 from shared.testing.processes import until
 from shared.testing.s3_server import S3Server
 from tests.faults.proxy import Proxy

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import pytest
 
 from deploy.native.instance import Instance
-from shared.testing.client import AGENCY_CODE, OfficerClient, ProblemSeen
+from shared.testing.citizen_client import AGENCY_CODE
+from shared.testing.client import ProblemSeen
+from shared.testing.officer_client import OfficerClient
 from tests.faults.replaced import instead
 from tests.operations.vssid import vssid
 

@@ -10,7 +10,9 @@ import pytest
 from deploy.demo.world import add_officer
 from deploy.native.instance import Instance
 from shared.messaging import topology
-from shared.testing.client import AGENCY_CODE, OfficerClient, ProblemSeen
+from shared.testing.citizen_client import AGENCY_CODE
+from shared.testing.client import ProblemSeen
+from shared.testing.officer_client import OfficerClient
 from tests.operations.vssid import lines, vssid
 
 

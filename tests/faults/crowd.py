@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from deploy.demo.journey import Journey, travel
 from deploy.demo.world import Installation, prepare
+from shared.testing.citizen_client import CitizenClient
 from shared.testing.citizens import Citizen
-from shared.testing.client import CitizenClient
 from shared.testing.inbox import Inbox
 from shared.testing.ledger import Ledger
 

@@ -17,7 +17,7 @@ import pytest
 from deploy.demo.hotline import code_for_log_in
 from deploy.native.instance import Instance
 from shared.messaging.connection import channel, message
-from shared.testing.client import CitizenClient, photo_of
+from shared.testing.citizen_client import CitizenClient, photo_of
 from shared.testing.collector import Collector, collector
 from shared.testing.processes import until
 from shared.testing.voice_platform import heard

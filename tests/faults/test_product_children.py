@@ -11,8 +11,8 @@ import pytest
 
 from deploy.demo.scenes import refusal
 from deploy.native.instance import Instance
+from shared.testing.citizen_client import Accepted, CitizenClient
 from shared.testing.citizens import Citizen, as_child
-from shared.testing.client import Accepted, CitizenClient
 from shared.testing.processes import until
 from tests.faults.crowd import Crowd, new_seed
 from tests.faults.replaced import instead

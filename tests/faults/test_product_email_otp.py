@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from deploy.native.instance import Instance
-from shared.testing.client import AGENCY_CODE, CitizenClient, ProblemSeen, photo_of
+from shared.testing.citizen_client import AGENCY_CODE, CitizenClient, photo_of
+from shared.testing.client import ProblemSeen
 from tests.faults.crowd import Crowd, new_seed
 from tests.faults.replaced import instead
 

@@ -13,8 +13,9 @@ import pytest
 import redis
 
 from deploy.native.instance import Instance
+from shared.testing.citizen_client import CitizenClient
 from shared.testing.citizens import Citizen
-from shared.testing.client import CitizenClient, ProblemSeen
+from shared.testing.client import ProblemSeen
 from tests.faults.crowd import Crowd, new_seed
 from tests.faults.replaced import asked_of_register, instead, register
 

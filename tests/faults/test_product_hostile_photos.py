@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 
 from deploy.native.instance import Instance
+from shared.testing.citizen_client import CONSENT_VERSION, CitizenClient, photo_of
 from shared.testing.citizens import Citizen
-from shared.testing.client import CONSENT_VERSION, CitizenClient, ProblemSeen, photo_of
+from shared.testing.client import ProblemSeen
 from shared.testing.processes import ServiceProcess
 from tests.faults.crowd import Crowd, new_seed
 from tests.faults.replaced import instead

@@ -11,8 +11,9 @@ import redis
 from deploy.demo.hotline import code_for_log_in
 from deploy.demo.journey import compare
 from deploy.native.instance import Instance
+from shared.testing.citizen_client import CitizenClient, Draft, photo_of
 from shared.testing.citizens import Citizen
-from shared.testing.client import CitizenClient, Draft, ProblemSeen, photo_of
+from shared.testing.client import ProblemSeen
 from shared.testing.voice_platform import VoicePlatform, heard
 from tests.faults.crowd import Crowd, new_seed
 from tests.faults.replaced import instead

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from deploy.native.instance import Instance
+from shared.testing.citizen_client import CitizenClient
 from shared.testing.citizens import Citizen
-from shared.testing.client import CitizenClient
 from shared.testing.processes import until
 from tests.faults.crowd import Crowd, new_seed
 from tests.faults.replaced import asked_of_register, instead, register

@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from deploy.native.instance import Instance
-from shared.testing.client import CONSENT_VERSION, CitizenClient, Draft, Session, photo_of
+from shared.testing.citizen_client import CONSENT_VERSION, CitizenClient, Draft, photo_of
+from shared.testing.client import Session
 from tests.faults.crowd import Crowd, new_seed
 
 TIMES = 50

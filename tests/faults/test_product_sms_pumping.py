@@ -12,8 +12,9 @@ import psycopg
 import pytest
 
 from deploy.native.instance import Instance
+from shared.testing.citizen_client import CitizenClient
 from shared.testing.citizens import Citizen
-from shared.testing.client import CitizenClient, ProblemSeen
+from shared.testing.client import ProblemSeen
 from shared.testing.processes import until
 from shared.testing.voice_platform import heard
 from tests.faults.crowd import Crowd, new_seed

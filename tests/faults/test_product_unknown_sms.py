@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from deploy.native.instance import Instance
+from shared.testing.citizen_client import CitizenClient
 from shared.testing.citizens import Citizen
-from shared.testing.client import CitizenClient, ProblemSeen
+from shared.testing.client import ProblemSeen
 from shared.testing.inbox import password_in
 from shared.testing.processes import ServiceProcess, until
 from tests.faults.crowd import Crowd, new_seed

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from deploy.native.instance import Instance
-from shared.testing.client import CitizenClient, ProblemSeen
+from shared.testing.citizen_client import CitizenClient
+from shared.testing.client import ProblemSeen
 from shared.testing.inbox import password_in
 from shared.testing.processes import ServiceProcess, until
 from tests.faults.crowd import Crowd, new_seed

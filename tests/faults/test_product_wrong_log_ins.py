@@ -16,8 +16,9 @@ import pytest
 
 from deploy.demo.hotline import code_for_log_in
 from deploy.native.instance import Instance
+from shared.testing.citizen_client import CitizenClient
 from shared.testing.citizens import Citizen
-from shared.testing.client import CitizenClient, NotInTime
+from shared.testing.client import NotInTime
 from shared.testing.processes import ServiceProcess, free_port, until
 from shared.testing.voice_platform import heard
 from tests.faults.crowd import Crowd, new_seed

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from deploy.native.instance import Instance
-from shared.testing.client import CitizenClient
+from shared.testing.citizen_client import CitizenClient
 from shared.testing.inbox import password_in
 from tests.faults.crowd import Crowd, new_seed
 from tests.faults.sms import smsc

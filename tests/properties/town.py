@@ -21,8 +21,9 @@ import httpx
 import pytest
 
 from deploy.demo.world import add_officer, write_register
+from shared.testing.citizen_client import AGENCY_CODE, CitizenClient, Draft, photo_of
 from shared.testing.citizens import Citizen, generate
-from shared.testing.client import AGENCY_CODE, CitizenClient, Draft, ProblemSeen, photo_of
+from shared.testing.client import ProblemSeen
 from shared.testing.inbox import OTP, Inbox
 from shared.testing.processes import ServiceProcess
 from tests.properties.books import Books, Look, disagreements, more_lines_than_events, never

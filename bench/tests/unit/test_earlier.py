@@ -9,8 +9,8 @@ import pytest
 from bench import earlier, registrations
 from bench.earlier import Original
 from bench.registrations import Cost
+from shared.testing.citizen_client import Accepted
 from shared.testing.citizens import generate
-from shared.testing.client import Accepted
 
 CITIZEN = generate(1, seed=1)[0]
 STAFF, CASE = "01a20000-aaaa-7000-8000-000000000001", "01a21111-bbbb-7000-8000-000000000002"

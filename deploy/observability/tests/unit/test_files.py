@@ -20,6 +20,7 @@ DASHBOARDS = sorted((HERE / "grafana/dashboards").glob("*.json"))
 MEASURING = (
     "services.gateway.app",
     "services.identity.gauges",
+    "services.identity.guessing",
     "services.identity.population_register",
     "services.identity.reissue",
     "services.notification.jobs",

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from shared.testing import client as module
-from shared.testing.client import CitizenClient, Draft, NotInTime, ProblemSeen, Session
+from shared.testing.citizen_client import CitizenClient, Draft
+from shared.testing.client import NotInTime, ProblemSeen, Session
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
