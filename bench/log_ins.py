@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import re
 import secrets
 import statistics
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -18,16 +20,25 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 
 from bench.arena import Broken
 from bench.registrations import cpu_ms
 from deploy.demo.world import add_officer, write_register
 from deploy.native.instance import Instance
+from services.identity.devices import MOST_DEVICES
 from services.identity.passwords import HASHER
 from shared.testing.citizen_client import AGENCY_CODE, CitizenClient
 from shared.testing.citizens import generate
 from shared.testing.inbox import Inbox
 
+AGE_SECONDS = 2.0
+"""How often the sessions that have begun are taken for hours old. Nobody is back on a device sooner."""
+AGE = """
+UPDATE sessions SET started_at = started_at - interval '3 hours',
+                    refreshed_at = refreshed_at - interval '3 hours'
+WHERE ended_at IS NULL AND started_at > now() - interval '1 hour'
+"""
 LAG_SECONDS = 15.0
 """What the gauge of the hub's lag looks back: no phase is shorter."""
 HUB_LAG = re.compile(r"^vssid_hub_lag_seconds (\S+)$", re.MULTILINE)
@@ -56,13 +67,13 @@ class LogInRun:
         )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Person:
-    """Somebody with an account, a password of their own and the device they are used to."""
+    """Somebody with an account, a password of their own and the devices that they are used to."""
 
     code: str
     password: str
-    device_token: str | None = None
+    device_tokens: tuple[str, ...]
 
 
 class LogIns:
@@ -72,10 +83,13 @@ class LogIns:
         self._servers = servers
         self._cores = cores
         self._gateway = str(servers.endpoints()["gateway"])
+        address = urlsplit(self._gateway)
+        self._host, self._port = address.hostname or "", address.port or 80
         self._people: list[Person] = []
 
     def make(self, people: int) -> None:
-        """Register, verify, log in once and choose a password, each."""
+        """Register, verify, log in once and choose a password, each; then log in on as many devices as an
+        account may have."""
         endpoints = self._servers.endpoints()
         inbox = Inbox(str(endpoints["sms"]), str(endpoints["mail"]))
         citizens = generate(people, seed=time.time_ns())
@@ -89,11 +103,14 @@ class LogIns:
             first, own = inbox.wait_for_password(citizen.phone), secrets.token_urlsafe(12)
             client.log_in(citizen.code, first)
             client.change_password(citizen.code, first, own)
-            self._people.append(Person(citizen.code, own, client.device_token))
             client.close()
+            with connected(self._host, self._port) as gateway:
+                tokens = [log_in(gateway, citizen.code, own, None) for _ in range(MOST_DEVICES)]
+            self._people.append(Person(citizen.code, own, tuple(filter(None, tokens))))
 
     def measure(self, seconds: float) -> LogInRun:
-        """``seconds`` of argon2id alone, then as long of log-ins: everybody at once, again and again."""
+        """``seconds`` of argon2id alone, then as long of log-ins: everybody at once, again and again, each
+        time on a device that was not used for hours, as when many come back."""
         hashes, hash_ms = self._hashes(seconds)
         lag_beside_hashes = self._lag()
         before = self._product_cpu_ms()
@@ -127,19 +144,39 @@ class LogIns:
     def _log_ins(self, seconds: float) -> list[float]:
         """How long each took. Raises ``Broken`` when one was refused."""
         until = time.monotonic() + seconds
-        address = urlsplit(self._gateway)
 
         def log_in_again_and_again(person: Person) -> list[float]:
             took = []
-            with connected(address.hostname or "", address.port or 80) as gateway:
-                while time.monotonic() < until:
-                    started = time.monotonic()
-                    log_in(gateway, person)
+            with connected(self._host, self._port) as gateway:
+                for token in itertools.cycle(person.device_tokens):
+                    if (started := time.monotonic()) >= until:
+                        break
+                    log_in(gateway, person.code, person.password, token)
                     took.append(time.monotonic() - started)
             return took
 
-        with ThreadPoolExecutor(len(self._people)) as threads:
+        with self._ageing(), ThreadPoolExecutor(len(self._people)) as threads:
             return [one for took in threads.map(log_in_again_and_again, self._people) for one in took]
+
+    @contextmanager
+    def _ageing(self) -> Iterator[None]:
+        """Sessions count as hours old ``AGE_SECONDS`` after they began."""
+        stopping = threading.Event()
+        database = psycopg.connect(self._servers.environment("identity")["DATABASE_URL"], autocommit=True)
+
+        def age() -> None:
+            while not stopping.wait(AGE_SECONDS):
+                database.execute(AGE)
+
+        ageing = threading.Thread(target=age)
+        with database:
+            database.execute(AGE)
+            ageing.start()
+            try:
+                yield
+            finally:
+                stopping.set()
+                ageing.join()
 
     def _lag(self) -> float:
         port = self._servers.environment("identity")["OPS_PORT"]
@@ -162,15 +199,20 @@ def connected(host: str, port: int) -> Iterator[http.client.HTTPConnection]:
         connection.close()
 
 
-def log_in(gateway: http.client.HTTPConnection, person: Person) -> None:
-    """One. Raises ``Broken``."""
-    body = {"user": person.code, "password": person.password, "device_token": person.device_token}
+def log_in(
+    gateway: http.client.HTTPConnection, code: str, password: str, device_token: str | None
+) -> str | None:
+    """One; returns the token of the device if it is a new one. Raises ``Broken``."""
+    known = {"device_token": device_token} if device_token else {}
+    body = {"user": code, "password": password, **known}
     headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
     gateway.request("POST", "/v1/sessions", json.dumps(body), headers)
     answer = gateway.getresponse()
     told = json.loads(answer.read())
     if answer.status >= 400 or not told.get("access_token"):
         raise Broken(f"a right password was answered {answer.status} {told.get('type', '')}")
+    token: str | None = told.get("device_token")
+    return token
 
 
 def of_runs(runs: Sequence[LogInRun]) -> dict[str, Any]:
