@@ -11,7 +11,7 @@ from uuid import UUID
 from services.identity import credentials, email_reset, hotline
 from services.identity.credentials import Credential, CredentialState
 from services.identity.delivery import Policy, Way, next_way
-from services.identity.domain import Account, Applicant, Person
+from services.identity.domain import Account, Applicant, CaseStatus, Person
 from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_followed
@@ -258,9 +258,7 @@ def give_up_contact(storage: Storage, account_id: UUID, now: datetime) -> None:
     live = storage.live_credentials(account_id)
     is_recovered = end_recovered(storage, account_id, now)
     waiting = [c.id for c in live if c.state is CredentialState.ISSUED and c.reason not in RECOVERED]
-    if waiting:
-        replace_password(storage, waiting[0], MANY, now)
-    elif is_recovered and not storage.live_credentials(account_id):
+    if storage.end_credentials(waiting, now) or (is_recovered and not storage.live_credentials(account_id)):
         _issue_another(storage, account_id, now)
 
 
@@ -275,10 +273,28 @@ def start_anew(storage: Storage, account: Account, now: datetime) -> None:
 
 
 def _issue_another(storage: Storage, account_id: UUID, now: datetime) -> None:
-    cause = storage.last_cause_by_sms(account_id)
+    cause = _last_cause(storage, account_id, now)
     again = credentials.cause_of_replacement(cause, MANY) if cause else None
     if again is not None:
         _issue_soon(storage, account_id, again, now)
+
+
+def _last_cause(storage: Storage, account_id: UUID, now: datetime) -> str | None:
+    """What the last first password was made for; while there is a guardian, not the registration of who was
+    one once, on whose timeline the next one would be told. None where the guardian's is still to have its
+    first."""
+    last, account = storage.last_cause_by_sms(account_id), storage.account(account_id)
+    if last is None or account is None:
+        return last
+    guardians = {guardian.id for guardian in storage.guardians_of(account.person_id, now)}
+    case = storage.case_of(credentials.registration_of(last))
+    if not guardians or case is None or case.guardian is None or case.guardian.account_id in guardians:
+        return last
+    (child,) = storage.people_with([account.code])
+    cases = storage.cases_with(child.numbers, CaseStatus.VERIFIED)
+    theirs = [case for case in cases if case.guardian and case.guardian.account_id in guardians]
+    causes = [storage.last_cause_for(account_id, case.registration_id) for case in reversed(theirs)]
+    return next((cause for cause in causes if cause), None if theirs else last)
 
 
 def end_recovered(storage: Storage, account_id: UUID, now: datetime) -> bool:

@@ -32,6 +32,7 @@ from services.identity.tests.unit.test_children import (
     session,
     with_account,
 )
+from services.identity.use_cases import accounts
 
 LATER = NOW + timedelta(days=1)
 ENDED = "identity.guardianship_ended.v1"
@@ -243,7 +244,7 @@ def test_when_the_first_guardianship_ends_the_contact_passes_and_nothing_known_b
 ) -> None:
     first, second = mother(storage), father(storage)
     case, child = confirmed(storage, first)
-    confirmed(storage, second, NOW + timedelta(minutes=1))
+    left, _ = confirmed(storage, second, NOW + timedelta(minutes=1))
     own = samples.active(child.id)
     issued = replace(samples.active(child.id, id=uuid4()), valid_until=LATER, state=CredentialState.ISSUED)
     storage.add_credential(issued, str(case.registration_id), NOW)
@@ -256,9 +257,28 @@ def test_when_the_first_guardianship_ends_the_contact_passes_and_nothing_known_b
     assert storage.live_credentials(child.id) == []
     assert storage.sessions[claims.session_id].ended_at is not None
     due = storage.tx.due("issue_credential")[-1]
-    assert (due.key, due.payload) == (f"{case.registration_id} 1", {"account_id": str(child.id)})
+    assert (due.key, due.payload) == (str(left.registration_id), {"account_id": str(child.id)})
     assert account_of(storage, first) == first
     assert account_of(storage, second) == second
+
+
+@pytest.mark.parametrize("ends", ["first", "second"])
+def test_what_the_child_is_sent_is_told_to_who_is_the_guardian_and_not_to_who_was(
+    storage: FakeStorage, ends: str
+) -> None:
+    """A password is followed on the timeline of the registration that it is made for."""
+    first, second = mother(storage), father(storage)
+    cases = [confirmed(storage, first)[0], confirmed(storage, second, NOW + timedelta(minutes=1))[0]]
+    child = account_of(storage, with_account(storage))
+    for number, case in enumerate(cases if ends == "second" else reversed(cases)):
+        made = use_cases.NewSecret(uuid4(), "a hash", "sealed")
+        at = NOW + timedelta(hours=number)
+        use_cases.issue(storage, child.id, str(case.registration_id), Way.SMS, made, now=at, valid_hours=72)
+    over, left = cases if ends == "first" else reversed(cases)
+    end(storage, over)
+    accounts.give_up_contact(storage, child.id, LATER)
+    due = storage.tx.due("issue_credential")[-1]
+    assert due.key == f"{left.registration_id} 1"
 
 
 def test_an_account_that_its_holder_has_closed_stays_closed(storage: FakeStorage) -> None:
