@@ -4,6 +4,7 @@ that answers as told and a queue that hears every event."""
 from __future__ import annotations
 
 import json
+import os
 import threading
 import uuid
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ from shared.testing.processes import ServiceProcess, until
 from tests.fixtures import migrate
 
 TOLD = "told"
-NAME = "registration_office"
+NAME = f"registration_office_{os.getpid()}"
 
 
 class Office:
