@@ -1,15 +1,19 @@
-"""First passwords, and those that did not arrive: on the fake."""
+"""First passwords, what they are good for, and those that did not arrive: on the fake."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from services.identity.credentials import CredentialState
+from services.identity import credentials, refusals, use_cases
+from services.identity.credentials import Credential, CredentialState
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
+from services.identity.tests.unit.house import House
 from services.identity.tests.unit.samples import NOW
 from services.identity.tests.unit.steps import (
     changed,
@@ -142,3 +146,87 @@ def test_the_password_in_use_outlives_the_replacing_of_another(storage: FakeStor
     hear(storage, issue(storage, account.id, uuid4()), "failed")
     assert storage.live_credentials(account.id) == [own]
     assert len(replacements_due(storage)) == 1
+
+
+def log_in(house: House, used: Credential, at: datetime) -> credentials.Session:
+    return use_cases.log_in(house.storage, house.account, used, session_id=uuid4(), now=at)
+
+
+def change(house: House, session: credentials.Session, used: Credential) -> None:
+    own = samples.active(house.account.id)
+    use_cases.change_password(house.storage, session, used, own, session_id=uuid4(), now=NOW)
+
+
+def is_refused(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except (refusals.LogInFailed, refusals.TokenInvalid, refusals.FirstPasswordExpired):
+        return True
+    return False
+
+
+def first_password_holds(house: House) -> None:
+    own = samples.active(house.account.id)
+    house.storage.add_credential(own, str(uuid4()), NOW - timedelta(days=1))
+    first = house.storage.credentials[house.sms()]
+    late = NOW + timedelta(hours=72)
+    assert is_refused(lambda: log_in(house, first, late)), "a first password was used after 72 hours"
+    session = log_in(house, first, NOW)
+    assert session.must_change_password, "a first password opened more than its change"
+    assert not is_refused(lambda: log_in(house, own, NOW)), "the old password was refused too early"
+    change(house, session, first)
+    assert is_refused(lambda: log_in(house, first, NOW)), "a first password was used twice"
+    assert is_refused(lambda: log_in(house, own, NOW)), "the old password outlived the new one"
+
+
+@pytest.mark.proves("G15")
+def test_the_first_password_is_good_once_for_72_hours_and_for_its_change_alone(house: House) -> None:
+    first_password_holds(house)
+    assert set(house.followed()) == {"logged_in"}
+
+
+def for_ever(credential: Credential, _now: datetime) -> str:
+    is_own = credential.state is CredentialState.ACTIVE
+    return credentials.SCOPE_CITIZEN if is_own else credentials.SCOPE_PASSWORD_CHANGE
+
+
+def no_forced_change(credential: Credential, now: datetime) -> str:
+    if credential.valid_until is not None and now >= credential.valid_until:
+        raise refusals.FirstPasswordExpired
+    return credentials.SCOPE_CITIZEN
+
+
+def ends_nothing(_storage: FakeStorage, _ids: Any, _at: datetime) -> int:
+    return 0
+
+
+def added_alone(storage: FakeStorage, credential: Credential, cause: str, at: datetime) -> None:
+    storage.end_credentials([c.id for c in storage.live_credentials(credential.account_id)], at)
+    add_credential(storage, credential, cause, at)
+
+
+add_credential = FakeStorage.add_credential
+
+
+@pytest.mark.planted("G15")
+@pytest.mark.parametrize(
+    ("place", "name", "defect", "seen"),
+    [
+        (FakeStorage, "end_credentials", ends_nothing, "used twice"),
+        (credentials, "scope_of", for_ever, "after 72 hours"),
+        (credentials, "scope_of", no_forced_change, "more than its change"),
+        (FakeStorage, "add_credential", added_alone, "refused too early"),
+    ],
+    ids=["used twice", "valid for ever", "no forced change", "the old one ends too early"],
+)
+def test_a_first_password_that_is_good_for_more_is_seen(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    place: Any,
+    name: str,
+    defect: Callable[..., Any],
+    seen: str,
+) -> None:
+    monkeypatch.setattr(place, name, defect)
+    with pytest.raises(AssertionError, match=seen):
+        first_password_holds(house)
