@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import amqp
 import psycopg
 from joserfc.jwk import KeySet, OKPKey
-from kombu.utils.url import parse_url
 from psycopg.rows import dict_row
 
 from deploy.native.instance import Instance
@@ -26,23 +24,19 @@ from services.identity.service import IdentityService
 from services.identity.storage import Storage
 from services.identity.tests.register_server import RegisterServer
 from services.identity.tests.unit import samples
-from shared.database import Transaction, written
+from shared.database import Transaction
 from shared.events import registration as registration_events
-from shared.events.envelope import Event
 from shared.messaging import topology
 from shared.messaging.calls import RpcClient
-from shared.messaging.connection import Link
-from shared.messaging.publisher import Outcome, Outgoing, Publisher
 from shared.objects import FolderObjects
 from shared.sealed import Sealer, generate_keypair
 from shared.sealed_objects import SealedObjects
+from shared.testing.exchange import Exchange
 from shared.testing.processes import ServiceProcess, until
 from tests.fixtures import migrate
 
 NAME = f"identity_house_{os.getpid()}"
 """Of this process: others run files of this folder beside it."""
-TOLD = "told"
-"""A queue of the test that hears every event."""
 
 STAFF_PASSWORD, ENROLMENT_CODE = "the password of the officer", "NBSW-Y3DP-O53X-E3DE"
 
@@ -66,8 +60,7 @@ class House:
         migrate("identity", self.dsn)
         self.vhost = servers.vhost(name)
         topology.apply(self.vhost.amqp_url, self.vhost.management_url, [IdentityService])
-        self._listen()
-        self._heard: list[tuple[str, dict[str, Any]]] = []
+        self.exchange = Exchange(self.vhost.amqp_url)
         self.register = RegisterServer()
         self.keys = {name: generate_keypair() for name in ("identity", "gateway", "notification")}
         public = {name: pair.public for name, pair in self.keys.items()}
@@ -80,19 +73,16 @@ class House:
         self.photos_private = photos.private
         self.process = ServiceProcess("identity", self._environment(), folder / "identity.log")
         self.client = RpcClient(self.vhost.amqp_url, "test-identity")
-        self._link = Link(self.vhost.amqp_url, "test-events")
-        self._publisher = Publisher(self._link)
 
     def up(self) -> None:
         self.process.start()
         self.process.wait_ready()
         self.client.start()
-        self._link.start()
-        assert self._link.wait_up(5)
+        self.exchange.start()
 
     def down(self) -> None:
         self.client.stop()
-        self._link.stop()
+        self.exchange.stop()
         self.process.kill()
         self.register.stop()
         self._servers.drop_vhost(self._name)
@@ -173,29 +163,6 @@ class House:
 
     # -- events -----------------------------------------------------------------------------------
 
-    def _listen(self) -> None:
-        with self._channel() as channel:
-            channel.queue_declare(TOLD, durable=True, auto_delete=False)
-            channel.queue_bind(TOLD, topology.EVENTS, "#")
-
-    @contextmanager
-    def _channel(self) -> Iterator[amqp.Channel]:
-        parts = parse_url(self.vhost.amqp_url)
-        with amqp.Connection(
-            host=f"{parts['hostname']}:{parts['port']}",
-            userid=parts["userid"],
-            password=parts["password"],
-            virtual_host=parts["virtual_host"],
-        ) as connection:
-            yield connection.channel()
-
-    def publish(self, *events: Event, times: int = 1) -> None:
-        outgoing = []
-        for event in events:
-            row = written(event)
-            outgoing += [Outgoing(topology.EVENTS, row.type, row.body, row.headers, row.id)] * times
-        assert set(self._publisher.publish(outgoing, 10.0)) == {Outcome.CONFIRMED}
-
     def submit(self, person: Any = None, *, outcome: str | None = None, **changes: Any) -> dict[str, Any]:
         """Publish an application; with ``outcome`` the register is asked first, as registration does."""
         data = samples.submitted(person or new_person(), **changes)
@@ -207,7 +174,7 @@ class House:
             at=samples.NOW,
             data=data,
         )
-        self.publish(event, times=3)
+        self.exchange.publish(event, times=3)
         self.case_of(data)
         return data
 
@@ -233,20 +200,13 @@ class House:
 
     def told(self, event_type: str, registration_id: object = None, account_id: object = None) -> list[Any]:
         """The data of every event of this type about this registration or account, as JSON."""
-        self._take()
-        wanted = str(registration_id or account_id)
-        name = "registration_id" if registration_id else "account_id"
-        return [data for kind, data in self._heard if kind == event_type and data.get(name) == wanted]
+        if registration_id:
+            return self.exchange.told(event_type, "registration_id", str(registration_id))
+        return self.exchange.told(event_type, "account_id", str(account_id))
 
     def until_told(self, event_type: str, registration_id: object, count: int = 1) -> list[Any]:
         self.until(lambda: len(self.told(event_type, registration_id)) >= count, f"{event_type} was not told")
         return self.told(event_type, registration_id)
-
-    def _take(self) -> None:
-        with self._channel() as channel:
-            while message := channel.basic_get(TOLD, no_ack=True):
-                kind = message.headers["ce-type"]
-                self._heard.append((kind, json.loads(message.body)))
 
     def until(self, condition: Callable[[], object], failure: str, within_seconds: float = 20.0) -> None:
         until(lambda: bool(condition()), within_seconds, lambda: f"{failure}\n{self.process.tail(12)}")

@@ -54,7 +54,7 @@ def tell(house: House, kind: EventType, credential_id: str, channel: str = "sms"
         "at": datetime.now(UTC),
     }
     event = kind.event(subject="message", correlation_id="message", at=datetime.now(UTC), data=message)
-    house.publish(event, times=3)
+    house.exchange.publish(event, times=3)
 
 
 def until_noted(house: House, credential_id: str, delivery: str) -> None:

@@ -108,7 +108,7 @@ def test_whoever_comes_at_once_the_case_ends_once(house: House, officer: str) ->
         acts = [lambda: confirm(house, officer, case_id), reject] * 8
         answers = [threads.submit(at_once, act) for act in acts]
         start.wait()
-        house.publish(close)
+        house.exchange.publish(close)
         (ending,) = {answer.result() for answer in answers}
     asked = "SELECT FROM close_requests WHERE registration_id = %(id)s"
     house.until(lambda: house.rows(asked, id=data["registration_id"]), "the request to close was not handled")

@@ -15,7 +15,6 @@ from typing import Any
 
 import amqp
 import psycopg
-from kombu.utils.url import parse_url
 from psycopg.rows import dict_row
 
 from deploy.native.instance import Instance
@@ -23,19 +22,17 @@ from services.registration.domain import Registration
 from services.registration.service import RegistrationService, hash_of
 from services.registration.storage import Storage
 from services.registration.tests.examples import form
-from shared.database import Transaction, written
+from shared.database import Transaction
 from shared.events.envelope import Event, EventType
 from shared.messaging import topology
 from shared.messaging.calls import RpcClient
-from shared.messaging.connection import Link
-from shared.messaging.publisher import Outcome, Outgoing, Publisher
 from shared.objects import FolderObjects
 from shared.sealed import Sealer, generate_keypair
 from shared.sealed_objects import SealedObjects
+from shared.testing.exchange import Exchange, channel_on
 from shared.testing.processes import ServiceProcess, until
 from tests.fixtures import migrate
 
-TOLD = "told"
 NAME = f"registration_office_{os.getpid()}"
 
 
@@ -75,24 +72,18 @@ class Office:
         self.process = ServiceProcess("registration", environment, folder / "registration.log")
         self.client = RpcClient(self.vhost.amqp_url, "test-registration")
         self.identity = Identity(self.vhost.amqp_url)
-        self._link = Link(self.vhost.amqp_url, "test-events")
-        self._publisher = Publisher(self._link)
-        self._heard: list[tuple[str, dict[str, Any]]] = []
-        with channel_on(self.vhost.amqp_url) as channel:
-            channel.queue_declare(TOLD, durable=True, auto_delete=False)
-            channel.queue_bind(TOLD, topology.EVENTS, "#")
+        self.exchange = Exchange(self.vhost.amqp_url)
 
     def up(self) -> None:
         self.identity.start()
         self.process.start()
         self.process.wait_ready()
         self.client.start()
-        self._link.start()
-        assert self._link.wait_up(5)
+        self.exchange.start()
 
     def down(self) -> None:
         self.client.stop()
-        self._link.stop()
+        self.exchange.stop()
         self.identity.stop()
         self.process.kill()
         self._servers.drop_vhost(NAME)
@@ -144,19 +135,12 @@ class Office:
             at=datetime.now(UTC),
             data={"registration_id": registration_id, **data},
         )
-        row = written(event)
-        outgoing = [Outgoing(topology.EVENTS, row.type, row.body, row.headers, row.id)] * times
-        assert set(self._publisher.publish(outgoing, 10.0)) == {Outcome.CONFIRMED}
+        self.exchange.publish(event, times=times)
         return event
 
     def told(self, event_type: str, registration_id: str) -> list[dict[str, Any]]:
         """The data of every event of this type about this registration, as JSON."""
-        with channel_on(self.vhost.amqp_url) as channel:
-            while message := channel.basic_get(TOLD, no_ack=True):
-                self._heard.append((message.headers["ce-type"], json.loads(message.body)))
-        return [
-            d for kind, d in self._heard if kind == event_type and d["registration_id"] == registration_id
-        ]
+        return self.exchange.told(event_type, "registration_id", registration_id)
 
     def until_told(self, event_type: str, registration_id: str, count: int = 1) -> list[dict[str, Any]]:
         until(
@@ -243,15 +227,3 @@ class Identity:
         body = json.dumps({"result": {"outcome": self.outcome}, "error": None})
         reply = amqp.Message(body, correlation_id=message.correlation_id, content_type="application/json")
         channel.basic_publish(reply, topology.RPC, message.reply_to)
-
-
-@contextmanager
-def channel_on(amqp_url: str) -> Iterator[amqp.Channel]:
-    parts = parse_url(amqp_url)
-    with amqp.Connection(
-        host=f"{parts['hostname']}:{parts['port']}",
-        userid=parts["userid"],
-        password=parts["password"],
-        virtual_host=parts["virtual_host"],
-    ) as connection:
-        yield connection.channel()
