@@ -52,7 +52,7 @@ message_seconds = Histogram(
 )
 sms_parked_total = Counter(
     "vssid_sms_parked_total",
-    "SMS that have to wait, by the quota that is used up: day (all together), phone (one phone)",
+    "SMS that have to wait, by the quota reached: day (all together, notices at 90 %), phone (one)",
     ["quota"],
     registry=metrics.REGISTRY,
 )

@@ -78,7 +78,10 @@ MESSAGES_OF_A_CREDENTIAL = (
     ("email_link", "email", "activation_link"),
 )
 """By which way it travels, and what is written for each."""
-ONCE_EACH = {"credentials_sent", "credentials_delivered", "credentials_failed", "credentials_replaced"}
+ONCE_EACH = {
+    "credentials_sent", "credentials_delivered", "credentials_failed", "credentials_late",
+    "credentials_replaced"
+}  # fmt: skip
 """Lines that are there once for each password."""
 CAUSES = {
     "register_checked": "identity.checked.v1",
