@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 
 import click
-import psycopg
 
 from services.identity import totp
 from services.identity.domain import StaffAccount
@@ -20,8 +19,7 @@ from services.identity.passwords import Passwords, generated
 from services.identity.refusals import StaffUserTaken
 from services.identity.settings import AddStaffSettings
 from services.identity.storage import Storage
-from shared.database import Database
-from shared.settings import SettingsInvalid, load
+from shared.commands import settings_of, transaction_on
 
 USER = re.compile(r"[a-z0-9][a-z0-9._-]{1,58}[a-z0-9]")
 AGENCY = re.compile(r"[A-Za-z0-9-]{1,20}")
@@ -55,10 +53,7 @@ def main(user: str, agency: str, name: str, password_file: Path | None) -> None:
     _matching(AGENCY, agency, "--agency", "an agency code such as 00101")
     if not name.strip():
         raise click.BadParameter("must not be empty", param_hint="--name")
-    try:
-        url = load(AddStaffSettings).database_url
-    except SettingsInvalid as wrong:
-        raise click.UsageError(str(wrong)) from None
+    url = settings_of(AddStaffSettings).database_url
     password = _password_in(password_file) if password_file else generated()
     hashed = Passwords(lambda function, *arguments: function(*arguments)).hashed(password)
     at, code = now(), totp.new_enrolment_code()
@@ -71,18 +66,11 @@ def main(user: str, agency: str, name: str, password_file: Path | None) -> None:
         enrolment_hash=totp.enrolment_hash(code),
         enrolment_until=at + totp.ENROLMENT_LASTS,
     )
-    database = Database(url, name="identity-add-staff", max_size=1)
-    database.open()
     try:
-        with database.transaction() as tx:
+        with transaction_on(url, "identity-add-staff") as tx:
             Storage(tx).add_staff(staff, at)
     except StaffUserTaken:
         raise click.ClickException(f"the user name {user} is taken") from None
-    except psycopg.OperationalError:
-        problem = "the database cannot be reached; is it up, and DATABASE_URL right?"
-        raise click.ClickException(problem) from None
-    finally:
-        database.close()
     click.echo(f"added {user} at agency {agency}")
     click.echo(f"code for setting up an authenticator app, shown this once, good for 72 hours: {code}")
     if password_file is None:

@@ -11,15 +11,13 @@ import re
 from typing import BinaryIO
 
 import click
-import psycopg
 
 from services.identity.hotline import HotlineKey, HotlineKeyTaken
 from services.identity.parts import now
 from services.identity.settings import HotlineClientsSettings
 from services.identity.signatures import public_key
 from services.identity.storage import Storage
-from shared.database import Database
-from shared.settings import SettingsInvalid, load
+from shared.commands import settings_of, transaction_on
 
 CLIENT = re.compile(r"[a-z0-9][a-z0-9-]{1,38}[a-z0-9]")
 
@@ -39,23 +37,13 @@ def main(client: str, key_file: BinaryIO) -> None:
         pem = public_key(key_file.read())
     except ValueError as wrong:
         raise click.BadParameter(str(wrong), param_hint="--key-file") from None
-    try:
-        url = load(HotlineClientsSettings).database_url
-    except SettingsInvalid as wrong:
-        raise click.UsageError(str(wrong)) from None
+    url = settings_of(HotlineClientsSettings).database_url
     key = HotlineKey(f"{client}-{hashlib.sha256(pem.encode()).hexdigest()[:12]}", client, pem, now())
-    database = Database(url, name="identity-hotline-clients", max_size=1)
-    database.open()
     try:
-        with database.transaction() as tx:
+        with transaction_on(url, "identity-hotline-clients") as tx:
             Storage(tx).add_hotline_key(key)
     except HotlineKeyTaken:
         raise click.ClickException(f"the key is registered already, as {key.id}") from None
-    except psycopg.OperationalError:
-        problem = "the database cannot be reached; is it up, and DATABASE_URL right?"
-        raise click.ClickException(problem) from None
-    finally:
-        database.close()
     click.echo(key.id)
 
 

@@ -21,7 +21,7 @@ import psycopg
 
 from services.registration.settings import PlacesSettings
 from services.registration.storage import plain
-from shared import settings
+from shared.commands import settings_of
 
 DATA = Path(__file__).parent / "data"
 UNITS, AGENCIES = DATA / "administrative_units.csv", DATA / "agencies.csv"
@@ -300,10 +300,7 @@ CSV_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--units", type=CSV_FILE, default=UNITS)
 def load(agencies: Path, units: Path) -> None:
     """Load AGENCIES (a CSV like data/agencies.csv) into the database of DATABASE_URL."""
-    try:
-        database_url = settings.load(PlacesSettings).database_url
-    except settings.SettingsInvalid as wrong:
-        raise click.UsageError(str(wrong)) from None
+    database_url = settings_of(PlacesSettings).database_url
     with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
         for load_file, path in ((load_units, units), (load_agencies, agencies)):
             try:

@@ -14,7 +14,8 @@ from shared.database import written
 from shared.events.envelope import Event
 from shared.messaging import topology
 from shared.messaging.connection import Link
-from shared.messaging.publisher import Outcome, Outgoing, Publisher
+from shared.messaging.publisher import Outcome, Publisher
+from shared.messaging.relay import outgoing
 
 TOLD = "told"
 """A queue of the test that hears every event."""
@@ -56,11 +57,8 @@ class Exchange:
 
     def publish(self, *events: Event, times: int = 1) -> None:
         """Each of them so many times, as some service would."""
-        outgoing = []
-        for event in events:
-            row = written(event)
-            outgoing += [Outgoing(topology.EVENTS, row.type, row.body, row.headers, row.id)] * times
-        assert set(self._publisher.publish(outgoing, 10.0)) == {Outcome.CONFIRMED}
+        copies = [outgoing(written(event)) for event in events for _ in range(times)]
+        assert set(self._publisher.publish(copies, 10.0)) == {Outcome.CONFIRMED}
 
     def told(self, event_type: str, name: str, wanted: str) -> list[Any]:
         """The data of every event of this type in which ``name`` is ``wanted``, as JSON."""
