@@ -103,6 +103,17 @@ def tries_of_staff(
     )
 
 
+def tries_of_otps(parts: Parts, address: str, network: str) -> tuple[Tries, ...]:
+    """What a wrong code is counted with that was sent for a reset or a log-in. Each has five tries of its
+    own, and whoever begins thousands has thousands: so the places count, apart from wrong passwords. No user
+    does, as strangers would use that up."""
+    settings = parts.settings
+    return _told(
+        Tries("otp_address", address, settings.otp_tries_per_address),
+        Tries("otp_network", network, settings.otp_tries_per_network),
+    )
+
+
 def _told(*places: Tries) -> tuple[Tries, ...]:
     """Of those places, which are hashes, that the caller has told."""
     return tuple(place for place in places if place.key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from uuid import UUID
 
-from services.identity import use_cases
+from services.identity import guessing, use_cases
 from services.identity.credentials import Credential, CredentialState
 from services.identity.domain import Account
 from services.identity.email_reset import (
@@ -21,6 +21,7 @@ from services.identity.password_rules import check_new_password
 from services.identity.passwords import common_passwords
 from services.identity.sign_in import new_device
 from services.identity.storage import Storage
+from services.identity.throttle import Tries
 from shared.cache import CacheUnavailable
 from shared.database import Database, Transaction
 from shared.otp import keyed_hash, new_otp
@@ -80,11 +81,31 @@ def hash_of(parts: Parts, reset_id: UUID, email: str, code: str) -> str:
     return keyed_hash(parts.settings.seal_private, RESET_OTP, (reset_id, email), code)
 
 
-def finish(db: Database, parts: Parts, *, reset_id: UUID, code: str, new: str) -> str:
+def finish(
+    db: Database,
+    parts: Parts,
+    *,
+    reset_id: UUID,
+    code: str,
+    new: str,
+    address: str = "",
+    network: str = "",
+) -> str:
     """The new password is the citizen's from here on; the token of the device on which it was chosen. The
     same request again gets a device too, and changes nothing else. A password that is too weak uses up
-    neither the code nor a try. Raises ``PasswordTooWeak``, ``ResetRefused``."""
+    neither the code nor a try. Whatever is refused counts for where it came from, whoever is
+    meant. Raises ``PasswordTooWeak``, ``ResetRefused``, ``TooManyTries``."""
     check_new_password(new, common=common_passwords())
+    tries = guessing.tries_of_otps(parts, address, network)
+    parts.throttle.check(*tries)
+    try:
+        return _finish(db, parts, tries, reset_id, code, new)
+    except ResetRefused:
+        parts.throttle.note_wrong(*tries)
+        raise
+
+
+def _finish(db: Database, parts: Parts, tries: tuple[Tries, ...], reset_id: UUID, code: str, new: str) -> str:
     at = now()
     with db.transaction() as tx:
         storage = Storage(tx)
@@ -95,6 +116,7 @@ def finish(db: Database, parts: Parts, *, reset_id: UUID, code: str, new: str) -
         own = use_cases.own_data(storage, account) if account and counts else None
     if account is None or own is None or reset is None:
         raise ResetRefused
+    parts.throttle.check(*tries)
     if reset.used_at is not None:
         return _answer_again(db, parts, reset_id, account, new)
     check_new_password(new, common=common_passwords(), own=own)

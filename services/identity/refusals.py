@@ -32,8 +32,8 @@ class FirstPasswordExpired(Refused):
 class TooManyTries(Refused):
     """Throttled, for a moment only."""
 
-    vi = "Đăng nhập quá nhiều lần. Xin thử lại sau ít phút."
-    en = "Too many log-ins. Please try again in a few minutes."
+    vi = "Thử sai quá nhiều lần. Xin thử lại sau."
+    en = "Too many wrong tries. Please try again later."
 
 
 class TokenInvalid(Refused):

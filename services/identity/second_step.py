@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from services.identity import credentials, refusals, use_cases
+from services.identity import credentials, guessing, refusals, use_cases
 from services.identity.credentials import Credential
 from services.identity.domain import Account
 from services.identity.log_in_otp import (
@@ -70,6 +71,25 @@ def tried(storage: Storage, parts: Parts, *, token: str, code: str) -> tuple[Acc
         return OtpExpired()
     keyed_hash = _keyed_hash(parts, otp_id, code)
     return use_cases.try_log_in_otp(storage, otp_id, parts.proofs.hash(token), keyed_hash, now())
+
+
+def counted(
+    parts: Parts, address: str, network: str, confirm: Callable[[], Reply | Refused]
+) -> Reply | Refused:
+    """What a confirmation comes to, whose wrong codes count for where they came from. A right one that finds
+    others to have used that up meanwhile is undone with its transaction, and stays good: raises
+    ``TooManyTries``. After a wrong one that is returned, so that the try is kept."""
+    tries = guessing.tries_of_otps(parts, address, network)
+    parts.throttle.check(*tries)
+    outcome = confirm()
+    if not isinstance(outcome, Refused):
+        parts.throttle.check(*tries)
+        return outcome
+    try:
+        parts.throttle.note_wrong(*tries)
+    except refusals.TooManyTries as held_back:
+        return held_back
+    return outcome
 
 
 def _count(parts: Parts, account_id: str, address: str) -> None:

@@ -12,6 +12,7 @@ from services.identity import (
     password_resets,
     reissue,
     schemas,
+    second_step,
     sign_in,
     slips,
     staff_sign_in,
@@ -478,13 +479,18 @@ class IdentityService:
     def confirm_log_in(self, tx: Any, **request: Any) -> dict[str, Any] | Refused:
         """As ``log_in``, for the code that it asked for. A failed try is a result too: it is kept."""
         asked = schemas.load(schemas.ConfirmLogIn, request)
-        return sign_in.confirm_log_in(
-            Storage(tx),
-            self.parts,
-            token=self.parts.opened(asked["sealed_log_in_token"]),
-            code=self.parts.opened(asked["sealed_otp"]),
-            device_name=asked["device_name"],
-        )
+
+        def confirm() -> dict[str, Any] | Refused:
+            return sign_in.confirm_log_in(
+                Storage(tx),
+                self.parts,
+                token=self.parts.opened(asked["sealed_log_in_token"]),
+                code=self.parts.opened(asked["sealed_otp"]),
+                device_name=asked["device_name"],
+            )
+
+        address, network = schemas.address_of(asked), schemas.network_of(asked)
+        return second_step.counted(self.parts, address, network, confirm)
 
     @rpc
     def reissue_by_hotline(self, **request: Any) -> dict[str, Any]:
@@ -574,6 +580,8 @@ class IdentityService:
             reset_id=asked["reset_id"],
             code=self.parts.opened(asked["sealed_otp"]),
             new=self.parts.opened(asked["sealed_new_password"]),
+            address=schemas.address_of(asked),
+            network=schemas.network_of(asked),
         )
         return {"sealed_device_token": self.parts.sealer.seal("gateway", token)}
 

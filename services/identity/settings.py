@@ -174,6 +174,17 @@ class Settings(S3Settings, ServiceSettings):
         default="100/minute",
         metadata={"help": "Wrong log-ins of any users from one network (/24, IPv6 /48) on unknown devices."},
     )
+    otp_tries_per_address: str = field(
+        default="100/hour",
+        metadata={
+            "help": "Wrong codes from one address, of whatever resets by e-mail and log-ins: a code has five "
+            "tries, and who begins thousands of resets has thousands."
+        },
+    )
+    otp_tries_per_network: str = field(
+        default="1000/hour",
+        metadata={"help": "Wrong codes of resets and log-ins from one network (/24, IPv6 /48)."},
+    )
     staff_log_in_tries_per_address: str = field(
         default="100/minute",
         metadata={

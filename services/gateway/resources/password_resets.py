@@ -42,7 +42,8 @@ def start(body: dict[str, Any]) -> Any:
 @blueprint.response(200, PasswordResetFinished)
 def finish(body: dict[str, Any], reset_id: UUID) -> dict[str, Any]:
     """The code from the e-mail and the new password, which counts from then on: every session has ended. A
-    code is good once, for ten minutes and five tries; a password that is refused uses up none of them.
+    code is good once, for ten minutes and five tries; a password that is refused uses up none of them. From
+    one place so many wrong codes are answered in an hour, of whatever resets.
     Logging in with the device token that is answered works even while others guess at the account."""
     reply = services().call(
         "identity",
@@ -50,6 +51,7 @@ def finish(body: dict[str, Any], reset_id: UUID) -> dict[str, Any]:
         reset_id=str(reset_id),
         sealed_otp=services().seal("identity", body["otp"]),
         sealed_new_password=services().seal("identity", body["new_password"]),
+        client=services().caller(),
     )
     token = reply.get("sealed_device_token")  # an older identity hands out none
     return {"device_token": services().open(token)} if token else {}

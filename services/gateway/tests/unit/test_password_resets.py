@@ -30,6 +30,8 @@ def test_code_and_password_travel_sealed_to_identity(http, rpc, keys):
     assert identity.open(kwargs["sealed_otp"]) == "123456"
     assert identity.open(kwargs["sealed_new_password"]) == "một con vịt"
     assert "123456" not in repr(kwargs)
+    assert kwargs["client"]["address"]
+    assert kwargs["client"]["network"]
 
 
 def test_an_identity_that_hands_out_no_device_is_understood(http, rpc):

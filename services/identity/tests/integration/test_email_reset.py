@@ -43,18 +43,19 @@ def codes(house: House, account_id: str) -> list[Any]:
     return house.told("account.reset_requested.v1", account_id=account_id)
 
 
-def finish(house: House, reset_id: str, code: str, new: str = NEW_PASSWORD) -> Any:
+def finish(house: House, reset_id: str, code: str, new: str = NEW_PASSWORD, **more: Any) -> Any:
     return house.call(
         "finish_email_reset",
         reset_id=reset_id,
         sealed_otp=house.seal(code),
         sealed_new_password=house.seal(new),
+        **more,
     )
 
 
-def refusal(house: House, reset_id: str, code: str, new: str = NEW_PASSWORD) -> CallRefused:
+def refusal(house: House, reset_id: str, code: str, new: str = NEW_PASSWORD, **more: Any) -> CallRefused:
     with pytest.raises(CallRefused) as refused:
-        finish(house, reset_id, code, new)
+        finish(house, reset_id, code, new, **more)
     return refused.value
 
 
@@ -138,6 +139,20 @@ def test_a_code_is_refused_after_five_wrong_tries_late_used_or_of_another_reset(
     finish(house, third, code)
     assert refusal(house, third, code, "quite another password").name == "ResetRefused"
     assert house.log_in(owner["user"], NEW_PASSWORD)
+
+
+def test_wrong_codes_of_whatever_resets_are_answered_a_hundred_times_an_hour_from_one_address(
+    house: House, owner: dict[str, Any]
+) -> None:
+    stranger = {"client": {"address": uuid.uuid4().hex, "network": uuid.uuid4().hex}}
+    for _ in range(100):
+        assert refusal(house, str(uuid.uuid4()), "000000", **stranger).name == "ResetRefused"
+    reset_id = start(house, owner["user"])["id"]
+    code = code_for(house, owner)
+    held_back = [refusal(house, reset_id, typed, **stranger) for typed in (other_than(code), code)]
+    assert [one.name for one in held_back] == ["TooManyTries"] * 2
+    assert 0 < held_back[0].details["retry_after_seconds"] <= 3600
+    assert finish(house, reset_id, code, client={"address": uuid.uuid4().hex})
 
 
 def test_a_password_that_is_refused_uses_up_neither_code_nor_tries(

@@ -12,16 +12,21 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.identity import password_resets, use_cases
+from services.identity import guessing, password_resets, use_cases
 from services.identity.email_reset import TRIES, EmailReset, ResetRefused, asked_for
+from services.identity.refusals import TooManyTries
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW
 from services.identity.tests.unit.test_contact import verified
+from services.identity.tests.unit.test_throttle import FakeCounter
+from services.identity.throttle import Throttle
 from services.identity.tokens import ProofTokens
 
 PARTS: Any = SimpleNamespace(
-    settings=SimpleNamespace(seal_private="a secret"),
+    settings=SimpleNamespace(
+        seal_private="a secret", otp_tries_per_address="20/hour", otp_tries_per_network="30/hour"
+    ),
     passwords=SimpleNamespace(
         hashed=lambda text: f"of {text}", is_right=lambda kept, text: kept == f"of {text}"
     ),
@@ -37,6 +42,8 @@ class House:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.storage, self.clock = FakeStorage(), SOON
+        self.counter = FakeCounter()
+        self.parts = SimpleNamespace(**vars(PARTS), throttle=Throttle(self.counter, FakeCounter()))
         self.account = verified(self.storage)
         self.storage.add_credential(samples.active(self.account.id), str(uuid4()), NOW)
         monkeypatch.setattr(password_resets, "Storage", lambda _tx: self.storage)
@@ -48,13 +55,16 @@ class House:
         use_cases.start_email_reset(self.storage, reset)
         kept = password_resets.hash_of(PARTS, reset.id, self.account.email, code)
         otp = use_cases.ResetOtp(self.account.email, kept, "sealed")
-        use_cases.send_reset_otp(self.storage, reset.id, otp, most_a_day=9, now=NOW)
+        use_cases.send_reset_otp(self.storage, reset.id, otp, most_a_day=99, now=NOW)
         return reset.id
 
-    def counts(self, reset_id: UUID, code: str, new: str = "một con vịt xoè ra") -> bool:
+    def counts(
+        self, reset_id: UUID, code: str, new: str = "một con vịt xoè ra", address: str = "", network: str = ""
+    ) -> bool:
         """Whether a code lets one choose a password."""
+        typed = {"code": code, "new": new, "address": address, "network": network}
         try:
-            password_resets.finish(DATABASE, PARTS, reset_id=reset_id, code=code, new=new)
+            password_resets.finish(DATABASE, self.parts, reset_id=reset_id, **typed)
         except ResetRefused:
             return False
         return True
@@ -132,3 +142,64 @@ def test_a_code_to_reset_that_is_good_for_more_is_seen(
     monkeypatch.setattr(place, name, defect)
     with pytest.raises(AssertionError, match=seen):
         codes_are_good_for_one_reset_once(house)
+
+
+# --- guesses over many resets ----------------------------------------------------------------------
+
+
+def guesses(house: House, place: Callable[[int], tuple[str, str]], most: int = 50) -> int:
+    """How many wrong codes are answered, five of each reset."""
+    resets = [house.ask("111111") for _ in range(most // TRIES)]
+    for answered in range(most):
+        reset_id, (address, network) = resets[answered // TRIES], place(answered)
+        try:
+            assert not house.counts(reset_id, "000000", address=address, network=network)
+        except TooManyTries:
+            return answered
+    return most
+
+
+def codes_of_many_resets_are_not_guessed_without_end(house: House) -> None:
+    answered = guesses(house, lambda _number: ("a stranger's", "the network"))
+    assert answered == 20, "codes of many resets are guessed without end"
+    reset_id = house.ask("222222")
+    with pytest.raises(TooManyTries):
+        house.counts(reset_id, "222222", address="a stranger's", network="the network")
+    assert house.counts(reset_id, "222222", address="the owner's", network="the network")
+
+
+@pytest.mark.proves("F15")
+def test_codes_of_many_resets_are_guessed_so_often_from_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes_of_many_resets_are_not_guessed_without_end(House(monkeypatch))
+
+
+def test_and_so_often_from_one_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert guesses(House(monkeypatch), lambda number: (f"address {number}", "the network")) == 30
+
+
+def test_codes_from_places_that_nobody_told_are_not_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway of the version before says none."""
+    assert guesses(House(monkeypatch), lambda _number: ("", "")) == 50
+
+
+@pytest.mark.planted("F15")
+def test_codes_of_many_resets_that_are_counted_nowhere_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guessing, "tries_of_otps", lambda *_about: ())
+    with pytest.raises(AssertionError, match="guessed without end"):
+        codes_of_many_resets_are_not_guessed_without_end(House(monkeypatch))
+
+
+def test_a_right_code_that_finds_the_limit_reached_meanwhile_waits_too_and_stays_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house, try_reset_otp = House(monkeypatch), use_cases.try_reset_otp
+    reset_id = house.ask("111111")
+
+    def meanwhile(*about: Any, **more: Any) -> bool:
+        house.counter.hits["otp_address", "a stranger's"] = 20
+        return try_reset_otp(*about, **more)
+
+    monkeypatch.setattr(use_cases, "try_reset_otp", meanwhile)
+    with pytest.raises(TooManyTries):
+        house.counts(reset_id, "111111", address="a stranger's")
+    assert house.counts(reset_id, "111111", address="the owner's")
