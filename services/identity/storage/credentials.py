@@ -77,17 +77,32 @@ class Credentials(Tables):
         self.tx.run(self.COUNT_LINK_TRY, {"id": credential_id})
 
     FAILED_WAYS = """
-        SELECT coalesce(channel, 'sms') AS way FROM credentials
-        WHERE account_id = %(account_id)s AND split_part(cause, ' ', 1) = %(registration_id)s
-            AND valid_until IS NOT NULL AND delivery = 'failed'
+        SELECT coalesce(c.channel, 'sms') AS way FROM credentials c JOIN accounts a ON a.id = c.account_id
+        WHERE c.account_id = %(account_id)s AND split_part(c.cause, ' ', 1) = %(registration_id)s
+            AND c.valid_until IS NOT NULL AND c.delivery = 'failed'
+            AND c.made_at >= coalesce(a.contact_since, '-infinity')
     """
 
     def failed_ways(self, account_id: UUID, registration_id: UUID) -> list[Way]:
-        """By which ways first passwords of a registration did not arrive, one for each."""
+        """By which ways first passwords of a registration did not arrive at the contact that there is now,
+        one for each."""
         rows = self.tx.all(
             self.FAILED_WAYS, {"account_id": account_id, "registration_id": str(registration_id)}
         )
         return [Way(row["way"]) for row in rows]
+
+    GAVE_WAY_TO_VOICE = """
+        SELECT bool_and(later.channel IS NOT DISTINCT FROM 'voice')
+            AND bool_or(later.state = 'issued' AND later.delivery IS DISTINCT FROM 'delivered') AS gave_way
+        FROM credentials given JOIN credentials later ON later.account_id = given.account_id
+        WHERE given.id = %(id)s AND later.made_at > given.made_at
+    """
+
+    def gave_way_to_voice(self, credential_id: UUID) -> bool:
+        """Whether nothing but passwords of the hotline has come since, and with the one that waits nobody has
+        logged in."""
+        row = self.tx.one(self.GAVE_WAY_TO_VOICE, {"id": credential_id})
+        return bool(row and row["gave_way"])
 
     LAST_CAUSE_FOR = """
         SELECT cause FROM credentials

@@ -71,12 +71,16 @@ class People(Tables):
                 %(language)s, %(at)s)
         ON CONFLICT (person_id) DO UPDATE SET
             code = excluded.code, full_name = excluded.full_name, birth_value = excluded.birth_value,
-            phone = excluded.phone, email = excluded.email, language = excluded.language
+            phone = excluded.phone, email = excluded.email, language = excluded.language,
+            contact_since = CASE
+                WHEN accounts.phone = excluded.phone AND lower(accounts.email) = lower(excluded.email)
+                THEN accounts.contact_since ELSE %(at)s END
         RETURNING {ACCOUNT_COLUMNS}
     """
 
     def save_account(self, account: Account, at: datetime) -> Account:
-        """The person's one account as it now is; an existing one keeps its id."""
+        """The person's one account as it now is; an existing one keeps its id. ``at``: since when it has this
+        contact, if that is another one."""
         row = self.tx.one(self.SAVE_ACCOUNT, {**asdict(account), "at": at})
         assert row is not None
         return account_of_row(row)

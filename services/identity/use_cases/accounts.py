@@ -235,18 +235,22 @@ def note_delivery(
 
 def try_next_way(storage: Storage, credential_id: UUID, policy: Policy, now: datetime) -> None:
     """A first password has failed to arrive: it ends, and by another way follows another. Before the counter
-    it stays, as it may have arrived unnoticed. One that was used or replaced meanwhile is not followed."""
+    it stays, as it may have arrived unnoticed. One that was used or replaced meanwhile is not followed, but
+    where the hotline's replaced it: that needs an SMS to the same phone, and the caller may be a stranger."""
     found = storage.cause_of(credential_id)
     if found is None:
         return
     account_id, cause = found
     way = next_way(storage.failed_ways(account_id, credentials.registration_of(cause)), policy)
     if way is Way.COUNTER:
-        if any(live.id == credential_id for live in storage.live_credentials(account_id)):
+        is_live = any(live.id == credential_id for live in storage.live_credentials(account_id))
+        if is_live or storage.gave_way_to_voice(credential_id):
             tell_followed(storage, account_id, credential_id, cause, "counter_due", now)
         return
     again = credentials.cause_of_replacement(cause, MANY)
-    if again is not None and storage.end_credentials([credential_id], now):
+    if again is None:
+        return
+    if storage.end_credentials([credential_id], now) or storage.gave_way_to_voice(credential_id):
         _issue_soon(storage, account_id, again, now, way)
 
 

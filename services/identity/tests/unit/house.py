@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from services.identity import activations, jobs, use_cases
 from services.identity.credentials import Credential
 from services.identity.delivery import Policy, Way
+from services.identity.hotline import Call
 from services.identity.refusals import ActivationRefused
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW, OFFICER
@@ -64,6 +65,13 @@ class House:
         for _ in range(2):
             self.hear(self.sms(), "failed")
         return self.link()
+
+    def call(self) -> Credential:
+        """The hotline reads another password aloud, a little later."""
+        self.clock += timedelta(minutes=1)
+        call = Call(self.account.phone, CODE)
+        made = use_cases.VoicePassword(uuid4(), uuid4(), "hash of what was read")
+        return use_cases.reissue(self.storage, call, made, valid_hours=24, now=self.clock)
 
     def activates(self, secret: str, code: str = CODE, new: str = OWN) -> bool:
         try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
+
+import pytest
 
 from services.identity.credentials import CredentialState, Session
 from services.identity.delivery import Way
@@ -111,6 +114,63 @@ def test_by_which_ways_the_passwords_of_a_registration_failed(storage: AnyStorag
     assert storage.failed_ways(holder.id, other) == storage.failed_ways(uuid4(), registration_id) == []
     assert storage.last_cause_for(holder.id, registration_id) == f"{registration_id} 4"
     assert storage.last_cause_for(holder.id, other) is None
+
+
+def test_what_failed_at_a_former_contact_does_not_count_at_another(storage: AnyStorage) -> None:
+    holder, registration_id = account(storage), uuid4()
+
+    def failed(number: int, hour: int) -> None:
+        made = samples.issued(holder.id)
+        storage.add_credential(made, f"{registration_id} {number}", NOW + timedelta(hours=hour))
+        storage.note_delivery(made.id, "failed")
+        storage.end_credentials([made.id], NOW)
+
+    failed(1, hour=1)
+    storage.save_account(
+        replace(holder, email=holder.email.upper(), full_name="Another"), NOW + timedelta(hours=2)
+    )
+    assert storage.failed_ways(holder.id, registration_id) == [Way.SMS], "the contact is the same"
+    storage.save_account(replace(holder, phone="+84987654321"), NOW + timedelta(hours=3))
+    assert storage.failed_ways(holder.id, registration_id) == []
+    failed(2, hour=4)
+    assert storage.failed_ways(holder.id, registration_id) == [Way.SMS]
+    storage.save_account(
+        replace(holder, phone="+84987654321", email="new@example.com"), NOW + timedelta(hours=5)
+    )
+    assert storage.failed_ways(holder.id, registration_id) == []
+
+
+@pytest.mark.parametrize(
+    ("later", "gave_way"),
+    [
+        ([], False),
+        ([("voice", "issued", None)], True),
+        ([("voice", "ended", None)], False),
+        ([("voice", "ended", "delivered"), ("voice", "issued", None)], True),
+        ([("voice", "issued", "delivered")], False),
+        ([(None, "ended", None), ("voice", "issued", None)], False),
+        ([(Way.LINK, "ended", None), ("voice", "issued", None)], False),
+        ([(None, "issued", None)], False),
+    ],
+)
+def test_what_gave_way_to_the_hotline_alone(
+    storage: AnyStorage, later: list[tuple[str | None, str, str | None]], gave_way: bool
+) -> None:
+    holder = account(storage)
+    given = samples.issued(holder.id)
+    voice_before = samples.issued(holder.id, channel="voice")
+    for number, credential in enumerate((voice_before, given), start=-1):
+        storage.add_credential(credential, str(uuid4()), NOW + timedelta(seconds=number))
+        storage.end_credentials([credential.id], NOW)
+    for number, (channel, state, delivery) in enumerate(later, start=1):
+        made = samples.issued(holder.id, channel=channel)
+        storage.add_credential(made, str(uuid4()), NOW + timedelta(seconds=number))
+        if delivery:
+            storage.note_delivery(made.id, delivery)
+        if state == "ended":
+            storage.end_credentials([made.id], NOW)
+    assert storage.gave_way_to_voice(given.id) is gave_way
+    assert not storage.gave_way_to_voice(uuid4())
 
 
 def test_a_link_is_found_while_it_may_be_tried(storage: AnyStorage) -> None:

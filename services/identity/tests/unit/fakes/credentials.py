@@ -46,7 +46,23 @@ class FakeCredentials(FakeTables):
             Way(self.credentials[credential_id].channel or Way.SMS)
             for credential_id in self._first_passwords(account_id, registration_id).values()
             if self.deliveries.get(credential_id) == "failed"
+            and self.made_at[credential_id] >= self.contact_since.get(account_id, self.made_at[credential_id])
         ]
+
+    def gave_way_to_voice(self, credential_id: UUID) -> bool:
+        given = self.credentials.get(credential_id)
+        later = [
+            other
+            for other in self.credentials.values()
+            if given is not None
+            and other.account_id == given.account_id
+            and self.made_at[other.id] > self.made_at[credential_id]
+        ]
+        is_waiting = any(
+            other.state is CredentialState.ISSUED and self.deliveries.get(other.id) != "delivered"
+            for other in later
+        )
+        return is_waiting and all(other.channel == "voice" for other in later)
 
     def last_cause_for(self, account_id: UUID, registration_id: UUID) -> str | None:
         return next(reversed(self._first_passwords(account_id, registration_id)), None)

@@ -63,6 +63,8 @@ class FakePeople(FakeTables):
     def save_account(self, account: Account, at: datetime) -> Account:
         known = self.account_of(account.person_id)
         saved = replace(account, id=known.id) if known else account
+        if known and not known.is_reached_at(account.phone, account.email):
+            self.contact_since[saved.id] = at
         self.accounts[saved.id] = saved
         return saved
 

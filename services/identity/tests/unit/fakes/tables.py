@@ -42,6 +42,7 @@ class FakeTables:
         self.changes: dict[UUID, ContactChange] = {}
         self.numbers: dict[str, UUID] = {}
         self.accounts: dict[UUID, Account] = {}
+        self.contact_since: dict[UUID, datetime] = {}
         self.throttled_told_at: dict[UUID, datetime] = {}
         self.credentials: dict[UUID, Credential] = {}
         self.causes: dict[tuple[UUID, str], UUID] = {}
