@@ -25,6 +25,8 @@ log = logs.get(__name__)
 RECONNECT_SECONDS = (0.2, 5.0)
 BIND_WAIT_SECONDS = 3.0
 RECEIPTS_AT_ONCE = 100
+Arrived = tuple[Link, int, Receipt]
+"""A receipt, and where and by which number it is acknowledged."""
 
 smsc_bound = Gauge(
     "vssid_smsc_bound", "1 while there is a session with the SMSC, else 0", registry=metrics.REGISTRY
@@ -34,8 +36,8 @@ smsc_bound = Gauge(
 class SmsChannel:
     """Keeps a ``Link`` up, sends over it, and hands receipts on.
 
-    ``on_receipts(receipts)`` is called in a thread of its own; when it raises, the SMSC is asked to deliver
-    those receipts again.
+    ``on_receipts(receipts)`` is called in a thread of its own; when it raises, it is called with each of them
+    alone, and those of which it raises then the SMSC is asked to deliver again.
     """
 
     def __init__(self, smsc: Smsc, on_receipts: Callable[[list[Receipt]], None]) -> None:
@@ -44,7 +46,7 @@ class SmsChannel:
         self._link: Link | None = None
         self._bound = threading.Event()
         self._stopping = threading.Event()
-        self._receipts: deque[tuple[Link, int, Receipt]] = deque()
+        self._receipts: deque[Arrived] = deque()
         self._receipts_came = threading.Event()
         self._references = itertools.count()
 
@@ -127,16 +129,28 @@ class SmsChannel:
             self._receipts_came.clear()
             while self._receipts and not self._stopping.is_set():
                 some = [self._receipts.popleft() for _ in range(min(len(self._receipts), RECEIPTS_AT_ONCE))]
-                try:
-                    self._on_receipts([receipt for _, _, receipt in some])
-                    status = consts.SMPP_ESME_ROK
-                except Exception as error:
-                    log.error("receipts were not recorded", error=type(error).__name__)
-                    status = consts.SMPP_ESME_RX_T_APPN
-                self._acknowledge(some, status)
+                if self._are_recorded(some):
+                    self._acknowledge(some, consts.SMPP_ESME_ROK)
+                else:
+                    self._pass_on_singly(some)
+
+    def _pass_on_singly(self, some: list[Arrived]) -> None:
+        """One that cannot be recorded is refused by itself, not each time with a hundred others."""
+        for one in some:
+            is_recorded = len(some) > 1 and self._are_recorded([one])
+            status = consts.SMPP_ESME_ROK if is_recorded else consts.SMPP_ESME_RX_T_APPN
+            self._acknowledge([one], status)
+
+    def _are_recorded(self, some: list[Arrived]) -> bool:
+        try:
+            self._on_receipts([receipt for _, _, receipt in some])
+        except Exception as error:
+            log.error("receipts were not recorded", error=type(error).__name__, count=len(some))
+            return False
+        return True
 
     @staticmethod
-    def _acknowledge(some: list[tuple[Link, int, Receipt]], status: int) -> None:
+    def _acknowledge(some: list[Arrived], status: int) -> None:
         for link, sequence, _ in some:
             try:
                 link.acknowledge(sequence, status)

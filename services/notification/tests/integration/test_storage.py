@@ -6,11 +6,15 @@ import functools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 
+from services import notification
 from services.notification import use_cases
-from services.notification.domain import Receipt, Sent, State
+from services.notification.domain import Declined, Purpose, Receipt, Sent, State
 from services.notification.storage import MessageStorage
 from services.notification.tests.storage_contract import Open, StorageContract, message
 from services.notification.tests.unit.examples import NOW, PHONE
@@ -87,3 +91,54 @@ def test_two_workers_cannot_both_begin(opened: Open) -> None:
     for thread in threads:
         thread.join(10)
     assert sorted(began) == [False, False, False, True]
+
+
+# ---- passwords that were sent before receipts were waited for --------------------------------------------
+
+MIGRATION = Path(notification.__file__).parent / "migrations" / "0021_receipts_awaited.sql"
+
+
+def test_passwords_sent_before_receipts_were_waited_for_are_waited_for_while_they_may_be_used(
+    opened: Open, pool: Database
+) -> None:
+    now = datetime.now(UTC)
+
+    def sent(
+        age: timedelta, *, outcome: object = None, valid: timedelta | None = None, **changes: object
+    ) -> UUID:
+        """Sent so long ago by the version before, which left no job."""
+        at = now - age
+        valid_until = at + (valid or timedelta(days=3))
+        written = message(cause_event_id=_uuid7(at), valid_until=valid_until, **changes)
+        with opened_again() as storage:
+            storage.add_message(written, at)
+            use_cases.begin_attempt(storage, written.id, at)
+            if outcome is not None:
+                use_cases.record(storage, written.id, outcome, receipt_wait_seconds=15.0, now=at)
+        return written.id
+
+    opened_again = functools.partial(stored, pool)
+    opened()
+    taken = Sent(("p1",))
+    hour = timedelta(hours=1)
+    fresh, old, sending = sent(hour, outcome=taken), sent(50 * hour, outcome=Sent(("p2",))), sent(2 * hour)
+    sent(hour, outcome=Declined("no", permanent=True))
+    sent(hour, outcome=Sent(("p3",)), purpose=Purpose.PASSWORD_CHANGED)
+    sent(hour, outcome=Sent(("p4",)), valid=hour / 2)
+    sent(90 * hour, outcome=Sent(("p5",)), valid=200 * hour)
+    with pool.transaction() as tx:
+        tx.run("DELETE FROM jobs")
+        tx.run(MIGRATION.read_text("utf-8"))
+        tx.run(MIGRATION.read_text("utf-8"))
+        due = {
+            row["key"]: (row["kind"], row["due_at"]) for row in tx.all("SELECT kind, key, due_at FROM jobs")
+        }
+    assert due == {
+        str(message_id): ("report_unreceipted", now - age + 7 * hour)
+        for message_id, age in ((fresh, hour), (old, 50 * hour), (sending, 2 * hour))
+    }
+
+
+def _uuid7(at: datetime) -> UUID:
+    """The id of an event of then."""
+    return UUID(int=int(at.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62 | uuid4().int & (1 << 62) - 1)
