@@ -220,19 +220,20 @@ class Database:
         transaction takes two more. Under READ COMMITTED a question is answered alike in both.
 
         Where the connection was lost, everything is asked once more on another: it must be what may be done
-        twice: a question, a deletion by id, a claim with a lease. Nothing may be added for the commit.
+        twice: a question, a deletion by id, a claim with a lease. Nothing may be added for the commit. So is
+        what a connection that was not proved to live leaves unanswered for ``BEGIN_SECONDS``.
 
         Raises ``psycopg.OperationalError`` (see ``is_away``) when the database cannot be reached.
         """
+        connection = self._living("SELECT 1", FRESH_SECONDS)
         try:
-            return self._asked(ask, FRESH_SECONDS)
+            return self._asked(connection, ask)
         except psycopg.Error as error:
             if not is_away(error):
                 raise
-            return self._asked(ask, 0.0)
+        return self._asked(self._living("SELECT 1"), ask)
 
-    def _asked(self, ask: Callable[[Transaction], T], fresh_seconds: float) -> T:
-        connection = self._living("SELECT 1", fresh_seconds)
+    def _asked(self, connection: _Connection, ask: Callable[[Transaction], T]) -> T:
         tx = Transaction(connection)
         try:
             answer = ask(tx)
@@ -253,9 +254,9 @@ class Database:
         stale = 0
         while True:
             connection = self._pool.getconn()
+            connection.answer_seconds = BEGIN_SECONDS
             if time.monotonic() - connection.answered_at < fresh_seconds:
                 return connection
-            connection.answer_seconds = BEGIN_SECONDS
             try:
                 connection.execute(first)
             except BaseException as error:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 
 from shared import database
 from shared.database import Database, Transaction
@@ -28,6 +29,14 @@ def dsn(database: Callable[[str], str]) -> str:
 @pytest.fixture
 def opened(dsn: str) -> Iterator[Database]:
     with contextlib.closing(Database(dsn, name="test", max_size=2)) as found:
+        found.open()
+        yield found
+
+
+@pytest.fixture
+def single(dsn: str) -> Iterator[Database]:
+    """With one connection, so that it is known which one is asked."""
+    with contextlib.closing(Database(dsn, name="test", max_size=1)) as found:
         found.open()
         yield found
 
@@ -99,7 +108,7 @@ def test_what_is_lost_again_and_again_is_told(opened: Database) -> None:
 
 @pytest.mark.parametrize("fresh_seconds", [0.0, 60.0])
 def test_a_connection_that_died_in_the_pool_is_replaced(
-    dsn: str, monkeypatch: pytest.MonkeyPatch, fresh_seconds: float
+    single: Database, dsn: str, monkeypatch: pytest.MonkeyPatch, fresh_seconds: float
 ) -> None:
     monkeypatch.setattr(database, "FRESH_SECONDS", fresh_seconds)
     asked: list[int] = []
@@ -108,13 +117,33 @@ def test_a_connection_that_died_in_the_pool_is_replaced(
         asked.append(1)
         return pid(tx)
 
-    with contextlib.closing(Database(dsn, name="test", max_size=1)) as opened:
-        opened.open()
-        victim = opened.autocommit(pid)
-        with psycopg.connect(dsn, autocommit=True) as other:
-            other.execute("SELECT pg_terminate_backend(%s, 5000)", [victim])
-        assert opened.autocommit(ask) != victim
+    victim = single.autocommit(pid)
+    with psycopg.connect(dsn, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [victim])
+    assert single.autocommit(ask) != victim
     assert len(asked) == (2 if fresh_seconds else 1), "one that answered lately is asked without a proof"
+
+
+def test_a_connection_that_only_seems_to_live_is_given_up_soon(
+    single: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BEGIN_SECONDS", 0.5)
+    monkeypatch.setattr(database, "FRESH_SECONDS", 60.0)
+    asked: list[int] = []
+
+    def ask(tx: Transaction) -> None:
+        asked.append(1)
+        tx.one("SELECT pg_sleep(1.5)")
+
+    single.autocommit(pid)
+    single.autocommit(ask)
+    assert len(asked) == 2, "the second one was proved to live, and may take its time"
+
+
+def test_where_no_connection_is_to_be_had_nothing_is_asked_again(single: Database) -> None:
+    with single.transaction(), pytest.raises(PoolTimeout):
+        single.autocommit(pid)
+    assert single.stats()["requests_errors"] == 1
 
 
 def test_an_error_of_the_statement_is_not_asked_again(opened: Database) -> None:
