@@ -6,6 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -210,6 +211,23 @@ def test_codes_for_log_ins_are_limited(house: House, officer: str, platform: Voi
     assert refused(house, "log_in", **arguments).name == "OtpTooMany"
     code_sent(house, citizen["issued"]["account_id"], 3)
     assert len(house.told("account.log_in_otp_requested.v1", account_id=citizen["issued"]["account_id"])) == 3
+
+
+def test_wrong_codes_of_whatever_log_ins_are_answered_a_hundred_times_an_hour_from_one_address(
+    house: House, officer: str, platform: VoicePlatform
+) -> None:
+    stranger = {"client": {"address": uuid4().hex, "network": uuid4().hex}}
+    guess = {"sealed_log_in_token": house.seal("no token"), "sealed_otp": house.seal("000000")}
+    for _ in range(100):
+        assert refused(house, "confirm_log_in", **guess, **stranger).name == "OtpExpired"
+    citizen = with_own_password(house, officer)
+    step = log_in(house, citizen["user"], call(house, platform.signed(citizen["phone"], citizen["user"])))
+    code = code_sent(house, citizen["issued"]["account_id"])
+    for typed in ("000000" if code != "000000" else "111111", code):
+        held_back = refused(house, "confirm_log_in", **confirmation(house, step, typed), **stranger)
+        assert held_back.name == "TooManyTries"
+        assert 0 < held_back.details["retry_after_seconds"] <= 3600
+    assert confirm(house, step, code)["must_change_password"] is True
 
 
 @pytest.mark.proves("F21")
