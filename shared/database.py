@@ -215,6 +215,22 @@ class Database:
             for told in self.after_commit:
                 told(committed)
 
+    def change(self, change: Callable[[Transaction], T]) -> T:
+        """What ``change`` returns, in one transaction; where that only met another (``is_conflict``),
+        everything is done once more in a new one, as nothing of the first was kept. So those who take the
+        same locks in different orders both get through.
+
+        Raises ``psycopg.OperationalError`` (see ``is_away``) when the database cannot be reached.
+        """
+        try:
+            with self.transaction() as tx:
+                return change(tx)
+        except psycopg.Error as error:
+            if not is_conflict(error):
+                raise
+        with self.transaction() as tx:
+            return change(tx)
+
     def autocommit(self, ask: Callable[[Transaction], T]) -> T:
         """What ``ask`` returns, where each of its statements commits by itself: one round trip, where a
         transaction takes two more. Under READ COMMITTED a question is answered alike in both.

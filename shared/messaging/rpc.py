@@ -305,14 +305,16 @@ class Rpc(Entrypoint):  # type: ignore[misc]
         return self._write(call, lambda tx: handler(tx=tx, **call.kwargs))
 
     def _write(self, call: Call, change: Callable[[Transaction], Any]) -> dict[str, Any]:
-        with self.runtime.database.transaction() as tx:
-
+        def write(tx: Transaction) -> dict[str, Any]:
             def execute() -> dict[str, Any]:
                 return payload_of(change(tx))
 
             if call.idempotency_key is None:
                 return execute()
             return once(tx, self.name, call.idempotency_key, call.kwargs, execute)
+
+        payload: dict[str, Any] = self.runtime.database.change(write)
+        return payload
 
     def _outcome(self, execute: Callable[[], dict[str, Any]]) -> tuple[str, dict[str, Any]]:
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import psycopg
@@ -156,3 +158,55 @@ def test_an_error_of_the_statement_is_not_asked_again(opened: Database) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero):
         opened.autocommit(ask)
     assert asked == [1]
+
+
+ADD_NAMED = "INSERT INTO jobs (kind, key, payload, due_at) VALUES ('a kind', %(key)s, '{}', now())"
+TOUCH = "UPDATE jobs SET due_at = due_at WHERE key = %(key)s"
+
+
+def in_both_orders(opened: Database, tries: list[str]) -> None:
+    """Two transactions that take the same two rows, each the other's first one last, at the same moment."""
+    with opened.transaction() as tx:
+        for key in ("one", "two"):
+            tx.run(ADD_NAMED, {"key": key})
+    both_hold = threading.Barrier(2, timeout=10)
+
+    def take(*keys: str) -> None:
+        def change(tx: Transaction) -> None:
+            tries.append(keys[0])
+            tx.run(TOUCH, {"key": keys[0]})
+            if tries.count(keys[0]) == 1:
+                both_hold.wait()
+            tx.run(TOUCH, {"key": keys[1]})
+            tx.run(ADD_NAMED, {"key": f"by {keys[0]}, try {tries.count(keys[0])}"})
+
+        opened.change(change)
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(take, "one", "two"), threads.submit(take, "two", "one")]:
+            done.result()
+
+
+def test_of_two_that_wait_for_each_other_one_begins_anew_and_both_get_through(opened: Database) -> None:
+    tries: list[str] = []
+    in_both_orders(opened, tries)
+    assert len(tries) == 3
+    assert count(opened) == 4, "nothing of what was undone is left"
+
+
+def test_without_another_try_one_of_them_fails(opened: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "is_conflict", lambda _error: False)
+    with pytest.raises(psycopg.errors.DeadlockDetected):
+        in_both_orders(opened, [])
+
+
+def test_a_change_that_fails_otherwise_is_not_tried_again(opened: Database) -> None:
+    tries: list[int] = []
+
+    def change(tx: Transaction) -> None:
+        tries.append(1)
+        tx.run("SELECT 1 / 0")
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        opened.change(change)
+    assert tries == [1]
