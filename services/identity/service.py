@@ -509,16 +509,14 @@ class IdentityService:
     def log_out(self, **request: Any) -> dict[str, Any]:
         """``{}``: this session has ended."""
         claims = self.claims(schemas.load(schemas.WithToken, request))
-        with self.db.transaction() as tx:
-            use_cases.log_out(Storage(tx), claims, now())
+        self.db.change(lambda tx: use_cases.log_out(Storage(tx), claims, now()))
         return {}
 
     @rpc
     def log_out_everywhere(self, **request: Any) -> dict[str, Any]:
         """``{}``: every session of the account has ended."""
         claims = self.claims(schemas.load(schemas.WithToken, request))
-        with self.db.transaction() as tx:
-            use_cases.log_out_everywhere(Storage(tx), claims, now())
+        self.db.change(lambda tx: use_cases.log_out_everywhere(Storage(tx), claims, now()))
         return {}
 
     @rpc
@@ -535,8 +533,8 @@ class IdentityService:
     def end_device(self, **request: Any) -> dict[str, Any]:
         """``{}``: the device is logged out and forgotten."""
         asked = schemas.load(schemas.EndDevice, request)
-        with self.db.transaction() as tx:
-            use_cases.end_device(Storage(tx), self.claims(asked), asked["device_id"], now())
+        claims = self.claims(asked)
+        self.db.change(lambda tx: use_cases.end_device(Storage(tx), claims, asked["device_id"], now()))
         return {}
 
     @job(jobs.FORGET_SESSIONS, lease_seconds=60, workers=1)

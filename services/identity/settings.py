@@ -149,14 +149,16 @@ class Settings(S3Settings, ServiceSettings):
     log_in_tries: str = field(
         default="10/minute",
         metadata={
-            "help": "Wrong log-ins of one user from one address, or on a known device, e.g. 10/minute."
+            "help": "Wrong log-ins of one user from one address, or on a known device, and wrong passwords "
+            "given in one session, e.g. 10/minute."
         },
     )
     log_in_tries_per_user: str = field(
         default="100/hour",
         metadata={
             "help": "Wrong log-ins of one user on unknown devices, wherever from: far more than one needs, "
-            "as strangers who use it up keep its owner's new devices waiting."
+            "as strangers who use it up keep its owner's new devices waiting. So many also on one known "
+            "device, and in one session; and of an officer wherever from, where STAFF_TOTP is off."
         },
     )
     spoken_log_in_tries_per_user: str = field(

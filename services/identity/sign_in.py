@@ -15,7 +15,6 @@ from services.identity.password_rules import check_new_password
 from services.identity.passwords import common_passwords, meant
 from services.identity.rights import PersonRequest
 from services.identity.storage import Storage
-from services.identity.throttle import Tries
 from shared import logs
 from shared.database import Database, Transaction
 from shared.refusals import Refused
@@ -70,19 +69,22 @@ def _log_in(
         if step is None:
             raise
         return step
-    used = parts.passwords.find(found.credentials if found else (), password)
+    candidates = found.credentials if found else ()
+    account = found.account if found else None
+    used = guessing.tried(db, parts, tries, account, lambda: parts.passwords.find(candidates, password))
     if found is None or used is None:
-        guessing.note_wrong(db, parts, tries, found.account if found else None)
         raise refusals.LogInFailed
-    parts.throttle.check(*tries)
     if second_step.is_due(parts, used) and not _is_known(db, parts, found.account, device_token):
         return second_step.ask(db, parts, found.account, used, address=address)
     renewed = parts.passwords.renewed(used.password_hash, meant(used, password))
-    with db.transaction() as tx:
+
+    def enter(tx: Transaction) -> Reply:
         storage = Storage(tx)
         if renewed:
             storage.renew_hash(used.id, used.password_hash, renewed)
         return _enter(storage, parts, found.account, used, device_token, device_name)
+
+    return db.change(enter)
 
 
 def _spoken_step(
@@ -101,14 +103,13 @@ def _spoken_step(
         return None
     tries = guessing.tries_of_spoken(parts, user, address, network)
     spoken = tuple(c for c in found.credentials if second_step.is_due(parts, c)) if found else ()
+    account = found.account if found else None
     try:
         parts.throttle.check(*tries)
-        used = parts.passwords.find(spoken, password)
-        if found is None or used is None:
-            guessing.note_wrong(db, parts, tries, found.account if found else None)
-            return None
-        parts.throttle.check(*tries)
+        used = guessing.tried(db, parts, tries, account, lambda: parts.passwords.find(spoken, password))
     except refusals.TooManyTries:
+        return None
+    if found is None or used is None:
         return None
     return second_step.ask(db, parts, found.account, used, address=address)
 
@@ -146,7 +147,7 @@ def _enter(
     """A session, on a known device or a new one."""
     at = now()
     device, new_token = _device(storage, parts, account, token, name, at)
-    at = use_cases.enter(storage, account, device, is_known=new_token is None, now=at)
+    at = use_cases.enter(storage, account, device, used, is_known=new_token is None, now=at)
     ids = _SessionIds(parts)
     session = use_cases.log_in(
         storage,
@@ -201,8 +202,8 @@ def refresh(db: Database, parts: Parts, *, token: str) -> Reply:
     ``TokenInvalid``."""
     session_id = parts.proofs.owner(token)
     following = parts.proofs.following(token)
-    with db.transaction() as tx:
-        refreshed = use_cases.use_refresh_token(
+    refreshed = db.change(
+        lambda tx: use_cases.use_refresh_token(
             Storage(tx),
             session_id,
             parts.proofs.hash(token),
@@ -210,6 +211,7 @@ def refresh(db: Database, parts: Parts, *, token: str) -> Reply:
             lifetimes=parts.lifetimes,
             now=now(),
         )
+    )
     if refreshed is None:
         log.warning("a refresh token was used twice; its session has ended")
         raise refusals.TokenInvalid
@@ -220,81 +222,83 @@ def refresh(db: Database, parts: Parts, *, token: str) -> Reply:
 def change_password(db: Database, parts: Parts, *, claims: Claims, old: str, new: str) -> Reply:
     """The citizen's own password from here on. The same request again gets a session too, and changes
     nothing. Raises ``TokenInvalid``, ``OldPasswordWrong``, ``PasswordTooWeak``, ``TooManyTries``."""
-    tries = _tries(parts, "change_password", claims)
-    parts.throttle.check(tries)
+    tries = guessing.tries_in_session(parts, claims.session_id)
+    parts.throttle.check(*tries)
     with db.transaction() as tx:
         storage = Storage(tx)
-        repeated = use_cases.find_repeated_change(storage, claims)
+        repeated = use_cases.find_repeated_change(storage, claims, lifetimes=parts.lifetimes, now=now())
         session = use_cases.live_session(storage, claims) if repeated is None else None
         credentials = use_cases.live_passwords(storage, claims.account_id)
         own = use_cases.own_data(storage, session.account) if session is not None else None
     if session is None:
         assert repeated is not None
-        return _answer_again(db, parts, *repeated, new=new)
-    used = parts.passwords.find(credentials, old)
+        return _answer_again(db, parts, claims, *repeated, new=new)
+    used = guessing.tried(db, parts, tries, session.account, lambda: parts.passwords.find(credentials, old))
     if used is None:
-        parts.throttle.note_wrong(tries)
         raise refusals.OldPasswordWrong
     scope_of(used, now())
     check_new_password(new, common=common_passwords(), old=meant(used, old), own=own)
     chosen = Credential(new_id(), session.account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
     ids = _SessionIds(parts)
+
+    def change(tx: Transaction) -> Session:
+        return use_cases.change_password(
+            Storage(tx), session, used, chosen, session_id=ids.id, refresh_hash=ids.refresh_hash, now=now()
+        )
+
     try:
-        with db.transaction() as tx:
-            storage = Storage(tx)
-            fresh = use_cases.change_password(
-                storage, session, used, chosen, session_id=ids.id, refresh_hash=ids.refresh_hash, now=now()
-            )
-            return _session_reply(parts, fresh, ids)
+        return _session_reply(parts, db.change(change), ids)
     except refusals.TokenInvalid:  # another change came first: perhaps this very request, sent twice
         with db.transaction() as tx:
-            repeated = use_cases.find_repeated_change(Storage(tx), claims)
+            repeated = use_cases.find_repeated_change(
+                Storage(tx), claims, lifetimes=parts.lifetimes, now=now()
+            )
         if repeated is None:
             raise
-        return _answer_again(db, parts, *repeated, new=new)
+        return _answer_again(db, parts, claims, *repeated, new=new)
 
 
-def _answer_again(db: Database, parts: Parts, before: Session, credential: Credential, *, new: str) -> Reply:
-    """Whoever knows the password that was set may have a session on the same device, as by logging in."""
-    if not parts.passwords.is_right(credential.password_hash, new):
+def _answer_again(
+    db: Database, parts: Parts, claims: Claims, before: Session, chosen: Credential, *, new: str
+) -> Reply:
+    """Whoever knows the password that was set may have a session on the same device, as by logging in, and
+    may guess at it no more than at the one before. Raises ``TokenInvalid``, ``TooManyTries``."""
+    tries = guessing.tries_in_session(parts, claims.session_id)
+    if not guessing.tried(db, parts, tries, before.account, lambda: parts.passwords.find((chosen,), new)):
         raise refusals.TokenInvalid
     ids = _SessionIds(parts)
-    with db.transaction() as tx:
-        storage = Storage(tx)
-        session = use_cases.log_in(
-            storage,
-            before.account,
-            credential,
+    session = db.change(
+        lambda tx: use_cases.repeat_change(
+            Storage(tx),
+            claims,
+            chosen,
             session_id=ids.id,
             refresh_hash=ids.refresh_hash,
-            device_id=before.device_id,
+            lifetimes=parts.lifetimes,
             now=now(),
         )
-        return _session_reply(parts, session, ids)
+    )
+    return _session_reply(parts, session, ids)
 
 
 def withdraw_consent(db: Database, parts: Parts, *, claims: Claims, password: str) -> PersonRequest:
-    """Close the account, for its holder's own password. Raises ``TokenInvalid``, ``PasswordChangeRequired``,
-    ``OldPasswordWrong``, ``TooManyTries``."""
-    tries = _tries(parts, "withdraw_consent", claims)
-    parts.throttle.check(tries)
+    """Close the account, for the password that its holder chose. Raises ``TokenInvalid``,
+    ``PasswordChangeRequired``, ``OldPasswordWrong``, ``TooManyTries``."""
+    tries = guessing.tries_in_session(parts, claims.session_id)
+    parts.throttle.check(*tries)
     with db.transaction() as tx:
         storage = Storage(tx)
-        use_cases.citizen(storage, claims)
-        credentials = use_cases.live_passwords(storage, claims.account_id)
-    used = parts.passwords.find(credentials, password)
+        account = use_cases.citizen(storage, claims)
+        live = use_cases.live_passwords(storage, claims.account_id)
+    own = tuple(credential for credential in live if credential.state is CredentialState.ACTIVE)
+    used = guessing.tried(db, parts, tries, account, lambda: parts.passwords.find(own, password))
     if used is None:
-        parts.throttle.note_wrong(tries)
         raise refusals.OldPasswordWrong
-    with db.transaction() as tx:
-        return use_cases.withdraw_consent(
+    return db.change(
+        lambda tx: use_cases.withdraw_consent(
             Storage(tx), claims, used, request_id=new_id(), erasure_id=new_id(), now=now()
         )
-
-
-def _tries(parts: Parts, kind: str, claims: Claims) -> Tries:
-    """Of somebody who is logged in."""
-    return Tries(kind, str(claims.account_id), parts.settings.log_in_tries)
+    )
 
 
 class _SessionIds:

@@ -90,16 +90,19 @@ from services.identity.use_cases.hotline import (
 )
 from services.identity.use_cases.log_in import (
     Candidate,
-    change_password,
     find_account,
-    find_repeated_change,
     live_passwords,
     live_session,
     log_in,
-    own_data,
     tell_throttled,
 )
 from services.identity.use_cases.parting import end_guardianship
+from services.identity.use_cases.password_change import (
+    change_password,
+    find_repeated_change,
+    own_data,
+    repeat_change,
+)
 from services.identity.use_cases.ports import Position, Storage
 from services.identity.use_cases.register import (
     CHECK_REGISTER,
@@ -227,6 +230,7 @@ __all__ = [
     "record_register_answer",
     "reissue",
     "reject_case",
+    "repeat_change",
     "replace_password",
     "replace_unheard",
     "request_supplement",

@@ -7,11 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from services.identity import refusals
-from services.identity.credentials import Claims, Session
+from services.identity.credentials import Claims, Credential, Session
 from services.identity.devices import MOST_DEVICES, TOKENS_LIVE, Device, Lifetimes, Use
 from services.identity.domain import Account
 from services.identity.use_cases.everywhere import end_everywhere
-from services.identity.use_cases.log_in import live_session
+from services.identity.use_cases.log_in import citizen_session
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_ended, tell_notice
 
@@ -35,15 +35,20 @@ def is_logged_in(storage: Storage, device: Device, *, lifetimes: Lifetimes, now:
     return device.id in {known.id for known in _logged_in(storage, device.account_id, lifetimes, now)}
 
 
-def enter(storage: Storage, account: Account, device: Device, *, is_known: bool, now: datetime) -> datetime:
-    """Somebody logs in on a device. On a known one the session before ends, of which
-    the other services hear while one of its access tokens may count. A new one is told to the
-    holder by e-mail, unless it is the account's first. Returns when the new session begins."""
+def enter(
+    storage: Storage, account: Account, device: Device, used: Credential, *, is_known: bool, now: datetime
+) -> datetime:
+    """Somebody logs in on a device, with a password. On a known one the session before ends, of which the
+    other services hear while one of its access tokens may count. A new one is told to the holder by e-mail,
+    unless it is the first, where a registration's first password is used: that none is known says no more, as
+    whoever logs out everywhere, or was away for long, has none. Returns when the new session begins."""
     ended: list[datetime] = []
     if is_known:
         ended = _end_on(storage, device, now)
-    elif others := storage.devices_of(account.id, DEVICES_SHOWN):
-        tell_notice(storage, account, "new_device", now, emails=[account.email])
+    else:
+        others = storage.devices_of(account.id, DEVICES_SHOWN)
+        if others or not used.is_registrations:
+            tell_notice(storage, account, "new_device", now, emails=[account.email])
         for forgotten in others[MOST_DEVICES - 1 :]:
             ended += _forget(storage, forgotten, now)
     storage.save_device(device)
@@ -90,15 +95,16 @@ def list_devices(
     storage: Storage, claims: Claims, *, lifetimes: Lifetimes, now: datetime
 ) -> tuple[Session, list[Device]]:
     """The citizen's session, and the devices that are logged in, the last seen first. Raises
-    ``TokenInvalid``."""
-    session = live_session(storage, claims)
+    ``TokenInvalid``, ``PasswordChangeRequired``."""
+    session = citizen_session(storage, claims)
     devices = _logged_in(storage, session.account.id, lifetimes, now)
     return session, devices
 
 
 def end_device(storage: Storage, claims: Claims, device_id: UUID, now: datetime) -> None:
-    """A device is logged out and forgotten. Raises ``TokenInvalid``, ``DeviceUnknown``."""
-    session = live_session(storage, claims)
+    """A device is logged out and forgotten. Raises ``TokenInvalid``, ``PasswordChangeRequired``,
+    ``DeviceUnknown``."""
+    session = citizen_session(storage, claims)
     device = storage.device(device_id)
     if device is None or device.account_id != session.account.id:
         raise refusals.DeviceUnknown
@@ -108,8 +114,8 @@ def end_device(storage: Storage, claims: Claims, device_id: UUID, now: datetime)
 
 def log_out_everywhere(storage: Storage, claims: Claims, now: datetime) -> None:
     """Every session of the account ends, this one too, and every device is forgotten. Raises
-    ``TokenInvalid``."""
-    end_everywhere(storage, live_session(storage, claims).account.id, now)
+    ``TokenInvalid``, ``PasswordChangeRequired``."""
+    end_everywhere(storage, citizen_session(storage, claims).account.id, now)
 
 
 def _logged_in(storage: Storage, account_id: UUID, lifetimes: Lifetimes, now: datetime) -> list[Device]:

@@ -12,7 +12,9 @@ ALL = 10**6
 
 
 def end_everywhere(storage: Storage, account_id: UUID, now: datetime) -> None:
-    """The account is logged in nowhere, and knows no device."""
+    """The account is logged in nowhere, and knows no device. A change of password that is under way comes
+    before or after: the session that it begins ends too, or does not begin."""
+    storage.lock_account(account_id)
     ended = storage.end_sessions(account_id, now)
     for device in storage.devices_of(account_id, ALL):
         storage.forget_device(device.id)

@@ -1,8 +1,8 @@
-"""Log-in and change of password."""
+"""Log-in, and the session that it begins."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,10 +10,9 @@ from services.identity import credentials, refusals
 from services.identity.credentials import Claims, Credential, CredentialState, Session
 from services.identity.delivery import Way
 from services.identity.domain import Account
-from services.identity.password_rules import OwnData
 from services.identity.use_cases.accounts import DELIVERED
 from services.identity.use_cases.ports import Storage
-from services.identity.use_cases.telling import tell_ended, tell_followed, tell_notice
+from services.identity.use_cases.telling import tell_followed, tell_notice
 
 TOLD_AGAIN_AFTER = timedelta(days=1)
 
@@ -85,53 +84,10 @@ def live_session(storage: Storage, claims: Claims) -> Session:
     return session
 
 
-def find_repeated_change(storage: Storage, claims: Claims) -> tuple[Session, Credential] | None:
-    """This session, and the password that was set in it, while it is in use: a repeat of that request is
-    answered like the first. None when the session set none."""
-    session = storage.session(claims.session_id)
-    if session is None or session.account.id != claims.account_id:
-        return None
-    credential = storage.credential_for(session.account.id, str(session.id))
-    if credential is None or credential.state is not CredentialState.ACTIVE:
-        return None
-    return session, credential
-
-
-def own_data(storage: Storage, account: Account) -> OwnData:
-    """What a stranger who knows the account's person would try as its password."""
-    numbers = (person.numbers for person in storage.people_with([account.code]))
-    return OwnData.of(account, frozenset().union(*numbers))
-
-
-def change_password(
-    storage: Storage,
-    session: Session,
-    used: Credential,
-    new: Credential,
-    *,
-    session_id: UUID,
-    refresh_hash: bytes | None = None,
-    now: datetime,
-) -> Session:
-    """The new password replaces every earlier one and every earlier session, and its owner is told by
-    e-mail. What was chosen with a recovered password is a recovered one (``accounts.end_recovered``).
-    Raises ``TokenInvalid`` when another change came first."""
-    account = session.account
-    storage.lock_account(account.id)
-    live = [c.id for c in storage.live_credentials(account.id)]
-    if used.id not in live:
-        raise refusals.TokenInvalid
-    storage.end_credentials(live, now)
-    ended = storage.end_sessions(account.id, now)
-    storage.add_credential(replace(new, reason=used.reason), str(session.id), now)
-    tell_notice(storage, account, "password_changed", now, emails=[account.email])
-    begins_at = tell_ended(storage, account.id, ended, now)
-    return log_in(
-        storage,
-        account,
-        new,
-        session_id=session_id,
-        refresh_hash=refresh_hash,
-        device_id=session.device_id,
-        now=begins_at,
-    )
+def citizen_session(storage: Storage, claims: Claims) -> Session:
+    """The same of who may do more than choose a password. Raises ``TokenInvalid``, and
+    ``PasswordChangeRequired`` for the first password's session."""
+    session = live_session(storage, claims)
+    if session.must_change_password:
+        raise refusals.PasswordChangeRequired
+    return session

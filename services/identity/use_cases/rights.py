@@ -16,7 +16,7 @@ from services.identity.use_cases.accounts import held_with_person
 from services.identity.use_cases.coming_of_age import move_coming_of_age
 from services.identity.use_cases.erasure import ask_erasure
 from services.identity.use_cases.everywhere import end_everywhere
-from services.identity.use_cases.log_in import live_session
+from services.identity.use_cases.log_in import citizen_session
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_answer
 
@@ -30,10 +30,7 @@ RESETS_SHOWN = 50
 
 def citizen(storage: Storage, claims: Claims) -> Account:
     """Who asks. Raises ``TokenInvalid``, and ``PasswordChangeRequired`` for the first password's session."""
-    session = live_session(storage, claims)
-    if session.must_change_password:
-        raise refusals.PasswordChangeRequired
-    return session.account
+    return citizen_session(storage, claims).account
 
 
 def export(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from services.identity import refusals, use_cases
-from services.identity.credentials import Claims, Credential, CredentialState, Session
+from services.identity.credentials import Claims, Credential, Session
 from services.identity.devices import (
     FORMER_KEPT,
     MOST_DEVICES,
@@ -25,6 +25,7 @@ from services.identity.devices import (
     device_name,
 )
 from services.identity.domain import Account
+from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW
 from services.identity.tests.unit.test_contact import verified
@@ -41,12 +42,14 @@ def account(storage: FakeStorage) -> Account:
     return verified(storage)
 
 
-def log_in(storage: FakeStorage, account: Account, device: Device | None = None) -> tuple[Session, str]:
-    """A session on a new device, or on a known one, with its refresh token."""
+def log_in(
+    storage: FakeStorage, account: Account, device: Device | None = None, used: Credential | None = None
+) -> tuple[Session, str]:
+    """A session on a new device, or on a known one, with its refresh token, by an own password or another."""
     on = device or Device(uuid4(), account.id, "máy", uuid4().bytes, NOW, NOW)
-    begins_at = use_cases.enter(storage, account, on, is_known=device is not None, now=NOW)
-    credential = Credential(uuid4(), account.id, CredentialState.ACTIVE, "hash")
+    credential = used or samples.active(account.id)
     storage.add_credential(credential, str(uuid4()), NOW)
+    begins_at = use_cases.enter(storage, account, on, credential, is_known=device is not None, now=NOW)
     session_id = uuid4()
     token = PROOFS.new(session_id)
     session = use_cases.log_in(
@@ -100,7 +103,7 @@ def test_of_a_session_that_no_access_token_outlives_others_need_not_hear(
     device = storage.devices[UUID(str(session.device_id))]
     before = told_endings(storage)
     at = NOW + TOKENS_LIVE
-    assert use_cases.enter(storage, account, device, is_known=True, now=at) == at
+    assert use_cases.enter(storage, account, device, samples.active(account.id), is_known=True, now=at) == at
     assert told_endings(storage) == before
     assert storage.sessions[session.id].ended_at == at, "its refresh token is of no use all the same"
 
@@ -109,7 +112,7 @@ def test_of_one_that_an_access_token_may_outlive_they_hear(storage: FakeStorage,
     session, _ = log_in(storage, account)
     device = storage.devices[UUID(str(session.device_id))]
     at = NOW + TOKENS_LIVE - TICK
-    assert use_cases.enter(storage, account, device, is_known=True, now=at) == at
+    assert use_cases.enter(storage, account, device, samples.active(account.id), is_known=True, now=at) == at
     assert told_endings(storage)[-1] == at
 
 
@@ -274,15 +277,53 @@ def test_logging_out_ends_this_session_alone_and_again_is_nothing(
 def test_a_new_device_is_told_unless_it_is_the_first_and_a_known_one_is_not(
     storage: FakeStorage, account: Account
 ) -> None:
-    phone, phone_token = log_in(storage, account)
+    device = Device(uuid4(), account.id, "máy", uuid4().bytes, NOW, NOW)
+    first = samples.issued(account.id, reason=None)
+    use_cases.enter(storage, account, device, first, is_known=False, now=NOW)
     assert notices(storage) == []
-    log_in(storage, account)
+    _, phone_token = log_in(storage, account, device)
+    assert notices(storage) == []
+    log_in(storage, account, used=first)
     assert notices(storage) == ["new_device"]
-    device = storage.devices[UUID(str(phone.device_id))]
     log_in(storage, account, replace(device, last_seen_at=LATER))
     assert notices(storage) == ["new_device"]
     with pytest.raises(refusals.TokenInvalid):
         use(storage, phone_token)
+
+
+@pytest.mark.parametrize("how", ["everywhere", "forgotten"])
+@pytest.mark.parametrize("spoken", [True, False])
+def test_a_new_device_is_told_where_none_is_known_any_more(
+    storage: FakeStorage, account: Account, how: str, spoken: bool
+) -> None:
+    """Whoever logs out everywhere fears that somebody else has the password."""
+    session, _ = log_in(storage, account)
+    before = len(notices(storage))
+    if how == "everywhere":
+        use_cases.log_out_everywhere(storage, claims_of(session), LATER)
+    else:
+        storage.forget_log_ins(before=LATER, limit=100)
+    assert storage.devices_of(account.id, 1) == []
+    read_aloud = samples.issued(account.id, reason="hotline", channel="voice")
+    log_in(storage, account, used=read_aloud if spoken else None)
+    assert notices(storage)[before:] == ["new_device"]
+
+
+def test_the_first_passwords_session_sees_and_ends_no_devices(storage: FakeStorage, account: Account) -> None:
+    other, token = log_in(storage, account)
+    first, _ = log_in(storage, account, used=samples.issued(account.id, valid_until=NOW + timedelta(hours=1)))
+    assert first.must_change_password
+    assert other.device_id is not None
+    with pytest.raises(refusals.PasswordChangeRequired):
+        listed(storage, first)
+    with pytest.raises(refusals.PasswordChangeRequired):
+        use_cases.end_device(storage, claims_of(first), other.device_id, LATER)
+    with pytest.raises(refusals.PasswordChangeRequired):
+        use_cases.log_out_everywhere(storage, claims_of(first), LATER)
+    assert use(storage, token) == other
+    use_cases.log_out(storage, claims_of(first), LATER)
+    with pytest.raises(refusals.TokenInvalid):
+        use_cases.live_session(storage, claims_of(first))
 
 
 def test_an_account_keeps_so_many_devices(storage: FakeStorage, account: Account) -> None:

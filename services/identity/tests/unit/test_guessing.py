@@ -30,6 +30,7 @@ def parts() -> Any:
         log_in_tries_per_user="100/hour",
         log_in_tries_per_address="10/minute",
         log_in_tries_per_network="50/minute",
+        staff_totp=True,
         staff_log_in_tries_per_address="30/minute",
         staff_log_in_tries_per_network="60/minute",
     )
@@ -104,6 +105,26 @@ def test_a_known_device_counts_for_itself_and_is_held_back_too(parts: Any) -> No
     own = guessing.tries_of(parts, USER, ADDRESS, NETWORK, device)
     parts.throttle.check(*own)
     assert wrong_tries(parts, lambda _: own) == 10
+
+
+@pytest.mark.parametrize("whose", ["a device", "a session", "an officer's device"])
+def test_what_no_stranger_reaches_is_good_for_no_more_guesses_in_an_hour_than_all_strangers(
+    parts: Any, whose: str
+) -> None:
+    """A device's token outlives log-out and change of password, and may be stolen."""
+    counter = FakeCounter()
+    parts.throttle = Throttle(counter, FakeCounter())
+    device = Device(uuid4(), uuid4(), "", b"", samples.NOW, samples.NOW)
+    own = {
+        "a device": guessing.tries_of(parts, USER, ADDRESS, NETWORK, device),
+        "a session": guessing.tries_in_session(parts, uuid4()),
+        "an officer's device": guessing.tries_of_staff(parts, USER, ADDRESS, NETWORK, device.id),
+    }[whose]
+    answered = 0
+    for _ in range(60):
+        answered += wrong_tries(parts, lambda _: own)
+        counter.hits = {about: hits for about, hits in counter.hits.items() if about[0].endswith("_hour")}
+    assert answered == 100
 
 
 def test_of_a_caller_who_does_not_say_where_no_address_is_counted(parts: Any) -> None:

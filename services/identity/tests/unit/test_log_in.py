@@ -72,18 +72,6 @@ def test_of_two_changes_with_one_password_the_second_is_refused_and_changes_noth
     assert len(storage.tx.events("account.notice_due.v1")) == 1
 
 
-def test_a_repeated_change_is_known_by_the_session_in_which_it_was_made(
-    storage: FakeStorage, account: domain.Account
-) -> None:
-    session, other = logged_in(storage, account), logged_in(storage, account)
-    assert use_cases.find_repeated_change(storage, claims(session)) is None
-    changed(storage, session)
-    repeated = use_cases.find_repeated_change(storage, claims(session))
-    assert repeated is not None
-    assert repeated[1] == storage.live_credentials(account.id)[0]
-    assert use_cases.find_repeated_change(storage, claims(other)) is None
-
-
 def test_a_password_that_was_replaced_while_it_was_being_checked_opens_nothing(
     storage: FakeStorage, account: domain.Account
 ) -> None:
@@ -100,4 +88,3 @@ def test_a_token_that_names_another_account_than_its_session_is_refused(
     forged = replace(claims(session), account_id=uuid4())
     with pytest.raises(refusals.TokenInvalid):
         use_cases.live_session(storage, forged)
-    assert use_cases.find_repeated_change(storage, forged) is None

@@ -86,6 +86,7 @@ def test_staff_who_log_in_have_an_outdated_hash_renewed(
             staff_token_hours=8,
             staff_totp=False,
             log_in_tries="10/minute",
+            log_in_tries_per_user="100/hour",
             staff_log_in_tries_per_address="10/minute",
             staff_log_in_tries_per_network="10/minute",
         ),

@@ -50,6 +50,26 @@ def test_devices_and_the_refresh_tokens_on_them(storage: AnyStorage) -> None:
     assert kept.ended_at == ended
 
 
+def test_of_sessions_that_end_on_a_device_those_are_told_of_which_a_token_was_issued_since(
+    storage: AnyStorage,
+) -> None:
+    holder = account(storage)
+    made = Credential(uuid4(), holder.id, CredentialState.ACTIVE, "hash")
+    storage.add_credential(made, str(uuid4()), NOW)
+    device = Device(uuid4(), holder.id, "máy", b"a hash", NOW, NOW)
+    storage.save_device(device)
+    since = NOW - timedelta(hours=1)
+    begun = [since - timedelta(hours=1), since, since + timedelta(seconds=1)]
+    sessions = [Session(uuid4(), holder, "citizen", at, device_id=device.id) for at in begun]
+    for session in sessions:
+        assert storage.start_session(session, made.id)
+    storage.save_refresh(Refresh(sessions[0].id, begun[0], b"one", since + timedelta(seconds=2)))
+    assert storage.end_sessions_on(device.id, NOW, issued_after=since) == [NOW, NOW]
+    assert storage.end_sessions_on(device.id, NOW, issued_after=since) == []
+    kept = [storage.session(session.id) for session in sessions]
+    assert [session and session.ended_at for session in kept] == [NOW] * 3, "all ended, told or not"
+
+
 def test_log_ins_are_forgotten_when_their_time_is_over(storage: AnyStorage) -> None:
     holder = account(storage)
     made = Credential(uuid4(), holder.id, CredentialState.ACTIVE, "hash")
