@@ -55,6 +55,6 @@ def reset_totp(user: str) -> None:
         with databases("identity") as ours, ours.transaction("identity") as tx:
             known = use_cases.reset_totp(Storage(tx), user, code, by=audit.operator(), now=at)
         if not known:
-            raise click.ClickException(f"nobody has the user name {user}")
+            raise click.ClickException(f"nobody has the user name {user}, or the account is disabled")
     click.echo(f"{user} sets up an authenticator app at the next log-in; every session has ended")
     click.echo(f"code for setting up an authenticator app, shown this once, good for 72 hours: {code}")

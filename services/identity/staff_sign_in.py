@@ -45,24 +45,33 @@ def log_in(db: Database, parts: Parts, attempt: Attempt) -> Reply:
 
 def _log_in(db: Database, parts: Parts, attempt: Attempt) -> Reply:
     with db.transaction() as tx:
-        staff = Storage(tx).staff_named(attempt.user)
-    device = _known_device(parts, staff, attempt.device_token)
-    own = staff.id if staff and staff_totp.is_handed_over(staff, attempt.enrolment_code) else device
+        found = Storage(tx).staff_named(attempt.user)
+    device = _known_device(parts, found, attempt.device_token)
+    is_handed_over = found is not None and staff_totp.is_handed_over(found, attempt.enrolment_code)
+    own = found.id if found and is_handed_over else device
     tries = guessing.tries_of_staff(parts, attempt.user, attempt.address, attempt.network, own)
     parts.throttle.check(*tries)
-    password_hash = staff.password_hash if staff else None
-    if not parts.passwords.is_right(password_hash, attempt.password) or staff is None:
-        parts.throttle.note_wrong(*tries)
+    staff = guessing.tried(db, parts, tries, None, lambda: _proven(parts, found, attempt.password))
+    if staff is None:
         raise refusals.LogInFailed
-    parts.throttle.check(*tries)
     if not parts.settings.staff_totp:
         return _enter(db, parts, staff, attempt.password, None, device)
-    with staff_totp.counted(parts, staff, tries) as all_tries:
-        if staff_totp.must_enrol(staff, attempt.totp):
+    if staff_totp.must_enrol(staff, attempt.totp):
+        with staff_totp.counted(parts, staff, tries):
             return staff_totp.enrol(db, parts, staff, attempt.enrolment_code)
+    if not is_handed_over:
+        tries = (*tries, staff_totp.tries_of(parts, staff))
+    with staff_totp.counted(parts, staff, tries):
+        parts.throttle.check(*tries)
         step = staff_totp.step_of(parts, staff, attempt.totp)
-        parts.throttle.check(*all_tries)
+        parts.throttle.check(*tries)
         return _enter(db, parts, staff, attempt.password, step, device)
+
+
+def _proven(parts: Parts, found: StaffAccount | None, password: str) -> StaffAccount | None:
+    """Whose password it is; the same work where there is nobody."""
+    is_right = parts.passwords.is_right(found.password_hash if found else None, password)
+    return found if is_right else None
 
 
 def _enter(
@@ -89,7 +98,8 @@ def _enter(
 
 
 def _known_device(parts: Parts, staff: StaffAccount | None, token: str | None) -> UUID | None:
-    """The device that the token proves: there this officer was logged in, with the app of today."""
+    """The device that the token proves: there this officer was logged in, with the app of today, or where
+    there is none, since an operator handed the last code over: ``vssid staff reset-totp`` ends either."""
     if staff is None or not token:
         return None
     try:
@@ -100,4 +110,5 @@ def _known_device(parts: Parts, staff: StaffAccount | None, token: str | None) -
 
 
 def _device_token(parts: Parts, staff: StaffAccount, device: UUID) -> str:
-    return staff_device_token(parts.settings.seal_private, device, staff.id, staff.totp_seed or b"")
+    since = staff.totp_seed or staff.enrolment_hash or b""
+    return staff_device_token(parts.settings.seal_private, device, staff.id, since)

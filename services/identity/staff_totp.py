@@ -65,19 +65,22 @@ def step_of(parts: Parts, staff: StaffAccount, code: str | None) -> int:
     return step
 
 
+def tries_of(parts: Parts, staff: StaffAccount) -> Tries:
+    """Wrong codes of the app, wherever from: six digits. Only somebody who knows the password gets here, so
+    no stranger keeps the owner out. The operator's code, 80 bits, needs no such counter: whoever brings that
+    is not held back by others who know the first password."""
+    return Tries("staff_totp", str(staff.id), parts.settings.staff_totp_tries)
+
+
 @contextmanager
-def counted(parts: Parts, staff: StaffAccount, tries: tuple[Tries, ...]) -> Iterator[tuple[Tries, ...]]:
-    """A wrong code counts as a wrong password does, and for the user besides, wherever from: only somebody
-    who knows the password gets here, so no stranger keeps the owner out. To be checked again after a right
-    one. Raises ``TooManyTries``."""
-    all_tries = (*tries, Tries("staff_totp", str(staff.id), parts.settings.staff_totp_tries))
-    parts.throttle.check(*all_tries)
+def counted(parts: Parts, staff: StaffAccount, tries: tuple[Tries, ...]) -> Iterator[None]:
+    """A wrong code counts as a wrong password does. Raises ``TooManyTries``."""
     try:
-        yield all_tries
+        yield
     except (TotpWrong, EnrolmentCodeWrong) as wrong:
         refusal = type(wrong).__name__
         log.warning(
             "an officer's password was right, the code was not", staff_id=str(staff.id), refusal=refusal
         )
-        parts.throttle.note_wrong(*all_tries)
+        parts.throttle.note_wrong(*tries)
         raise

@@ -100,12 +100,12 @@ class Staff(Tables):
     RESET_TOTP = """
         UPDATE staff SET totp_seed = NULL, totp_last_step = NULL,
             enrolment_hash = %(enrolment_hash)s, enrolment_until = %(until)s
-        WHERE user_name = %(user)s RETURNING id
+        WHERE user_name = %(user)s AND active RETURNING id
     """
 
     def reset_totp(self, user: str, enrolment_hash: bytes, until: datetime) -> UUID | None:
         """No app is set up any more, and no session lasts; with this code another may be set up until then.
-        None when nobody has this name."""
+        None when no active member has this name."""
         asked = {"user": user, "enrolment_hash": enrolment_hash, "until": until}
         row = self.tx.one(self.RESET_TOTP, asked)
         if row is None:

@@ -296,8 +296,8 @@ def use_totp(storage: Storage, staff: StaffAccount, step: int, now: datetime) ->
 
 
 def reset_totp(storage: Storage, user: str, code: str, *, by: str, now: datetime) -> bool:
-    """Whoever lost the phone sets up another with this code; every session ends. False when nobody has this
-    name."""
+    """Whoever lost the phone sets up another with this code; every session ends. False when nobody
+    active has this name."""
     staff_id = storage.reset_totp(user, enrolment_hash(code), now + ENROLMENT_LASTS)
     if staff_id is None:
         return False

@@ -9,27 +9,18 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
-from services.identity import staff_sign_in, staff_totp, totp, use_cases
+from services.identity import staff_totp, totp, use_cases
 from services.identity.domain import StaffAccount
-from services.identity.passwords import Passwords
 from services.identity.refusals import LogInFailed, TooManyTries
-from services.identity.staff_sign_in import Attempt
-from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
-from services.identity.tests.unit.test_throttle import FakeCounter
-from services.identity.throttle import Throttle
+from services.identity.tests.unit.staff_desk import ANOTHER, HANDED_OVER, NOW, PASSWORD, STEP, USER, Desk
 from services.identity.totp import EnrolmentCodeRequired, EnrolmentCodeWrong, TotpRequired, TotpWrong
 
 RFC_SECRET = b"12345678901234567890"
-PASSWORD = "mật khẩu của cán bộ"
-USER = "mai"
-HANDED_OVER, ANOTHER = "MFRG-GZDF-MZTW-Q2LK", "NBSW-Y3DP-O53X-E3DE"
-NOW = samples.NOW
-STEP = timedelta(seconds=totp.STEP_SECONDS)
 
 
 # --- codes ---------------------------------------------------------------------------------------
@@ -94,78 +85,6 @@ def test_the_app_reads_who_of_what_and_the_secret() -> None:
 
 
 # --- log-ins -------------------------------------------------------------------------------------
-
-
-def staff(**changes: Any) -> StaffAccount:
-    """Somebody to whom an operator has handed a code over."""
-    code = {
-        "enrolment_hash": totp.enrolment_hash(HANDED_OVER),
-        "enrolment_until": NOW + totp.ENROLMENT_LASTS,
-    }
-    return samples.staff(**{"user": USER, **code, **changes})
-
-
-class Desk:
-    """One member of staff, the clock, and what the gateway was told."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
-        self.now = NOW
-        self.storage = FakeStorage()
-        self.passwords = Passwords(lambda function, *arguments: function(*arguments))
-        self.id = uuid4()
-        hashed = self.passwords.hashed(PASSWORD)
-        self.storage.add_staff(staff(id=self.id, password_hash=hashed), NOW)
-        limits = dict.fromkeys(
-            ("staff_log_in_tries_per_address", "staff_log_in_tries_per_network"), "50/minute"
-        )
-        given = {"log_in_tries": "10/minute", "staff_totp_tries": "10/hour", "staff_totp": True, **settings}
-        self.parts: Any = SimpleNamespace(
-            settings=SimpleNamespace(seal_private="a key", staff_token_hours=8, **limits, **given),
-            passwords=self.passwords,
-            throttle=Throttle(FakeCounter(), FakeCounter()),
-            sealer=SimpleNamespace(seal=lambda to, text: f"{to} {text}"),
-        )
-        for module in (staff_sign_in, staff_totp):
-            monkeypatch.setattr(module, "Storage", lambda _tx: self.storage)
-            monkeypatch.setattr(module, "now", lambda: self.now)
-
-    def log_in(
-        self, code: str | None = None, password: str = PASSWORD, address: str = "here", **more: str | None
-    ) -> Any:
-        database: Any = SimpleNamespace(transaction=lambda: nullcontext())
-        attempt = Attempt(**{"user": USER, "password": password, "totp": code, "address": address, **more})
-        return staff_sign_in.log_in(database, self.parts, attempt)
-
-    def shown(self, code: str = HANDED_OVER) -> bytes:
-        """The secret that an app reads now."""
-        reply = self.log_in(enrolment_code=code)
-        assert reply["next_step"] == "enrol"
-        assert set(reply) == {"next_step", "sealed_totp_uri"}
-        assert reply["sealed_totp_uri"].startswith("gateway otpauth://totp/VssID:mai?secret=")
-        return totp.secret_of("a key", self.id, self.member.totp_seed or b"")
-
-    def enrolled(self) -> bytes:
-        secret = self.shown()
-        self.log_in(self.code(secret))
-        return secret
-
-    def code(self, secret: bytes, steps_off: int = 0) -> str:
-        return totp.code_of(secret, totp.step_at(self.now) + steps_off)
-
-    @property
-    def member(self) -> StaffAccount:
-        found = self.storage.staff_named(USER)
-        assert found is not None
-        return found
-
-    @property
-    def sessions(self) -> int:
-        return len(self.storage.staff_sessions)
-
-
-@pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(monkeypatch)
 
 
 def test_the_operators_code_shows_a_secret_and_the_first_code_makes_it_final(desk: Desk) -> None:
@@ -376,116 +295,54 @@ def test_the_operators_code_is_good_once(desk: Desk) -> None:
         desk.log_in(enrolment_code=HANDED_OVER)
 
 
-def test_the_operators_code_is_guessed_ten_times_from_wherever(desk: Desk) -> None:
-    for number in range(10):
+def gets_in_beside_somebody_with_the_first_password(desk: Desk) -> None:
+    """The proof: who knows the first password, as whoever handed it over, guesses at both codes."""
+    for number in range(30):
         with pytest.raises(EnrolmentCodeWrong):
             desk.log_in(enrolment_code=ANOTHER, address=f"address {number}")
+    secret = desk.shown()
+    wrong = f"{(int(desk.code(secret)) + 1) % 10**6:06d}"
+    assert answered(desk, wrong, "address") == 10, "the app's six digits"
+    reply = desk.log_in(desk.code(secret), enrolment_code=HANDED_OVER)
+    assert reply["sealed_staff_token"]
+
+
+def test_nobody_keeps_an_officer_from_setting_the_app_up(desk: Desk) -> None:
+    gets_in_beside_somebody_with_the_first_password(desk)
+
+
+def test_a_lock_in_the_hands_of_whoever_knows_the_first_password_is_seen(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted twin: wrong codes of the operator count for the user, wherever from."""
+    enrol = staff_totp.enrol
+
+    def counting(db: Any, parts: Any, member: StaffAccount, code: str | None) -> Any:
+        tries = staff_totp.tries_of(parts, member)
+        parts.throttle.check(tries)
+        if not staff_totp.is_handed_over(member, code):
+            parts.throttle.note_wrong(tries)
+        return enrol(db, parts, member, code)
+
+    monkeypatch.setattr(staff_totp, "enrol", counting)
     with pytest.raises(TooManyTries):
-        desk.log_in(enrolment_code=HANDED_OVER, address="the owner's")
+        gets_in_beside_somebody_with_the_first_password(desk)
+
+
+def test_the_operators_code_is_guessed_ten_times_from_one_address(desk: Desk) -> None:
+    for _ in range(10):
+        with pytest.raises(EnrolmentCodeWrong):
+            desk.log_in(enrolment_code=ANOTHER)
+    with pytest.raises(TooManyTries):
+        desk.log_in(enrolment_code=ANOTHER)
+
+
+def test_a_disabled_officer_is_not_reset(desk: Desk) -> None:
+    use_cases.disable_staff(desk.storage, USER, by="operator", now=NOW)
+    assert not use_cases.reset_totp(desk.storage, USER, ANOTHER, by="operator", now=NOW)
 
 
 def test_operators_codes_are_80_random_bits_in_fours() -> None:
     codes = {totp.new_enrolment_code() for _ in range(100)}
     assert len(codes) == 100
     assert all(re.fullmatch(r"[A-Z2-7]{4}(-[A-Z2-7]{4}){3}", code) for code in codes)
-
-
-# --- known devices -------------------------------------------------------------------------------
-
-
-def device_of(reply: Any) -> str:
-    """What the gateway opens: the fake seals by naming whom it is for."""
-    token: str = reply["sealed_device_token"]
-    return token.removeprefix("gateway ")
-
-
-def stranger_guesses(desk: Desk, **where: str) -> None:
-    """At the desk's address, until nobody is answered there any more."""
-    for _ in range(60):
-        try:
-            desk.log_in(password="guess", **where)
-        except LogInFailed:
-            continue
-        except TooManyTries:
-            return
-    pytest.fail("nobody is held back")
-
-
-def gets_in_on_a_known_device_beside_a_stranger(desk: Desk) -> None:
-    """The proof: at the officer's own address somebody guesses at the officer."""
-    secret = desk.shown() if desk.parts.settings.staff_totp else b""
-    device = device_of(desk.log_in(desk.code(secret)))
-    desk.now += STEP
-    stranger_guesses(desk)
-    with pytest.raises(TooManyTries):
-        desk.log_in(desk.code(secret))
-    reply = desk.log_in(desk.code(secret), device_token=device)
-    assert reply["sealed_staff_token"]
-    assert reply["sealed_device_token"] is None
-
-
-@pytest.mark.proves("F13")
-@pytest.mark.parametrize("is_on", [True, False])
-def test_a_stranger_behind_the_officers_address_does_not_keep_a_known_device_out(
-    monkeypatch: pytest.MonkeyPatch, is_on: bool
-) -> None:
-    gets_in_on_a_known_device_beside_a_stranger(Desk(monkeypatch, staff_totp=is_on))
-
-
-@pytest.mark.planted("F13")
-def test_a_stranger_who_keeps_an_officer_out_would_be_seen(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(staff_sign_in, "_known_device", lambda *_: None)
-    with pytest.raises(TooManyTries):
-        gets_in_on_a_known_device_beside_a_stranger(desk)
-
-
-def test_a_stranger_does_not_keep_out_whom_an_operator_has_just_handed_a_code(desk: Desk) -> None:
-    """On a new desk, and after a reset, which ends known devices."""
-    stranger_guesses(desk)
-    secret = desk.shown()
-    with pytest.raises(TooManyTries):
-        desk.log_in(desk.code(secret))
-    device = device_of(desk.log_in(desk.code(secret), enrolment_code=HANDED_OVER))
-    use_cases.reset_totp(desk.storage, USER, ANOTHER, by="operator", now=NOW)
-    for proof in ({"device_token": device}, {"enrolment_code": HANDED_OVER}):
-        with pytest.raises(TooManyTries):
-            desk.log_in(**proof)
-    assert desk.shown(ANOTHER)
-
-
-def test_a_handed_over_code_is_good_for_so_many_guesses_at_the_password(desk: Desk) -> None:
-    stranger_guesses(desk, enrolment_code=HANDED_OVER)
-    with pytest.raises(TooManyTries):
-        desk.shown()
-
-
-def test_a_known_device_is_held_back_for_itself_and_needs_password_and_code(desk: Desk) -> None:
-    device = device_of(desk.log_in(desk.code(desk.shown())))
-    with pytest.raises(TotpRequired):
-        desk.log_in(device_token=device)
-    with pytest.raises(LogInFailed):
-        desk.log_in(password="wrong", device_token=device)
-    stranger_guesses(desk, device_token=device)
-    with pytest.raises(TooManyTries):
-        desk.log_in(device_token=device)
-
-
-def test_a_device_is_one_officers_and_no_other_text_is_one(desk: Desk) -> None:
-    device = device_of(desk.log_in(desk.code(desk.shown())))
-    desk.storage.add_staff(staff(id=uuid4(), user="lan", password_hash=desk.passwords.hashed(PASSWORD)), NOW)
-    stranger_guesses(desk)
-    stranger_guesses(desk, user="lan")
-    for user, token in (("lan", device), (USER, device[:-4] + "AAAA"), (USER, "none"), (USER, "ü")):
-        with pytest.raises(TooManyTries):
-            desk.log_in(user=user, device_token=token)
-
-
-def test_a_device_of_the_app_before_is_no_known_one(desk: Desk) -> None:
-    device = device_of(desk.log_in(desk.code(desk.shown())))
-    use_cases.reset_totp(desk.storage, USER, ANOTHER, by="operator", now=NOW)
-    desk.log_in(desk.code(desk.shown(ANOTHER)))
-    stranger_guesses(desk)
-    with pytest.raises(TooManyTries):
-        desk.log_in(device_token=device)

@@ -56,7 +56,7 @@ class FakeStaff(FakeTables):
         return True
 
     def reset_totp(self, user: str, enrolment_hash: bytes, until: datetime) -> UUID | None:
-        staff = self.staff.get(user)
+        staff = self.staff_named(user)
         if staff is None:
             return None
         self.staff[user] = replace(
