@@ -47,7 +47,7 @@ def stolen_token(scene: Scene) -> None:
         is_refused(scene.client, "the session in two hands goes on")
     finally:
         thief.close()
-    scene.inbox.wait_for_emails(scene.citizen.email, "new_device")
+    scene.inbox.wait_for_emails(scene.citizen.email, "session_copied")
     scene.client.wait_for("completed")
 
 

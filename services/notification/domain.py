@@ -35,6 +35,7 @@ class Purpose(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name
     REISSUED = "reissued"
     NEW_DEVICE = "new_device"
+    SESSION_COPIED = "session_copied"
     CONTACT_CHANGED = "contact_changed"
     THROTTLED = "throttled"
     REQUEST_ANSWERED = "request_answered"

@@ -113,7 +113,8 @@ def tell_guardianship_ended(storage: Storage, event: Event) -> None:
 
 def tell_account(storage: Storage, event: Event) -> None:
     """A notice to the holder of an account, on the channels that the event names."""
-    purpose = Purpose(event.data["kind"])
+    exact = event.data.get("exact_kind")
+    purpose = Purpose(exact if exact in set(Purpose) else event.data["kind"])
     channels = [(Channel(c["kind"]), c["to"], purpose) for c in event.data["channels"]]
     _write(storage, event, channels, facts={"at": event.time.isoformat()})
 

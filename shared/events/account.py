@@ -35,10 +35,13 @@ NOTICE_DUE = EventType(
     {
         "account_id": Id(),
         "kind": Text(one_of=("password_changed", "reissued", "new_device", "contact_changed", "throttled")),
+        "exact_kind": Text(longest=40, optional=True),
         "channels": parts.channels(),
         "language": parts.language(),
     },
 )
+"""``kind`` is what every version knows; it gets no further values. What has a name since then is told as the
+kind that comes nearest, and in ``exact_kind``: a listener that does not know that one goes by ``kind``."""
 
 REQUEST_ANSWERED = EventType(
     "account.request_answered.v1",

@@ -301,7 +301,7 @@ def _due(promise: Promise) -> Iterator[tuple[Received, int, int]]:
     changed, over = promise.passwords_changed, int(promise.ended_step is not None)
     ended, asked = int(promise.decision in ENDING_TOLD), promise.supplements_asked
     spoken, codes = promise.reissued, promise.log_in_codes
-    new_devices = promise.new_devices + codes + promise.thefts
+    new_devices = promise.new_devices + codes
     notices = ended + asked + spoken + codes + promise.resets + promise.thefts + over
     code_confirmed = int(promise.guardian is None)
     yield Received(promise.email, "email_otp"), code_confirmed, max(code_confirmed, promise.otp_requests)
@@ -315,6 +315,7 @@ def _due(promise: Promise) -> Iterator[tuple[Received, int, int]]:
     yield Received(promise.email, "reissued"), spoken, spoken
     yield Received(promise.email, "reset_otp"), promise.resets, promise.resets
     yield Received(promise.email, "new_device"), new_devices, new_devices
+    yield Received(promise.email, "session_copied"), promise.thefts, promise.thefts
 
 
 def _check_written(book: Book, found: Found, report: Report) -> None:

@@ -38,7 +38,7 @@ def test_a_stolen_refresh_token_ends_its_session_for_both(client, citizen, new_c
         client.refresh()
     other.refresh()
     compare(other.participation(), citizen)
-    inbox.wait_for_emails(citizen.email, "new_device")
+    inbox.wait_for_emails(citizen.email, "session_copied")
 
 
 @pytest.mark.proves("G14")

@@ -69,7 +69,7 @@ def use_refresh_token(
     use = refresh.use(used, now, lifetimes)
     if use is Use.STOLEN:
         tell_ended(storage, account.id, storage.end_session(session.id, now), now)
-        tell_notice(storage, account, "new_device", now, phones=[account.phone], emails=[account.email])
+        tell_notice(storage, account, "session_copied", now, phones=[account.phone], emails=[account.email])
         return None
     if use is Use.UNKNOWN or (use is Use.REPEATED and refresh.token_hash != following):
         raise refusals.TokenInvalid

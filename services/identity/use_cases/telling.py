@@ -16,6 +16,9 @@ from shared.events import credentials as credentials_events
 from shared.events import identity as identity_events
 from shared.messaging import outbox
 
+NEAREST_KIND = {"session_copied": "new_device"}
+"""Of a notice whose kind is younger than its event: as which one a version that does not know it tells it."""
+
 
 def tell_checked(storage: Storage, case: Case, outcome: Outcome, now: datetime) -> None:
     data = {"registration_id": case.registration_id, "outcome": outcome.told, "at": now}
@@ -88,7 +91,8 @@ def tell_notice(
         return
     data = {
         "account_id": account.id,
-        "kind": kind,
+        "kind": NEAREST_KIND.get(kind, kind),
+        "exact_kind": kind if kind in NEAREST_KIND else None,
         "channels": channels,
         "language": account.language,
     }

@@ -160,7 +160,8 @@ def test_a_token_that_is_used_again_ends_the_session_and_its_holder_is_told(
         with pytest.raises(refusals.TokenInvalid):
             use(storage, refused, now)
     assert storage.sessions[session.id].ended_at == now
-    assert notices(storage)[-1] == "new_device"
+    told = storage.tx.events("account.notice_due.v1")[-1].data
+    assert (told["kind"], told["exact_kind"]) == ("new_device", "session_copied")
     assert storage.tx.events("account.sessions_ended.v1")[-1].data["issued_before"] == now
 
 

@@ -147,12 +147,13 @@ def request_answered(kind: str = "correction", outcome: str = "granted", languag
     )
 
 
-def notice_due(kind: str = "password_changed", language: str = "vi") -> Event:
+def notice_due(kind: str = "password_changed", language: str = "vi", exact_kind: str | None = None) -> Event:
     return event(
         account.NOTICE_DUE,
         ACCOUNT,
         account_id=ACCOUNT,
         kind=kind,
+        exact_kind=exact_kind,
         channels=[{"kind": "email", "to": EMAIL}, {"kind": "sms", "to": PHONE}],
         language=language,
     )

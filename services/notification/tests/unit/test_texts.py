@@ -60,6 +60,7 @@ def every_message() -> list:
             examples.notice_due(kind, language)
             for kind in ("password_changed", "reissued", "new_device", "contact_changed", "throttled")
         ]
+        events.append(examples.notice_due("new_device", language, "session_copied"))
         events += [
             examples.request_answered(kind, outcome, language)
             for kind in ("export", "correction", "erasure", "withdrawal")
@@ -158,6 +159,17 @@ def test_vietnamese_loses_its_diacritics_and_nothing_else() -> None:
 
 def test_the_default_places_are_settings() -> None:
     assert {"hotline", "app_store_url", "google_play_url"} <= set(Settings.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_of_a_session_in_two_hands_is_told_that_it_ended_and_what_to_do_in_one_sms(language: str) -> None:
+    email, sms = written(examples.notice_due("new_device", language, "session_copied"))
+    told, short = WORDS.email(email, None).text, WORDS.sms(sms, None)
+    assert len(split(short).bodies) == 1
+    for text in (plain(told), short):
+        assert {"vi": "bi sao chep", "en": "copied"}[language] in text
+        assert {"vi": "oi mat khau", "en": "hange your password"}[language] in text
+        assert {"vi": "thiet bi moi", "en": "new device"}[language] not in text
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])

@@ -99,3 +99,18 @@ def test_a_notice_goes_only_where_the_event_says(storage: FakeMessages) -> None:
         (Channel.SMS, examples.PHONE),
     }
     assert {m.purpose for m in storage.held.values()} == {Purpose.REISSUED}
+
+
+@pytest.mark.parametrize(
+    ("exact_kind", "told"),
+    [
+        ("session_copied", Purpose.SESSION_COPIED),
+        ("of a later version", Purpose.NEW_DEVICE),
+        (None, Purpose.NEW_DEVICE),
+    ],
+)
+def test_a_notice_says_what_happened_as_exactly_as_this_version_knows(
+    storage: FakeMessages, exact_kind: str | None, told: Purpose
+) -> None:
+    writing.tell_account(storage, examples.notice_due("new_device", exact_kind=exact_kind))
+    assert {m.purpose for m in storage.held.values()} == {told}

@@ -186,6 +186,15 @@ def test_a_password_of_the_hotline_is_known_and_may_wait_beside_the_own_one(prom
     assert problems(promise, found) == ["lost"]
 
 
+def test_of_a_session_in_two_hands_the_citizen_is_told_as_what_it_was(promise, found):
+    promise.thefts = 1
+    found.sms.append({"to": PHONE, "text": "bi sao chep"})
+    found.emails.append(email("new_device"))
+    assert problems(promise, found) == ["lost", "unasked"]
+    found.emails[-1] = email("session_copied")
+    assert problems(promise, found) == []
+
+
 def test_a_password_of_the_hotline_that_nobody_asked_for_is_unasked(promise, found):
     found.credentials["a"].append({**SPOKEN, "state": "issued"})
     assert problems(promise, found) == ["unasked"]
