@@ -34,6 +34,9 @@ BEGIN_SECONDS = 3.0
 """How long it may take to begin, which costs a server that lives nothing."""
 FRESH_SECONDS = 1.0
 """A connection that answered so lately needs no proof that it lives."""
+TURN_SECONDS = 0.1
+"""How long a transaction that was undone waits before it is done once more: the one that it met has been
+woken, and would be met again if it did not come to its locks first."""
 PUBLISH_DEADLINE_SECONDS = 10.0
 """How long the direct publish may take; after it the sweeper may take the row."""
 
@@ -217,8 +220,8 @@ class Database:
 
     def change(self, change: Callable[[Transaction], T]) -> T:
         """What ``change`` returns, in one transaction; where that only met another (``is_conflict``),
-        everything is done once more in a new one, as nothing of the first was kept. So those who take the
-        same locks in different orders both get through.
+        everything is done once more in a new one a moment later, as nothing of the first was kept. So those
+        who take the same locks in different orders both get through.
 
         Raises ``psycopg.OperationalError`` (see ``is_away``) when the database cannot be reached.
         """
@@ -228,6 +231,7 @@ class Database:
         except psycopg.Error as error:
             if not is_conflict(error):
                 raise
+        time.sleep(TURN_SECONDS)
         with self.transaction() as tx:
             return change(tx)
 

@@ -37,8 +37,7 @@ def activate(db: Database, parts: Parts, *, secret: str, code: str, new: str) ->
     hashed = parts.passwords.hashed(new)
     chosen = Credential(new_id(), account.id, CredentialState.ACTIVE, hashed, reason=Way.LINK)
     try:
-        with db.transaction() as tx:
-            use_cases.finish_activation(Storage(tx), account.id, link_id, chosen, now())
+        db.change(lambda tx: use_cases.finish_activation(Storage(tx), account.id, link_id, chosen, now()))
     except ActivationRefused:  # another came first: perhaps this very request, sent twice
         with db.transaction() as tx:
             before = use_cases.chosen_for(Storage(tx), account.id, link_id)

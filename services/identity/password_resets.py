@@ -123,8 +123,7 @@ def _finish(db: Database, parts: Parts, tries: tuple[Tries, ...], reset_id: UUID
     chosen = Credential(new_id(), account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
     device, token = new_device(parts, account, None, at)
     try:
-        with db.transaction() as tx:
-            use_cases.finish_email_reset(Storage(tx), reset_id, account, chosen, device, at)
+        db.change(lambda tx: use_cases.finish_email_reset(Storage(tx), reset_id, account, chosen, device, at))
     except ResetRefused:  # another came first: perhaps this very request, sent twice
         return _answer_again(db, parts, reset_id, account, new)
     return token

@@ -63,12 +63,14 @@ def _answered(db: Database, parts: Parts, headers: Mapping[str, str], body: str)
     _count(parts, call)
     password = f"{secrets.randbelow(10**hotline.DIGITS):0{hotline.DIGITS}d}"
     made = use_cases.VoicePassword(new_id(), new_id(), parts.passwords.hashed(password))
-    with db.transaction() as tx:
 
+    def write(tx: Transaction) -> Reply:
         def issue() -> Reply:
             return _issue(parts, tx, call, made, password)
 
-        reply = once(tx, METHOD, key, about, issue) if key is not None else issue()
+        return once(tx, METHOD, key, about, issue) if key is not None else issue()
+
+    reply = db.change(write)
     log.info("a password was issued by the hotline", credential_id=str(made.credential_id), key=signed.key.id)
     return "issued", reply
 

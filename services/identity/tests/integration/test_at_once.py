@@ -4,7 +4,10 @@ a password that has ended, and locks taken in the other order are no failure."""
 from __future__ import annotations
 
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -16,6 +19,8 @@ from services.identity.storage import Storage
 from services.identity.tests.integration.house import House, new_person, transaction_on
 from services.identity.tests.integration.steps import OWN_PASSWORD, with_own_password
 from services.identity.tests.integration.storage.either import RealStorage, account
+from services.identity.tests.integration.test_email_reset import NEW_PASSWORD, code_for, finish, start
+from services.identity.tests.register_server import with_result
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.samples import NOW
 from shared.testing.processes import until
@@ -99,28 +104,81 @@ def test_a_change_of_password_that_meets_a_log_in_waits_and_ends_its_session(
         assert len(changing.result()) == 1
 
 
-@pytest.mark.usefixtures("matching_register")
+@pytest.fixture
+def data(house: House, officer: str) -> dict[str, Any]:
+    """Somebody with a password of the own, logged in."""
+    house.register.answer = with_result("matched")
+    return with_own_password(house, officer)
+
+
+def log_in(house: House, data: dict[str, Any], **more: str) -> dict[str, Any]:
+    reply: dict[str, Any] = house.call(
+        "log_in",
+        user=data["user"],
+        sealed_password=house.seal(OWN_PASSWORD),
+        client={"address": uuid.uuid4().hex},
+        **more,
+    )
+    return reply
+
+
+@contextmanager
+def long_patience(dsn: str) -> Iterator[Storage]:
+    """A transaction that the server does not undo when it meets another: that one is."""
+    with transaction_on(dsn) as tx:
+        tx.run("SET LOCAL deadlock_timeout = '30s'")
+        yield Storage(tx)
+
+
 def test_a_log_in_on_a_known_device_that_took_its_locks_in_the_other_order_gets_through(
-    house: House, officer: str
+    house: House, data: dict[str, Any]
 ) -> None:
-    data = with_own_password(house, officer)
     account_id = uuid.UUID(data["issued"]["account_id"])
-
-    def log_in(**more: str) -> dict[str, Any]:
-        client = {"address": uuid.uuid4().hex}
-        password = house.seal(OWN_PASSWORD)
-        reply: dict[str, Any] = house.call(
-            "log_in", user=data["user"], sealed_password=password, client=client, **more
-        )
-        return reply
-
-    device = house.gateway.open(log_in()["sealed_device_token"])
+    device = house.seal(house.gateway.open(log_in(house, data)["sealed_device_token"]))
     with ThreadPoolExecutor(1) as thread:
-        with transaction_on(house.dsn) as tx:
-            tx.run("SET LOCAL deadlock_timeout = '30s'")  # so the log-in is the one that is undone
-            storage = Storage(tx)
+        with long_patience(house.dsn) as storage:
             storage.lock_account(account_id)
-            again: Future[dict[str, Any]] = thread.submit(log_in, sealed_device_token=house.seal(device))
+            again = thread.submit(log_in, house, data, sealed_device_token=device)
             until_one_waits(house.dsn)
             storage.end_sessions(account_id, NOW)
         assert again.result()["sealed_access_token"]
+
+
+def change_password(house: House, data: dict[str, Any]) -> Callable[[], Any]:
+    return lambda: house.change_password(data["token"], OWN_PASSWORD, NEW_PASSWORD)
+
+
+def withdraw(house: House, data: dict[str, Any]) -> Callable[[], Any]:
+    token, password = house.seal(data["token"]), house.seal(OWN_PASSWORD)
+    return lambda: house.call("withdraw_consent", sealed_token=token, sealed_password=password)
+
+
+def log_out_everywhere(house: House, data: dict[str, Any]) -> Callable[[], Any]:
+    return lambda: house.call("log_out_everywhere", sealed_token=house.seal(data["token"]))
+
+
+def reset(house: House, data: dict[str, Any]) -> Callable[[], Any]:
+    reset_id, code = start(house, data["user"])["id"], code_for(house, data)
+    return lambda: finish(house, reset_id, code)
+
+
+@pytest.mark.parametrize("about", [change_password, withdraw, log_out_everywhere, reset])
+def test_what_ends_sessions_gets_through_beside_a_log_in_on_another_device(
+    house: House, data: dict[str, Any], about: Callable[[House, dict[str, Any]], Callable[[], Any]]
+) -> None:
+    log_in(house, data)
+    account_id = uuid.UUID(data["issued"]["account_id"])
+    act = about(house, data)
+    with ThreadPoolExecutor(1) as thread:
+        with long_patience(house.dsn) as storage:
+            (holder,) = [account for account in [storage.account(account_id)] if account]
+            device, *_ = storage.devices_of(account_id, 1)
+            own, *_ = storage.live_credentials(account_id)
+            storage.end_sessions_on(device.id, NOW, issued_after=NOW)
+            acting = thread.submit(act)
+            until_one_waits(house.dsn)
+            session = Session(uuid.uuid4(), holder, "citizen", datetime.now(UTC), device_id=device.id)
+            assert storage.start_session(session, own.id)
+        assert acting.result() is not None
+    (row,) = house.rows("SELECT ended_at FROM sessions WHERE id = %(id)s", id=session.id)
+    assert row["ended_at"] is not None

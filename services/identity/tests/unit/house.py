@@ -96,4 +96,4 @@ class House:
         return {credential.id for credential in self.storage.live_credentials(self.account.id)}
 
 
-DATABASE: Any = SimpleNamespace(transaction=lambda: nullcontext())
+DATABASE: Any = SimpleNamespace(transaction=lambda: nullcontext(), change=lambda do: do(None))

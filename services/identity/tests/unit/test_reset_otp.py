@@ -32,7 +32,7 @@ PARTS: Any = SimpleNamespace(
     ),
     proofs=ProofTokens(b"a key"),
 )
-DATABASE: Any = SimpleNamespace(transaction=lambda: nullcontext())
+DATABASE: Any = SimpleNamespace(transaction=lambda: nullcontext(), change=lambda do: do(None))
 SOON = NOW + timedelta(minutes=1)
 tried, hash_of = EmailReset.tried, password_resets.hash_of
 
