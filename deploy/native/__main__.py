@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from deploy.native import site
 from deploy.native.instance import Instance, NotReady
 
 run_option = click.option("--run", default=".run", show_default=True, help="Folder of the installation.")
@@ -28,6 +29,7 @@ def _up(run: str, action: str, *arguments: str) -> None:
     started = time.monotonic()
     instance = Instance(run, _say)
     try:
+        site.keep(instance.run)
         getattr(instance, action)(*arguments)
     except NotReady as problem:
         click.echo(f"\n{problem}", err=True)

@@ -1,27 +1,23 @@
 """Knows an installation: its folder, ports, secrets and addresses, and what each process is told."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.native import machine, site
 from deploy.native.keys import PROCESSES, WITH_DATABASE, Keys
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = machine.ROOT
 SERVERS = ("rabbitmq", "postgres", "redis")
 STAND_INS = ("population_register", "smsc", "mail_server")
 SERVICES = ("registration", "identity", "notification", "history")
 VHOST = "vssid"
 SMPP_SYSTEM_ID = "vssid"
-HANDED_ON = ("OTEL_EXPORTER_OTLP_ENDPOINT", "DATABASE_POOL_SIZE", "LOG_LEVEL")
-"""Settings that every process gets as `make up` has them."""
-OF_OBJECTS = (
-    "OBJECTS_S3_ENDPOINT",
-    "OBJECTS_S3_BUCKET",
-    "OBJECTS_S3_REGION",
-    "OBJECTS_S3_ACCESS_KEY_ID",
-    "OBJECTS_S3_SECRET_ACCESS_KEY",
-)
-"""The same, for who reads or writes photos."""
+DEFAULTS = {
+    "LOG_LEVEL": "INFO",
+    "CHECK_ADDRESS_LIMIT": "100000/hour",  # everybody comes from this machine
+    "TAKEN_ADDRESS_LIMIT": "100000/hour",
+}
+"""What is otherwise here than in settings.md, unless the site says it."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +38,6 @@ class Layout:
     @property
     def objects_dir(self) -> Path:
         return self.run / "objects"
-
-    @property
-    def objects_environment(self) -> dict[str, str]:
-        """Where photos lie: in the folder, or in a bucket."""
-        bucket = {name: os.environ[name] for name in OF_OBJECTS if name in os.environ}
-        return {"OBJECTS_DIR": str(self.objects_dir), **bucket}
 
     @property
     def audit_anchors_dir(self) -> Path:
@@ -79,15 +69,20 @@ class Layout:
         return f"redis://:{self.keys['redis']}@127.0.0.1:{self.ports['redis']}/0"
 
     def environment(self, service: str) -> dict[str, str]:
-        """The settings of one process, and no other process's secrets."""
+        """The settings of one process, and no other process's secrets.
+
+        What the site sets counts, but for addresses and secrets inside, which are the installation's own.
+        Raises NotReady when a line of its file is no setting.
+        """
+        read = site.names(service)
+        chosen = DEFAULTS | site.settings(self.run)
         return {
+            **{name: value for name, value in chosen.items() if name in read},
             "PYTHONPATH": str(ROOT),
             "MALLOC_ARENA_MAX": "2",  # else glibc keeps 19 MiB for each thread that ever hashed a password
             "AMQP_URL": self.amqp_url(service),
             "OPS_HOST": "127.0.0.1",
             "OPS_PORT": str(self.ports[f"ops_{service}"]),
-            "LOG_LEVEL": "INFO",
-            **{name: os.environ[name] for name in HANDED_ON if name in os.environ},
             "SEAL_PRIVATE": self.keys[f"seal_{service}"],
             **{f"SEAL_PUBLIC_{name.upper()}": self.keys.seal_public(name) for name in PROCESSES},
             **({"DATABASE_URL": self.database_url(service)} if service in WITH_DATABASE else {}),
@@ -97,17 +92,15 @@ class Layout:
     def _registration_environment(self) -> dict[str, str]:
         return {
             "REDIS_URL": self.redis_url,
-            **self.objects_environment,
+            "OBJECTS_DIR": str(self.objects_dir),
             "QUARANTINE_PRIVATE": self.keys.objects_private("quarantine"),
             "PHOTOS_PUBLIC": self.keys.seal_public("photos"),
-            "CHECK_ADDRESS_LIMIT": "100000/hour",  # everybody comes from this machine
-            "TAKEN_ADDRESS_LIMIT": "100000/hour",
         }
 
     def _identity_environment(self) -> dict[str, str]:
         return {
             "REDIS_URL": self.redis_url,
-            **self.objects_environment,
+            "OBJECTS_DIR": str(self.objects_dir),
             "PHOTOS_PRIVATE": self.keys.objects_private("photos"),
             "POPULATION_REGISTER_URL": self.http("register"),
             "POPULATION_REGISTER_TOKEN": self.keys["register_token"],
@@ -136,7 +129,7 @@ class Layout:
 
     def _gateway_environment(self) -> dict[str, str]:
         return {
-            **self.objects_environment,
+            "OBJECTS_DIR": str(self.objects_dir),
             "QUARANTINE_PUBLIC": self.keys.seal_public("quarantine"),
             "HTTP_HOST": "127.0.0.1",
             "HTTP_PORT": str(self.ports["gateway"]),

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from deploy.native.keys import write_private
-from deploy.native.layout import ROOT
 
+ROOT = Path(__file__).resolve().parents[2]
 # The one in /usr/sbin is Debian's: it switches to the user and the folder of the system-wide broker.
 RABBITMQ_SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 ROOT_SETTING = "VSSID_SERVERS_ROOT"

@@ -71,12 +71,3 @@ def test_everything_listens_on_loopback(layout):
 
 def test_the_endpoints_are_json(layout):
     assert json.loads(json.dumps(layout.endpoints())) == layout.endpoints()
-
-
-@pytest.mark.parametrize("process", PROCESSES)
-def test_every_process_is_told_of_the_collector_of_traces_that_up_was_told_of(layout, process, monkeypatch):
-    assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in layout.environment(process)
-
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
-
-    assert layout.environment(process)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318"
