@@ -10,6 +10,7 @@ import hmac
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from services.identity.domain import PHONE, Account
@@ -117,11 +118,36 @@ class HotlineUnavailable(Refused):
     en = "The hotline cannot issue passwords right now. Please call again in a few minutes."
 
 
-class SignatureInvalid(Refused):
-    """The request is not signed as agreed by a registered key; the details say in a word what is wrong."""
+class Flaw(StrEnum):
+    """What is wrong with a signature: for the log, so that an operator can tell the platform's."""
 
-    vi = "Chữ ký của yêu cầu không hợp lệ."
-    en = "The request's signature is not valid."
+    MALFORMED = "malformed"  # no signature, several, or parameters that are none
+    CLOCK = "clock"  # made too long ago, or ahead, or without a time
+    KEY_UNKNOWN = "key_unknown"
+    KEY_DISABLED = "key_disabled"
+    SIGNATURE = "signature"  # by another key, or over something else than was sent
+    NOT_COVERED = "not_covered"  # leaves out something that has to be signed
+    BODY = "body"  # not the one of content-digest
+    NONCE = "nonce"  # none, too short or too long
+
+
+class SignatureInvalid(Refused):
+    """The request is not signed as agreed by a registered key. Whoever sent it is told how to, and not what
+    is wrong: that is ``flaw``, with ``key_id`` of a key that is registered, for our log."""
+
+    vi = (
+        "Chữ ký của yêu cầu không hợp lệ. Hãy ký @method, @path, content-digest và idempotency-key (nếu gửi)"
+        " bằng khóa Ed25519 đã đăng ký, với created (đồng hồ đúng giờ), keyid và nonce 16 đến 128 ký tự."
+    )
+    en = (
+        "The request's signature is not valid. Sign @method, @path, content-digest and idempotency-key (where"
+        " it is sent) by a registered Ed25519 key, with created (of a right clock), keyid and a nonce of"
+        " 16 to 128 characters."
+    )
+
+    def __init__(self, flaw: Flaw, key_id: str | None = None) -> None:
+        super().__init__()
+        self.flaw, self.key_id = flaw, key_id
 
 
 class SignatureReplayed(Refused):

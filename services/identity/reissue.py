@@ -11,7 +11,7 @@ from typing import Any
 from prometheus_client import Counter
 
 from services.identity import hotline, schemas, signatures, use_cases
-from services.identity.hotline import Call, HotlineKey, HotlineTooMany, HotlineUnavailable
+from services.identity.hotline import Call, HotlineKey, HotlineTooMany, HotlineUnavailable, SignatureInvalid
 from services.identity.parts import Parts, new_id, now
 from services.identity.refusals import RequestInvalid
 from services.identity.signatures import Signed
@@ -44,6 +44,10 @@ def reissue_by_hotline(db: Database, parts: Parts, *, headers: Mapping[str, str]
     try:
         outcome, reply = _answered(db, parts, headers, body)
     except Refused as refused:
+        if isinstance(refused, SignatureInvalid):
+            log.info(
+                "a request of the hotline is not signed as agreed", flaw=refused.flaw, key=refused.key_id
+            )
         hotline_calls_total.labels(type(refused).__name__).inc()
         raise
     hotline_calls_total.labels(outcome).inc()

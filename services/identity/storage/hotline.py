@@ -30,10 +30,10 @@ class Hotline(Tables):
         if not self.tx.run(self.ADD_KEY, asdict(key)):
             raise HotlineKeyTaken
 
-    KEY = f"SELECT {KEY_COLUMNS} FROM hotline_keys WHERE id = %(id)s AND disabled_at IS NULL"
+    KEY = f"SELECT {KEY_COLUMNS} FROM hotline_keys WHERE id = %(id)s"
 
     def hotline_key(self, key_id: str) -> HotlineKey | None:
-        """One that is in use."""
+        """One that is in use, or was."""
         row = self.tx.one(self.KEY, {"id": key_id})
         return HotlineKey(**row) if row else None
 

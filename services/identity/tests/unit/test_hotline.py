@@ -13,7 +13,7 @@ import pytest
 from services.identity import credentials, domain, hotline, refusals, signatures, use_cases
 from services.identity.credentials import CredentialState
 from services.identity.domain import Account, ContactChange
-from services.identity.hotline import HotlineKey, HotlineMismatch, SignatureInvalid, call_of
+from services.identity.hotline import Flaw, HotlineKey, HotlineMismatch, SignatureInvalid, call_of
 from services.identity.log_in_otp import LogInOtp, OtpExpired, OtpWrong
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
@@ -202,37 +202,53 @@ def test_the_stand_in_signs_what_we_verify() -> None:
     assert signed == signatures.Signed(KEYS["voice-1"], "n" * 20)
 
 
+SUSPENDED = VoicePlatform(key_id="voice-0")
+KEYS["voice-0"] = HotlineKey("voice-0", "voice", SUSPENDED.public_key.decode(), NOW, disabled_at=NOW)
+
 BAD_REQUESTS = {
-    "a foreign key": lambda: VoicePlatform(key_id="voice-1").signed(PHONE, CODE),
-    "an unknown key": lambda: VoicePlatform(key_id="other").signed(PHONE, CODE),
-    "too old": lambda: PLATFORM.signed(PHONE, CODE, age=timedelta(seconds=310)),
-    "of the future": lambda: PLATFORM.signed(PHONE, CODE, age=-timedelta(seconds=310)),
-    "a short nonce": lambda: PLATFORM.signed(PHONE, CODE, nonce="short"),
-    "a long nonce": lambda: PLATFORM.signed(PHONE, CODE, nonce="n" * 129),
-    "the method not covered": lambda: PLATFORM.signed(PHONE, CODE, covered=COVERED[1:]),
-    "the path not covered": lambda: PLATFORM.signed(PHONE, CODE, covered=("@method", "content-digest")),
+    "a foreign key": (Flaw.SIGNATURE, lambda: VoicePlatform(key_id="voice-1").signed(PHONE, CODE)),
+    "an unknown key": (Flaw.KEY_UNKNOWN, lambda: VoicePlatform(key_id="other").signed(PHONE, CODE)),
+    "a disabled key": (Flaw.KEY_DISABLED, lambda: SUSPENDED.signed(PHONE, CODE)),
+    "too old": (Flaw.CLOCK, lambda: PLATFORM.signed(PHONE, CODE, age=timedelta(seconds=310))),
+    "of the future": (Flaw.CLOCK, lambda: PLATFORM.signed(PHONE, CODE, age=-timedelta(seconds=310))),
+    "a short nonce": (Flaw.NONCE, lambda: PLATFORM.signed(PHONE, CODE, nonce="short")),
+    "a long nonce": (Flaw.NONCE, lambda: PLATFORM.signed(PHONE, CODE, nonce="n" * 129)),
+    "the method not covered": (
+        Flaw.NOT_COVERED,
+        lambda: PLATFORM.signed(PHONE, CODE, covered=COVERED[1:]),
+    ),
+    "the path not covered": (
+        Flaw.NOT_COVERED,
+        lambda: PLATFORM.signed(PHONE, CODE, covered=("@method", "content-digest")),
+    ),
 }
 
 
 @pytest.mark.proves("G2")
 @pytest.mark.parametrize("kind", list(BAD_REQUESTS))
 def test_a_request_that_is_not_signed_as_agreed_is_refused(kind: str) -> None:
-    with pytest.raises(SignatureInvalid):
-        verified(BAD_REQUESTS[kind]())
+    flaw, make = BAD_REQUESTS[kind]
+    with pytest.raises(SignatureInvalid) as refused:
+        verified(make())
+    registered = {Flaw.KEY_UNKNOWN: None, Flaw.KEY_DISABLED: "voice-0", Flaw.CLOCK: None}
+    assert (refused.value.flaw, refused.value.key_id) == (flaw, registered.get(flaw, "voice-1"))
 
 
 @pytest.mark.proves("G2")
 def test_a_body_and_an_idempotency_key_that_were_changed_are_refused() -> None:
     request = PLATFORM.signed(PHONE, CODE, idempotency_key="one-and-the-same")
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(SignatureInvalid) as refused:
         verified(request, body=request.content.decode().replace(CODE, "9999999999"))
+    assert refused.value.flaw is Flaw.BODY
     request.headers["idempotency-key"] = "another-one"
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(SignatureInvalid) as refused:
         verified(request)
+    assert refused.value.flaw is Flaw.SIGNATURE
     uncovered = PLATFORM.signed(PHONE, CODE)
     uncovered.headers["idempotency-key"] = "put-in-by-another"
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(SignatureInvalid) as refused:
         verified(uncovered)
+    assert refused.value.flaw is Flaw.NOT_COVERED
 
 
 @pytest.mark.parametrize("failure", [psycopg.OperationalError, ValueError])

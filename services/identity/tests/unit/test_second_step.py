@@ -19,6 +19,7 @@ from services.identity.hotline import (
     HotlineMismatch,
     HotlineTooMany,
     HotlineUnavailable,
+    SignatureInvalid,
     SignatureReplayed,
 )
 from services.identity.log_in_otp import OtpTooMany, OtpUnavailable
@@ -27,7 +28,7 @@ from services.identity.tests.unit.stage import OWN, PLATFORM, SPOKEN, PlainPassw
 from services.identity.tests.unit.test_throttle import FakeCounter
 from services.identity.throttle import Throttle
 from shared.events.envelope import Event
-from shared.testing.voice_platform import heard
+from shared.testing.voice_platform import VoicePlatform, heard
 
 
 @pytest.mark.proves("G2")
@@ -203,6 +204,22 @@ def test_a_replayed_request_counts_for_nothing(stage: Stage) -> None:
     with pytest.raises(SignatureReplayed):
         stage.call(request)
     assert stage.limiter.counted == counted
+
+
+def test_why_a_signature_is_refused_stands_in_the_log_and_nothing_of_the_call(
+    stage: Stage, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    for request in (
+        PLATFORM.signed("0912345678", stage.account.code, age=timedelta(minutes=6)),
+        PLATFORM.signed("0912345678", stage.account.code, nonce="short"),
+        VoicePlatform(key_id="whatever-they-say").signed("0912345678", stage.account.code),
+    ):
+        with caplog.at_level("INFO"), pytest.raises(SignatureInvalid):
+            stage.call(request)
+    printed = capsys.readouterr()
+    said = caplog.text + printed.out + printed.err
+    assert all(word in said for word in ("clock", "nonce", "voice-1", "key_unknown"))
+    assert not any(word in said for word in ("0912345678", stage.account.code, "whatever-they-say"))
 
 
 def kept_and_told(stage: Stage) -> str:

@@ -22,7 +22,8 @@ def test_a_key_of_a_voice_platform_is_used_until_it_is_disabled(storage: AnyStor
     assert [storage.hotline_key(key.id) for key in (first, second)] == [first, second]
     assert storage.disable_hotline_key(first.id, NOW)
     assert not storage.disable_hotline_key("unknown", NOW)
-    assert storage.hotline_key(first.id) is None
+    assert storage.hotline_key(first.id) == replace(first, disabled_at=NOW)
+    assert storage.hotline_key("unknown") is None
     assert storage.hotline_keys() == [replace(first, disabled_at=NOW), second]
     with pytest.raises(HotlineKeyTaken):
         storage.add_hotline_key(first)

@@ -18,8 +18,7 @@ class FakeHotline(FakeTables):
         self.keys[key.id] = key
 
     def hotline_key(self, key_id: str) -> HotlineKey | None:
-        key = self.keys.get(key_id)
-        return key if key and key.disabled_at is None else None
+        return self.keys.get(key_id)
 
     def hotline_keys(self) -> list[HotlineKey]:
         return sorted(self.keys.values(), key=lambda key: (key.client, key.added_at, key.id))
