@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+import redis
 from hypothesis import settings
 
 from deploy.native.instance import Instance, Vhost
@@ -58,6 +59,19 @@ def product(instance: Instance) -> Instance:
     """Everything is up: servers, stand-ins, services, gateway."""
     instance.up("all")
     return instance
+
+
+@pytest.fixture(autouse=True)
+def place(request: pytest.FixtureRequest) -> None:
+    """Each test of the product is as if from a place of its own: all have one address, behind which ten wrong
+    log-ins a minute are answered, and a hundred wrong codes an hour, whoever's they are."""
+    if "product" not in request.fixturenames:
+        return
+    product: Instance = request.getfixturevalue("product")
+    with redis.Redis.from_url(product.environment("identity")["REDIS_URL"]) as counters:
+        for kind in ("address", "network"):
+            for key in counters.scan_iter(f"*LIMITER/*_{kind}/*", count=1000):
+                counters.delete(key)
 
 
 @pytest.fixture(scope="session")

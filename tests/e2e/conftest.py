@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import redis
 
 from deploy.demo.world import add_officer, import_participation, write_register
 from deploy.native.instance import Instance
@@ -25,16 +24,6 @@ NewClient = Callable[[], CitizenClient]
 @pytest.fixture(scope="session")
 def gateway(product: Instance) -> str:
     return str(product.endpoints()["gateway"])
-
-
-@pytest.fixture(autouse=True)
-def place(product: Instance) -> None:
-    """Each test is as if from a place of its own: all have one address, behind which ten wrong log-ins
-    a minute are answered, whoever's they are."""
-    with redis.Redis.from_url(product.environment("identity")["REDIS_URL"]) as counters:
-        for kind in ("address", "network"):
-            for key in counters.scan_iter(f"*LIMITER/*_{kind}/*", count=1000):
-                counters.delete(key)
 
 
 @pytest.fixture(scope="session")
