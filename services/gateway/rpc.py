@@ -30,7 +30,8 @@ CALLS: dict[str, frozenset[str]] = {
             "change_password", "start_email_reset", "finish_email_reset", "me", "children",
             "export", "ask_correction", "ask_erasure", "ask_childs_erasure", "withdraw_consent",
             "own_requests", "open_requests", "answer_request",
-            "staff_log_in", "cases", "case", "photo", "claim_case", "request_supplement", "change_contact",
+            "staff_log_in", "staff_log_out",
+            "cases", "case", "photo", "claim_case", "request_supplement", "change_contact",
             "confirm_case", "reject_case", "open_applications", "supersede", "end_guardianship",
         }
     ),

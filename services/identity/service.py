@@ -619,6 +619,19 @@ class IdentityService:
         )
         return staff_sign_in.log_in(self.db, self.parts, attempt)
 
+    @rpc
+    def staff_log_out(self, **request: Any) -> dict[str, Any]:
+        """``{}``: this session of the officer has ended."""
+        asked = schemas.load(schemas.Staff, request)
+        token_hash = staff_token_hash(self.parts.opened(asked["sealed_staff_token"]))
+
+        def end(tx: Any) -> None:
+            storage = Storage(tx)
+            use_cases.end_staff_session(storage, self.officer(storage, asked), token_hash, now())
+
+        self.db.change(end)
+        return {}
+
     @job(guessing.TELL_THROTTLED, lease_seconds=15, workers=1)
     def tell_throttled(self, due: Any) -> Any:
         """Somebody guesses at a password: its holder is told, if there is one."""

@@ -99,6 +99,7 @@ CALLS: dict[str, set[str]] = {
         "finish_email_reset",
         "me",
         "staff_log_in",
+        "staff_log_out",
         "cases",
         "case",
         "photo",

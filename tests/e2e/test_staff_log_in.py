@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import psycopg
 import pytest
 
 from deploy.native.instance import Instance
@@ -97,6 +98,28 @@ def test_whoever_lost_the_phone_gets_another_code_of_the_operator(member: Member
     officer = member.client()
     officer.log_in(member.user, member.password, code)
     list(officer.cases())
+
+
+def test_an_officer_logs_out_at_one_desk_and_stays_logged_in_at_another(member: Member) -> None:
+    shared_desk, own_desk = member.client(), member.client()
+    shared_desk.log_in(member.user, member.password, member.code)
+    own_desk.app = shared_desk.app
+    own_desk.log_in(member.user, member.password)
+
+    shared_desk.log_out()
+
+    for again in (shared_desk.log_out, lambda: list(shared_desk.cases())):
+        with pytest.raises(ProblemSeen) as refused:
+            again()
+        assert refused.value.status == 401
+    list(own_desk.cases())
+    with psycopg.connect(member.product.endpoints()["databases"]["identity"]) as database:
+        acts = database.execute(
+            "SELECT action FROM audit JOIN staff ON staff.id = staff_id"
+            " WHERE user_name = %s AND action LIKE 'logged%%' ORDER BY audit.id",
+            (member.user,),
+        ).fetchall()
+    assert acts == [("logged_in",), ("logged_in",), ("logged_out",)]
 
 
 @pytest.mark.proves("F13")

@@ -54,6 +54,14 @@ def log_in(body: dict[str, Any]) -> Any:
     return session if made is None else {**session, "device_token": services().open(made)}
 
 
+@blueprint.route("/sessions/current", methods=["DELETE"])
+@blueprint.doc(**STAFF)
+@blueprint.response(204)
+def log_out() -> None:
+    """Log out at this desk; other sessions of the officer go on."""
+    services().call("identity", "staff_log_out", sealed_staff_token=bearer("identity"))
+
+
 @blueprint.route("/cases", methods=["GET"])
 @blueprint.doc(**STAFF)
 @blueprint.arguments(shapes.CaseQuery, location="query")

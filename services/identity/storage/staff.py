@@ -135,6 +135,12 @@ class Staff(Tables):
             },
         )
 
+    END_STAFF_SESSION = "DELETE FROM staff_sessions WHERE token_hash = %(token_hash)s"
+
+    def end_staff_session(self, token_hash: bytes) -> None:
+        """The token with this hash is nobody's any more."""
+        self.tx.run(self.END_STAFF_SESSION, {"token_hash": token_hash})
+
     OFFICER = """
         SELECT s.id, s.agency_code FROM staff_sessions t JOIN staff s ON s.id = t.staff_id
         WHERE t.token_hash = %(token_hash)s AND t.expires_at > %(now)s AND s.active

@@ -313,3 +313,9 @@ def start_staff_session(
     storage.start_staff_session(token_hash, staff.id, now, expires_at)
     storage.add_audit(AuditEntry(now, staff.id, "logged_in"))
     return expires_at
+
+
+def end_staff_session(storage: Storage, officer: Officer, token_hash: bytes, now: datetime) -> None:
+    """Log a member of staff out at this desk; where else they are logged in, they stay so."""
+    storage.end_staff_session(token_hash)
+    storage.add_audit(AuditEntry(now, officer.id, "logged_out"))

@@ -77,6 +77,9 @@ class FakeStaff(FakeTables):
     ) -> None:
         self.staff_sessions[token_hash] = (staff_id, expires_at)
 
+    def end_staff_session(self, token_hash: bytes) -> None:
+        self.staff_sessions.pop(token_hash, None)
+
     def officer(self, token_hash: bytes, now: datetime) -> Officer | None:
         staff_id, expires_at = self.staff_sessions.get(token_hash, (None, now))
         if staff_id is None or expires_at <= now:
