@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from joserfc.jwk import OKPKey
@@ -102,12 +103,25 @@ class Keys:
         """Second step, once everybody knows the next key: it signs. Tokens of the old one stay valid."""
         former = [_public(self["token_signing"]), *json.loads(self._values.get("token_former", "[]"))]
         following = self._values["token_next"]
-        changes = {"token_signing": following, "token_next": "", "token_former": json.dumps(former)}
-        self._keep(folder, changes)
+        self._keep(
+            folder,
+            {
+                "token_signing": following,
+                "token_next": "",
+                "token_former": json.dumps(former),
+                "token_signs_since": datetime.now(UTC).isoformat(),
+            },
+        )
+
+    @property
+    def signs_since(self) -> datetime | None:
+        """When the last rotation was, while the key before it is published. None where that is not known."""
+        since = self._values.get("token_signs_since")
+        return datetime.fromisoformat(since) if since else None
 
     def forget_former(self, folder: Path) -> None:
         """Last step, once no token of theirs lives: former keys are published no more."""
-        self._keep(folder, {"token_former": "[]"})
+        self._keep(folder, {"token_former": "[]", "token_signs_since": ""})
 
     def _keep(self, folder: Path, changes: dict[str, str]) -> None:
         self._values = {name: value for name, value in (self._values | changes).items() if value}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
 from deploy.vssid import audit
 from deploy.vssid.where import native_folder
+from services.identity.devices import TOKENS_LIVE
 
 VERIFIERS = ("history", "identity")
-TOKENS_LIVE_MINUTES = 60
 
 
 @click.group()
@@ -31,18 +33,28 @@ def rotate() -> None:
         Keys.kept_in(secrets).sign_with_next(secrets)
         for service in VERIFIERS:
             _restart(Instance(run), service)
-    click.echo(f"The new key signs. In {TOKENS_LIVE_MINUTES} minutes: vssid keys forget")
+    click.echo(f"The new key signs. In {TOKENS_LIVE.seconds // 60} minutes: vssid keys forget")
 
 
 @keys.command()
-def forget() -> None:
-    """Publish former keys no more: tokens of theirs have run out, an hour after the rotation."""
+@click.option(
+    "--now", "at_once", is_flag=True, help="Not to wait: whoever holds a token of theirs is refused."
+)
+def forget(at_once: bool) -> None:
+    """Publish former keys no more: tokens of theirs have run out, 65 minutes after the rotation."""
     run = _folder()
     from deploy.native.instance import Instance
     from deploy.native.keys import Keys
 
-    with audit.act("keys_forgotten"):
-        secrets = run / "secrets"
+    secrets = run / "secrets"
+    signed_since = Keys.kept_in(secrets).signs_since
+    left = signed_since and signed_since + TOKENS_LIVE - datetime.now(UTC)
+    if left and left.total_seconds() > 0 and not at_once:
+        raise click.ClickException(
+            "tokens of the former key may be valid still, and a first password's session would be over: "
+            f"again in {left.seconds // 60 + 1} minutes, or with --now, as when that key has leaked"
+        )
+    with audit.act("keys_forgotten", at_once=at_once):
         Keys.kept_in(secrets).forget_former(secrets)
         for service in VERIFIERS:
             _restart(Instance(run), service)

@@ -198,7 +198,7 @@ def one_key(own_product: Instance) -> Iterator[None]:
     """Afterwards one key is published again, whatever happened."""
     yield
     if "token keys" in findings(own_product):
-        vssid(own_product, "keys", "forget")
+        vssid(own_product, "keys", "forget", "--now")
         own_product.__dict__.pop("layout", None)
 
 
@@ -222,6 +222,9 @@ def test_another_key_signs_and_nobody_is_logged_out_until_the_old_one_is_forgott
     old = client.headers["Authorization"]
     client.log_in(citizen.code, "một mật khẩu mới, đủ dài")
     done = vssid(own_product, "keys", "forget")
+    assert (done.returncode, "--now" in done.stderr) == (1, True), "tokens of the old one are valid"
+    assert client.me()["code"] == citizen.code
+    done = vssid(own_product, "keys", "forget", "--now")
     own_product.__dict__.pop("layout", None)
     assert done.returncode == 0, done.stderr
     assert client.me()["code"] == citizen.code
