@@ -1,4 +1,4 @@
-"""Add a member of staff: ``vssid staff add --user lan --agency 00101 --name "Lan"``.
+"""Add a member of staff: ``vssid staff add --user lan --agency S001 --name "Lan"``.
 
 Reads ``DATABASE_URL``. Without ``--password-file`` a password is generated and printed, once; so is the code
 with which an authenticator app may be set up within 72 hours.
@@ -50,7 +50,7 @@ def _matching(pattern: re.Pattern[str], value: str, option: str, expected: str) 
 @click.option("--password-file", type=SECRET_FILE, help="file whose first line is the password")
 def main(user: str, agency: str, name: str, password_file: Path | None) -> None:
     _matching(USER, user, "--user", "3 to 60 of a-z, 0-9, dot, dash, underscore")
-    _matching(AGENCY, agency, "--agency", "an agency code such as 00101")
+    _matching(AGENCY, agency, "--agency", "an agency code such as S001")
     if not name.strip():
         raise click.BadParameter("must not be empty", param_hint="--name")
     url = settings_of(AddStaffSettings).database_url

@@ -52,7 +52,7 @@ class Declaration(Shape):
 
 
 class Agency(Shape):
-    agency_code = text("see /v1/agencies", example="00101")
+    agency_code = text("see /v1/agencies", example="S001")
     email = text("an OTP is sent there", example="an@example.com")
 
 
