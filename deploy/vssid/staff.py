@@ -9,6 +9,7 @@ import click
 
 from deploy.vssid import audit
 from deploy.vssid.borrowed import borrowed
+from deploy.vssid.show import show
 from deploy.vssid.where import databases
 from services.identity import add_staff, totp, use_cases
 from services.identity.storage import Storage
@@ -17,7 +18,7 @@ from services.registration.storage import Storage as RegistrationStorage
 
 @click.group()
 def staff() -> None:
-    """Members of staff: add, disable, reset-totp."""
+    """Members of staff: add, list, disable, reset-totp."""
 
 
 def _has_its_agency(options: dict[str, Any]) -> None:
@@ -33,16 +34,41 @@ def _has_its_agency(options: dict[str, Any]) -> None:
 staff.add_command(borrowed(add_staff.main, "identity", "staff_added", _has_its_agency), "add")
 
 
+@staff.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON lines.")
+def list_staff(as_json: bool) -> None:
+    """Every member of staff there ever was, by agency: who is active, and who has set an app up."""
+    with databases("identity") as ours, ours.transaction("identity") as tx:
+        found = Storage(tx).all_staff()
+    rows = [
+        {
+            "user": member.user,
+            "name": member.name,
+            "agency": member.agency_code,
+            "state": "active" if member.is_active else "disabled",
+            "app": "set up" if member.has_app else None,
+            "added_at": member.added_at,
+        }
+        for member in found
+    ]
+    show(rows, as_json, nothing="No member of staff was added.")
+
+
 @staff.command()
 @click.argument("user")
 def disable(user: str) -> None:
     """USER logs in no more, every session ends at once. What was done stays in the audit trail."""
     with audit.act("staff_disabled", user=user):
         with databases("identity") as ours, ours.transaction("identity") as tx:
-            known = use_cases.disable_staff(Storage(tx), user, by=audit.operator(), now=datetime.now(UTC))
+            storage = Storage(tx)
+            was_active = storage.staff_named(user) is not None
+            known = use_cases.disable_staff(storage, user, by=audit.operator(), now=datetime.now(UTC))
         if not known:
             raise click.ClickException(f"nobody has the user name {user}")
-    click.echo(f"{user} is disabled; every session has ended")
+    said = (
+        "is disabled; every session has ended" if was_active else "was disabled before; no session was open"
+    )
+    click.echo(f"{user} {said}")
 
 
 @staff.command("reset-totp")

@@ -447,6 +447,18 @@ class StaffAccount:
 
 
 @dataclass(frozen=True)
+class StaffEntry:
+    """What an operator sees of a member of staff. ``has_app``: an authenticator app is set up."""
+
+    user: str
+    name: str
+    agency_code: str
+    is_active: bool
+    has_app: bool
+    added_at: datetime
+
+
+@dataclass(frozen=True)
 class AuditEntry:
     """One read or act of a member of staff; never changed afterwards."""
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from services.identity.domain import AuditEntry, Officer, StaffAccount
+from services.identity.domain import AuditEntry, Officer, StaffAccount, StaffEntry
 from services.identity.refusals import StaffUserTaken
 from services.identity.storage.tables import Tables
 
@@ -67,6 +67,16 @@ class Staff(Tables):
             row["enrolment_hash"],
             row["enrolment_until"],
         )
+
+    ALL_STAFF = """
+        SELECT user_name AS "user", display_name AS name, agency_code, active AS is_active,
+            totp_last_step IS NOT NULL AS has_app, created_at AS added_at
+        FROM staff ORDER BY agency_code, user_name
+    """
+
+    def all_staff(self) -> list[StaffEntry]:
+        """Whoever was ever added, by agency."""
+        return [StaffEntry(**row) for row in self.tx.all(self.ALL_STAFF)]
 
     RENEW_STAFF_HASH = """
         UPDATE staff SET password_hash = %(renewed)s WHERE id = %(id)s AND password_hash = %(before)s

@@ -39,6 +39,16 @@ def test_a_staff_session_is_found_by_its_hash_until_it_expires(storage: AnyStora
     assert storage.officer(b"another", NOW) is None
 
 
+def test_a_session_that_was_logged_out_is_over_and_no_other(storage: AnyStorage) -> None:
+    member = samples.staff(id=uuid4(), user="mai")
+    storage.add_staff(member, NOW)
+    for token_hash in (b"shared desk", b"own desk"):
+        storage.start_staff_session(token_hash, member.id, NOW, NOW + timedelta(hours=8))
+    storage.end_staff_session(b"shared desk")
+    assert storage.officer(b"shared desk", NOW) is None
+    assert storage.officer(b"own desk", NOW) is not None
+
+
 def test_a_disabled_member_of_staff_keeps_the_name_and_has_no_session(storage: AnyStorage) -> None:
     member, other = (samples.staff(id=uuid4(), user=user) for user in ("mai", "nam"))
     for staff in (member, other):
