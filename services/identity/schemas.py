@@ -100,8 +100,10 @@ class Hotline(Request):
 
 
 class HotlineCall(Request):
-    caller = text(40)
-    code = text(40)
+    """What was heard, if anything: of what cannot be anybody's the domain says so in words that are read."""
+
+    caller = fields.String(required=True)
+    code = fields.String(required=True)
 
 
 class Refresh(Request):

@@ -25,9 +25,9 @@ LONGEST_HEADER = 2048
 @blueprint.response(200, HotlineScript)
 def reissue_password(_body: dict[str, Any]) -> Any:
     """A new password for a caller whose number and spoken code belong to one account: the script to read.
-    When anything else is answered, read its detail. The request is signed (RFC 9421, Ed25519) over @method,
-    @path, content-digest and, where it is sent, idempotency-key, with created, keyid and a nonce of 16 to 128
-    characters; each signature is good once."""
+    Of a 422, 429 or 503 read the detail; any other answer is for the platform's operator. The request is
+    signed (RFC 9421, Ed25519) over @method, @path, content-digest and, where it is sent, idempotency-key,
+    with created, keyid and a nonce of 16 to 128 characters; each signature is good once."""
     reply = services().call(
         "identity",
         "reissue_by_hotline",

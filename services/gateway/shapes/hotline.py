@@ -8,16 +8,16 @@ from services.gateway.shapes.parsing import Shape
 
 
 class HotlineCall(Shape):
+    """Any text: what was not understood is answered with a sentence to read, by identity."""
+
     caller = fields.String(
         required=True,
-        validate=validate.Length(min=1, max=40),
         metadata={"description": "the calling number, as the network gives it", "examples": ["0912345678"]},
     )
     code = fields.String(
         required=True,
-        validate=validate.Length(min=1, max=40),
         metadata={
-            "description": "the BHXH code or personal number that was spoken",
+            "description": "the BHXH code or personal number that was spoken, empty where nothing was",
             "examples": ["0123456789"],
         },
     )

@@ -48,6 +48,13 @@ def test_without_a_signature_identity_is_not_asked(http, rpc, missing):
     assert rpc.calls == []
 
 
+@pytest.mark.parametrize(("caller", "code"), [("", "0123456789"), ("0912345678", ""), ("0" * 41, "1" * 41)])
+def test_a_caller_who_was_not_understood_hears_what_identity_says_of_it(http, rpc, caller, code):
+    rpc.answers["identity.reissue_by_hotline"] = CallRefused("HotlineMismatch", "không khớp", "", (), {})
+    response = sent(http, VoicePlatform(key_id="voice-1").signed(caller, code))
+    assert (response.status_code, response.json["detail"]) == (422, "không khớp")
+
+
 @pytest.mark.parametrize("body", [{}, {"caller": "0912345678"}, {"caller": 1, "code": "0"}, {"code": ""}])
 def test_what_is_missing_is_named(http, body):
     response = http.post(PATH, json=body)

@@ -154,6 +154,9 @@ def test_a_stranger_s_call_an_unknown_code_and_one_not_completed_are_told_the_sa
         (citizen["phone"], "9999999998"),
         (waiting["phone"], waiting["person"]["code"]),
         (citizen["phone"], "xin chào"),
+        (citizen["phone"], ""),
+        (citizen["phone"], "1" * 41),
+        ("", citizen["user"]),
     ]
     told = [refused(house, "reissue_by_hotline", **as_called(house, platform.signed(*who))) for who in calls]
     assert {(each.name, each.vi, tuple(each.problems), str(each.details)) for each in told} == {

@@ -177,7 +177,8 @@ def test_calls_that_name_nobody_share_no_counter_but_that_of_the_day(stage: Stag
         "hotline_caller": "+84912345678",
         "hotline_day": "",
     }
-    assert counted(stage, "anonymous", "tôi quên rồi") == {"hotline_day": ""}
+    for caller, nothing in (("anonymous", "tôi quên rồi"), ("", ""), ("0" * 41, "1" * 41)):
+        assert counted(stage, caller, nothing) == {"hotline_day": ""}
     withheld = counted(stage, "anonymous", code)
     assert set(withheld) == {"hotline_caller_and_code", "hotline_code", "hotline_day"}
     known = counted(stage, "0912345678", code)
