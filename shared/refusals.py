@@ -6,7 +6,6 @@ Standard library only, so that every ``domain.py`` may import it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,29 @@ class Refused(Exception):
     (a limit, a time), never personal data.
     """
 
-    vi: ClassVar[str] = "Yêu cầu không được chấp nhận."
-    en: ClassVar[str] = "The request was refused."
+    vi: str = "Yêu cầu không được chấp nhận."
+    en: str = "The request was refused."
 
     def __init__(self, *problems: FieldProblem, **details: str | int | bool) -> None:
         super().__init__(self.en)
         self.problems: tuple[FieldProblem, ...] = problems
         self.details: dict[str, str | int | bool] = details
+
+
+class HeldBack(Refused):
+    """Too often, for now: ``{wait}`` in the sentences of a subclass becomes how long to wait, which
+    ``retry_after_seconds`` in the details says exactly."""
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        vi, en = in_words(retry_after_seconds)
+        self.vi, self.en = self.vi.format(wait=vi), self.en.format(wait=en)
+        super().__init__(retry_after_seconds=retry_after_seconds)
+
+
+def in_words(seconds: int) -> tuple[str, str]:
+    """A wait as people say it, in both languages: rounded up, so that whoever waits so long has waited."""
+    for length, vi, en in ((3600, "giờ", "hour"), (60, "phút", "minute")):
+        if seconds >= length:
+            number = -(-seconds // length)
+            return f"{number} {vi}", f"{number} {en}{'s' if number > 1 else ''}"
+    return f"{seconds} giây", f"{seconds} second{'s' if seconds > 1 else ''}"

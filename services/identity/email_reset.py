@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services.identity.domain import EMAIL, Account
 from services.identity.refusals import RequestInvalid
-from shared.refusals import FieldProblem, Refused
+from shared.refusals import FieldProblem, HeldBack, Refused
 
 REASON = "email_reset"
 TRIES = 5
@@ -93,11 +93,17 @@ class ResetRefused(Refused):
     en = "The code is wrong or no longer valid. Please check it, or ask for a new one."
 
 
-class ResetsTooMany(Refused):
+class ResetsTooMany(HeldBack):
     """Asked too often; ``retry_after_seconds`` in the details says how long to wait."""
 
-    vi = "Yêu cầu cấp lại mật khẩu quá nhiều lần. Xin thử lại sau."
-    en = "Too many password resets asked for. Please try again later."
+    vi = (
+        "Yêu cầu cấp lại mật khẩu quá nhiều lần. Xin thử lại sau {wait}, gọi 1900 9068 nhánh 8, hoặc đến cơ"
+        " quan BHXH."
+    )
+    en = (
+        "Too many password resets asked for. Please try again in {wait}, call 1900 9068, key 8, or visit the"
+        " agency."
+    )
 
 
 class ResetsUnavailable(Refused):

@@ -14,7 +14,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.identity.domain import PHONE, Account
-from shared.refusals import Refused
+from shared.refusals import HeldBack, Refused
 
 METHOD, PATH = "POST", "/v1/hotline/password-reissues"
 """What the voice platform signs: its request is good for nothing else."""
@@ -104,11 +104,17 @@ class HotlineMismatch(Refused):
     en = "the phone number and the insurance code do not match, or are not registered with the agency"
 
 
-class HotlineTooMany(Refused):
+class HotlineTooMany(HeldBack):
     """Too many calls of one number, about one code, or of one day."""
 
-    vi = "Quý khách đã yêu cầu cấp lại mật khẩu quá nhiều lần. Xin gọi lại sau."
-    en = "Too many passwords were asked for. Please call again later."
+    vi = (
+        "Quý khách đã yêu cầu cấp lại mật khẩu quá nhiều lần. Xin gọi lại sau {wait}, cấp lại mật khẩu qua"
+        " e-mail trong ứng dụng, hoặc đến cơ quan BHXH."
+    )
+    en = (
+        "Too many passwords were asked for. Please call again in {wait}, reset the password by e-mail in the"
+        " app, or visit the agency."
+    )
 
 
 class HotlineUnavailable(Refused):

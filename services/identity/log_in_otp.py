@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from shared.refusals import Refused
+from shared.refusals import HeldBack, Refused
 
 TRIES = 5
 VALID_MINUTES = 10
@@ -52,11 +52,11 @@ class OtpExpired(Refused):
     en = "The code is no longer valid. Please log in again for another one."
 
 
-class OtpTooMany(Refused):
+class OtpTooMany(HeldBack):
     """So many codes were sent."""
 
-    vi = "Đã gửi quá nhiều mã xác nhận. Xin thử lại sau."
-    en = "Too many codes were sent. Please try again later."
+    vi = "Đã gửi quá nhiều mã xác nhận. Xin thử lại sau {wait}, hoặc cấp lại mật khẩu qua e-mail."
+    en = "Too many codes were sent. Please try again in {wait}, or reset the password by e-mail."
 
 
 class OtpUnavailable(Refused):

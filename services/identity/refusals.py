@@ -5,7 +5,7 @@ Part of the domain; those of one subject alone, such as rights or the hotline, s
 
 from __future__ import annotations
 
-from shared.refusals import Refused
+from shared.refusals import HeldBack, Refused
 
 
 class RequestInvalid(Refused):
@@ -29,11 +29,11 @@ class FirstPasswordExpired(Refused):
     en = "The first password has expired. Please ask for a new one."
 
 
-class TooManyTries(Refused):
+class TooManyTries(HeldBack):
     """Throttled, for a moment only."""
 
-    vi = "Thử sai quá nhiều lần. Xin thử lại sau."
-    en = "Too many wrong tries. Please try again later."
+    vi = "Thử sai quá nhiều lần. Xin thử lại sau {wait}."
+    en = "Too many wrong tries. Please try again in {wait}."
 
 
 class TokenInvalid(Refused):

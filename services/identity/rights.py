@@ -17,7 +17,7 @@ from uuid import UUID
 from services.identity.domain import VIETNAM, Account, Applicant, Case, CaseStatus, Officer, Person
 from services.identity.guardianship import Child, Guardianship
 from services.identity.refusals import RequestInvalid
-from shared.refusals import FieldProblem, Refused
+from shared.refusals import FieldProblem, HeldBack, Refused
 
 WORKING_DAYS = 2
 SATURDAY = 5
@@ -235,11 +235,11 @@ def answer_text(text: str) -> str:
     return told
 
 
-class ExportsTooMany(Refused):
+class ExportsTooMany(HeldBack):
     """Handed over often enough in a day; ``retry_after_seconds`` in the details says how long to wait."""
 
-    vi = "Dữ liệu đã được cung cấp nhiều lần trong 24 giờ qua. Xin thử lại sau."
-    en = "The data was handed over several times in the last 24 hours. Please try again later."
+    vi = "Dữ liệu đã được cung cấp nhiều lần trong 24 giờ qua. Xin thử lại sau {wait}."
+    en = "The data was handed over several times in the last 24 hours. Please try again in {wait}."
 
 
 class RequestPending(Refused):

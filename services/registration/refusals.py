@@ -5,7 +5,7 @@ Part of the domain; ``DeclarationInvalid`` stands beside the form it judges.
 
 from __future__ import annotations
 
-from shared.refusals import FieldProblem, Refused
+from shared.refusals import FieldProblem, HeldBack, Refused
 
 
 class RegistrationUnknown(Refused):
@@ -147,9 +147,9 @@ class OtpExpired(Refused):
     en = "The code is no longer valid. Please ask for a new one; what you entered is kept."
 
 
-class OtpTooMany(Refused):
-    vi = "Đã yêu cầu quá nhiều mã xác nhận. Vui lòng thử lại sau một giờ; thông tin đã nhập vẫn được giữ."
-    en = "Too many codes were asked for. Please try again in an hour; what you entered is kept."
+class OtpTooMany(HeldBack):
+    vi = "Đã yêu cầu quá nhiều mã xác nhận. Vui lòng thử lại sau {wait}; thông tin đã nhập vẫn được giữ."
+    en = "Too many codes were asked for. Please try again in {wait}; what you entered is kept."
 
 
 class OtpUnavailable(Refused):
@@ -181,11 +181,11 @@ class PhoneTaken(Refused):
         )
 
 
-class SubmissionsTooMany(Refused):
+class SubmissionsTooMany(HeldBack):
     """``retry_after_seconds`` tells when again. Told whatever was submitted."""
 
-    vi = "Đã nộp quá nhiều lần. Vui lòng thử lại sau; thông tin đã nhập vẫn được giữ."
-    en = "Submitted too many times. Please try again later; what you entered is kept."
+    vi = "Đã nộp quá nhiều lần. Vui lòng thử lại sau {wait}; thông tin đã nhập vẫn được giữ."
+    en = "Submitted too many times. Please try again in {wait}; what you entered is kept."
 
 
 class AccountUnknown(Refused):
