@@ -130,5 +130,5 @@ def cache() -> Iterator[Finding]:
             client.ping()
         yield well("Redis", "answers")
     except redis.RedisError as error:
-        to_do = "bring it up: until then no code is sent by e-mail; nothing of value is in it"
+        to_do = "bring it up: until then no codes by e-mail or SMS and no hotline; nothing of value is in it"
         yield wrong("Redis", f"does not answer: {type(error).__name__}", to_do)
