@@ -15,6 +15,8 @@ from services.identity.domain import Account, folded
 from shared.refusals import FieldProblem, Refused
 
 SHORTEST, LONGEST = 8, 128
+UNTYPED = ("Cc", "Zl", "Zp")
+"""Kinds of signs that a field of one line never gives, though a paste into another one may hold them."""
 LEFT_AT_LEAST = 4
 """Letters and digits beside the person's own data, and different signs in all."""
 SHORTEST_WORD = 3
@@ -82,8 +84,8 @@ class OwnData:
 def check_new_password(
     new: str, *, common: Collection[str], old: str | None = None, own: OwnData | None = None
 ) -> None:
-    """Raises ``PasswordTooWeak`` with what would be right: 8 to 128 characters, not the old one, not made of
-    the person's own data, not one that is tried first. ``common``: in lower case."""
+    """Raises ``PasswordTooWeak`` with what would be right: 8 to 128 characters of one line, not the old one,
+    not made of the person's own data, not one that is tried first. ``common``: in lower case."""
     problem = _weakness(normalised(new), old if old is None else normalised(old), common, own)
     if problem:
         vi, en = problem
@@ -104,6 +106,11 @@ def _weakness(
         return (
             f"Mật khẩu dài nhất {LONGEST} ký tự.",
             f"A password has {LONGEST} characters at the most.",
+        )
+    if any(unicodedata.category(sign) in UNTYPED for sign in new):
+        return (
+            "Mật khẩu không được có dấu xuống dòng, dấu tab hay ký tự điều khiển khác; có thể đã dán thừa.",
+            "A password has no line break, tab or other control character; one may have come with a paste.",
         )
     if new == old:
         return "Mật khẩu mới phải khác mật khẩu cũ.", "The new password must differ from the old one."

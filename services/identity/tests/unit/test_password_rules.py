@@ -94,13 +94,22 @@ def test_what_everybody_tries_first_is_no_password(new: str) -> None:
         "90273648152",
         "🦆🐟🐈🐕🐎🐄🐐🐖",
         "  spaces  at  both  ends  ",
-        "\tpasted\nfrom somewhere",
+        "pasted\u00a0from somewhere \u2026",
         "wxyz" * 32,
         "hội nghị thượng đỉnh",
     ],
 )
 def test_no_rule_of_composition_spaces_signs_and_anything_pasted_are_taken(new: str) -> None:
     assert said(new) == ""
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r\n", "\t", "\x00", "\x7f", "\u2028"])
+@pytest.mark.parametrize("new", ["trời{}xanh-Mây", "{}trờixanh-Mây", "trờixanh-Mây{}"])
+def test_what_a_field_of_one_line_can_never_give_again_is_named(new: str, sign: str) -> None:
+    refused = weakness(new.format(sign))
+    assert refused is not None
+    (problem,) = refused.problems
+    assert (problem.field, "line break" in problem.en) == ("new_password", True)
 
 
 @pytest.mark.parametrize(("new", "told"), [("1234567", "at least 8"), ("x" * 129, "128 characters")])
