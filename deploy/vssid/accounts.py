@@ -28,7 +28,7 @@ def log_out(user: str) -> None:
         ours.transaction("identity") as tx,
     ):
         storage = Storage(tx)
-        found = use_cases.find_account(storage, user)
+        found = use_cases.find_account(storage, "".join(user.split()))  # as log-in reads it
         if found is None:
             raise click.ClickException("no account has this code or number")
         act.outcome["account"] = found.account.id

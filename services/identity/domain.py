@@ -246,7 +246,7 @@ def folded(text: str) -> str:
 
 
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
-PHONE = re.compile(r"(?:\+?84|0)?([35789]\d{8})")
+PHONE = re.compile(r"(?:(?:\+|00)?84|0)?([35789]\d{8})")
 
 
 def search_words(text: str) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def test_everywhere_is_everywhere(client, citizen, new_client):
 
 
 def test_an_operator_logs_an_account_out_everywhere(client, citizen, product):
-    done = vssid(product, "accounts", "log-out", answer=f"{citizen.code}\n")
+    done = vssid(product, "accounts", "log-out", answer=f"{' '.join(citizen.code)}\n")
     assert done.returncode == 0, done.stderr
     until(lambda: is_shut_out(client), 5.0, "the device still looks up")
     with pytest.raises(ProblemSeen):

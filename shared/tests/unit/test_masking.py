@@ -29,7 +29,7 @@ def spaced(number: str, separator: str) -> str:
 
 PHONES = st.builds(
     lambda prefix, rest, separator: spaced(prefix + rest, separator),
-    st.sampled_from(["0", "84", "+84"]),
+    st.sampled_from(["0", "84", "+84", "0084"]),
     digits(9, 9),
     st.sampled_from(["", " ", ".", "-"]),
 )

@@ -45,7 +45,9 @@ def reissue(
 # --- what is heard, and what is read -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("caller", ["0912345678", "+84912345678", "84912345678", "0912 345 678"])
+@pytest.mark.parametrize(
+    "caller", ["0912345678", "+84912345678", "84912345678", "0084912345678", "0912 345 678"]
+)
 @pytest.mark.parametrize("code", ["0123456789", "012 345 67 89", "0123.456.789"])
 def test_number_and_code_are_heard_in_any_writing(caller: str, code: str) -> None:
     assert hotline.call_of(caller, code) == hotline.Call("+84912345678", "0123456789")
