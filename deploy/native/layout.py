@@ -16,6 +16,7 @@ DEFAULTS = {
     "LOG_LEVEL": "INFO",
     "CHECK_ADDRESS_LIMIT": "100000/hour",  # everybody comes from this machine
     "TAKEN_ADDRESS_LIMIT": "100000/hour",
+    "FIRST_PASSWORD_PAUSES": "0.01",  # of a stand-in's phone, which is never off
 }
 """What is otherwise here than in settings.md, unless the site says it."""
 

@@ -75,6 +75,11 @@ def issue(parts: Parts, due: Due, way: Way) -> Record:
     return record
 
 
+def replace_credential(parts: Parts, due: Due) -> Record:
+    """Have a first password followed that did not arrive, unless it was used or arrived meanwhile."""
+    return lambda tx: use_cases.replace_after_pause(Storage(tx), UUID(due.key), parts.delivery, now())
+
+
 FORGET_SESSIONS = "forget_sessions"
 FORGOTTEN_AT_ONCE, FORGET_AGAIN_SECONDS = 1000, 3600
 

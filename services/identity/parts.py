@@ -61,7 +61,8 @@ class Parts:
     def delivery(self) -> Policy:
         """Which ways a first password takes."""
         sms = 1 + self.settings.first_password_replacements
-        return Policy(sms=sms, link=self.settings.activation_by_email)
+        pauses = [timedelta(minutes=minutes) for minutes in self.settings.first_password_pauses]
+        return Policy(sms=sms, link=self.settings.activation_by_email, pauses=pauses)
 
     def photo_key(self, ref: str) -> bytes:
         """The key of this one photo. Raises ``PhotoUnknown`` where none lies that can be opened,

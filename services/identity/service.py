@@ -409,6 +409,11 @@ class IdentityService:
         """A first password."""
         return jobs.issue(self.parts, due, Way.SMS)
 
+    @job(use_cases.REPLACE_CREDENTIAL, lease_seconds=15, workers=2)
+    def replace_credential(self, due: Any) -> Any:
+        """A first password that did not arrive is followed, its pause being over."""
+        return jobs.replace_credential(self.parts, due)
+
     @job(use_cases.ISSUE[Way.LINK], lease_seconds=15, workers=2)
     def issue_link(self, due: Any) -> Any:
         """A link by e-mail, for whom no SMS has reached."""

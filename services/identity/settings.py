@@ -80,6 +80,14 @@ class Settings(S3Settings, ServiceSettings):
         default=3,
         metadata={"help": "How often a first password whose SMS did not arrive is replaced.", "least": 0},
     )
+    first_password_pauses: tuple[float, ...] = field(
+        default=(1, 10, 60),
+        metadata={
+            "help": "Minutes before each SMS with a first password that replaces one that did not arrive, by "
+            "commas, the last for all further ones: a phone that is off is on again later. None where the "
+            "SMS centre refuses the number."
+        },
+    )
     activation_by_email: bool = field(
         default=True,
         metadata={
@@ -253,6 +261,8 @@ class Settings(S3Settings, ServiceSettings):
         """Raises ``SettingsInvalid``: a wrong key is told at the start, not at the first log-in."""
         super().__post_init__()
         problems = []
+        if any(minutes < 0 for minutes in self.first_password_pauses):
+            problems.append(_malformed("FIRST_PASSWORD_PAUSES", "minutes, 0 or more, by commas"))
         if not _is_signing_key(self.token_signing_key):
             problems.append(_malformed("TOKEN_SIGNING_KEY", "an Ed25519 JWK with kid and d"))
         if not _is_key_set(self.token_public_keys):

@@ -222,10 +222,10 @@ NEXT: dict[str, tuple[str, str, str]] = {
     ),
     "credentials_failed": (
         "wait",
-        "SMS mật khẩu không đến được; mật khẩu khác đang được gửi. Nếu sau một giờ chưa nhận được, "
-        "gọi 1900 9068 nhánh 8.",
-        "The SMS did not reach your phone; another password is on its way. If it has not come within an "
-        "hour, call 1900 9068, key 8.",
+        "SMS mật khẩu không đến được; mật khẩu khác sẽ được gửi sau ít phút, rồi thử lại trong hơn một giờ. "
+        "Xin để điện thoại bật và có sóng. Nếu cần ngay, gọi 1900 9068 nhánh 8.",
+        "The SMS did not reach your phone; another password follows in a few minutes, and is tried again for "
+        "over an hour. Keep the phone on and in reach. If you need it now, call 1900 9068, key 8.",
     ),
     "credentials_replaced": (
         "wait",

@@ -12,6 +12,10 @@ from shared.events.fields import Id, Moment, Text
 ACTIVATION_LINK = "activation_link"
 """The purpose of an e-mail with a link to choose a password: no other carries a credential's secret."""
 
+NUMBER_REFUSED = frozenset({"receipt_rejectd", "smsc_status_11", "smsc_status_80", "smsc_status_81"})
+"""Reasons of an SMS that the SMS centre will take for this number never: its receipt says REJECTD, or it
+answered ESME_RINVDSTADR, ESME_RINVDSTTON or ESME_RINVDSTNPI (SMPP 3.4, 5.1.3)."""
+
 
 def message() -> dict[str, fields.Field[Any]]:
     """The fields that the three have in common; ``reason`` says why one failed."""

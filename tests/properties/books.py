@@ -43,7 +43,8 @@ WHERE registration_id = ANY(%(ids)s::uuid[])
 """
 UNDER_WAY = """
 SELECT (SELECT count(*) FROM outbox) AS outbox,
-       (SELECT count(*) FROM jobs WHERE failed_at IS NULL AND due_at <= now()) AS due
+       (SELECT count(*) FROM jobs
+        WHERE failed_at IS NULL AND (due_at <= now() OR kind = 'replace_credential')) AS due
 """
 NOTED = "SELECT listener, event_id::text FROM inbox WHERE event_id = ANY(%(ids)s::uuid[])"
 GIVEN_UP = "SELECT kind FROM jobs WHERE failed_at IS NOT NULL AND split_part(key, ' ', 1) = ANY(%(ids)s)"
@@ -74,7 +75,6 @@ ONCE = ENDINGS | {
 """Lines that are there once."""
 MESSAGES_OF_A_CREDENTIAL = (
     ("sms", "sms", "credentials"),
-    ("sms", "email", "instructions"),
     ("email_link", "email", "activation_link"),
 )
 """By which way it travels, and what is written for each."""
@@ -336,6 +336,9 @@ def _of_messages(look: Look) -> Iterator[str]:
         for way, channel, purpose in MESSAGES_OF_A_CREDENTIAL:
             if written[who, channel, purpose] != made[way]:
                 yield f"{who}: {written[who, channel, purpose]} {channel} {purpose} of {made[way]} by {way}"
+        instructions = written[who, "email", "instructions"]
+        if not min(made["sms"], 1) <= instructions <= made["sms"]:  # one at each contact
+            yield f"{who}: {instructions} e-mails with instructions of {made['sms']} passwords by sms"
 
 
 def more_lines_than_events(look: Look, told: Counter[tuple[str, str]]) -> Iterator[str]:

@@ -179,12 +179,21 @@ class Credentials(Tables):
 
     NOTE_DELIVERY = """
         UPDATE credentials SET delivery = %(state)s
-        WHERE id = %(id)s AND (delivery IS NULL OR delivery = 'sent')
+        WHERE id = %(id)s AND (delivery IS NULL OR delivery = 'sent'
+            OR delivery = 'failed' AND %(state)s = 'delivered' AND state <> 'ended')
     """
 
     def note_delivery(self, credential_id: UUID, state: str) -> bool:
-        """``sent`` gives way to ``delivered`` or ``failed``, which stay. False when nothing was written."""
+        """``sent`` gives way to ``delivered`` or ``failed``, which stay; but ``failed`` gives way to
+        ``delivered`` until another has taken the place. False when nothing was written."""
         return self.tx.run(self.NOTE_DELIVERY, {"id": credential_id, "state": state}) == 1
+
+    DELIVERY = "SELECT delivery FROM credentials WHERE id = %(id)s FOR UPDATE"
+
+    def delivery(self, credential_id: UUID) -> str | None:
+        """How far its message came, which stays so until the transaction ends."""
+        row = self.tx.one(self.DELIVERY, {"id": credential_id})
+        return row["delivery"] if row else None
 
     START_SESSION = """
         INSERT INTO sessions (id, account_id, scope, started_at, device_id, refresh_hash, refreshed_at)

@@ -16,11 +16,13 @@ from services.identity.use_cases.everywhere import end_everywhere
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_followed
 from shared.events import credentials as credentials_events
-from shared.events.notification import ACTIVATION_LINK
+from shared.events.notification import ACTIVATION_LINK, NUMBER_REFUSED
 from shared.messaging import outbox
 
 ISSUE = {Way.SMS: "issue_credential", Way.LINK: "issue_activation_link"}
 """The job that makes what travels by each way; at the counter it is made while the officer waits."""
+REPLACE_CREDENTIAL = "replace_credential"
+"""The job that has a first password followed once its pause is over; its key is the credential's id."""
 RETRY_SECONDS = 10
 """Between two looks at whether a change of contact has ended."""
 MANY = 10**6
@@ -193,7 +195,9 @@ def issue(
         data |= {"email": account.email}
     else:
         event_type = credentials_events.ISSUED
-        data |= {"code": account.code, "reason": "registration", "channels": account.channels}
+        is_told = bool(storage.failed_ways(account.id, registration_id))  # the instructions, at this contact
+        channels = [one for one in account.channels if not (is_told and one["kind"] == "email")]
+        data |= {"code": account.code, "reason": "registration", "channels": channels}
     event = event_type.event(subject=account.id, correlation_id=registration_id, at=now, data=data)
     outbox.add(storage.tx, event)
 
@@ -224,12 +228,29 @@ def note_delivery(
     storage: Storage, message: Mapping[str, Any], state: str, *, policy: Policy, now: datetime
 ) -> None:
     """Keep how far the SMS with a password, or the e-mail with a link, came. Late or early, a final state is
-    never undone. What did not arrive, or of which nobody knows, is followed by the next way."""
+    never undone, but that what counted as lost and is in force still did arrive. What did not arrive, or of
+    which nobody knows, is followed by the next way: by another SMS after a pause, and by none where the SMS
+    centre refuses the number."""
     credential_id = message["credential_id"]
     carries = message["channel"] == "sms" or message.get("purpose") == ACTIVATION_LINK
     if credential_id is None or not carries:
         return
-    if storage.note_delivery(credential_id, state) and state == FAILED:
+    if not storage.note_delivery(credential_id, state) or state != FAILED:
+        return
+    found = storage.cause_of(credential_id)
+    assert found is not None
+    account_id, cause = found
+    if message.get("reason") in NUMBER_REFUSED:
+        policy = replace(policy, sms=0)
+    if pause := policy.pause(storage.failed_ways(account_id, credentials.registration_of(cause))):
+        outbox.add(storage.tx, outbox.Due(REPLACE_CREDENTIAL, str(credential_id), now + pause))
+    else:
+        try_next_way(storage, credential_id, policy, now)
+
+
+def replace_after_pause(storage: Storage, credential_id: UUID, policy: Policy, now: datetime) -> None:
+    """The pause after a first password that failed is over. One that was used or arrived meanwhile stays."""
+    if storage.delivery(credential_id) == FAILED:
         try_next_way(storage, credential_id, policy, now)
 
 

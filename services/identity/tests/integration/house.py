@@ -102,6 +102,7 @@ class House:
             "REGISTER_FAILURES_TO_OPEN": "3",
             "REGISTER_OPEN_SECONDS": "0.5",
             "REGISTER_RETRY_SECONDS": "1",
+            "FIRST_PASSWORD_PAUSES": "0.01",
             "TOKEN_SIGNING_KEY": json.dumps(self.signing.as_dict(private=True)),
             "TOKEN_PUBLIC_KEYS": json.dumps(KeySet([self.signing]).as_dict(private=False)),
             "AUDIT_ANCHORS_DIR": str(self.anchors_dir),

@@ -48,10 +48,18 @@ class House:
         use_cases.issue(self.storage, self.account.id, cause, Way.SMS, made, now=self.clock, valid_hours=72)
         return made.credential_id
 
-    def hear(self, credential_id: UUID, state: str, *, by: str = "sms") -> None:
+    def hear(
+        self,
+        credential_id: UUID,
+        state: str,
+        *,
+        by: str = "sms",
+        reason: str | None = None,
+        policy: Policy = POLICY,
+    ) -> None:
         purpose = "credentials" if by == "sms" else "activation_link"
-        message = {"credential_id": credential_id, "channel": by, "purpose": purpose}
-        use_cases.note_delivery(self.storage, message, state, policy=POLICY, now=self.clock)
+        message = {"credential_id": credential_id, "channel": by, "purpose": purpose, "reason": reason}
+        use_cases.note_delivery(self.storage, message, state, policy=policy, now=self.clock)
 
     def link(self) -> tuple[UUID, str]:
         """The link that is due goes out: its id, and the secret in the e-mail."""

@@ -13,11 +13,7 @@ from services.identity.tests.unit.samples import NOW
 
 
 class RealStorage(Storage):
-    """The real one, with the two looks that tests take."""
-
-    def delivery(self, credential_id: UUID) -> str | None:
-        row = self.tx.one("SELECT delivery FROM credentials WHERE id = %(id)s", {"id": credential_id})
-        return row["delivery"] if row else None
+    """The real one, with the look that tests take."""
 
     def audit_rows(self) -> list[tuple[str, UUID | None, dict[str, Any]]]:
         rows = self.tx.all("SELECT action, case_id, details FROM audit ORDER BY id")

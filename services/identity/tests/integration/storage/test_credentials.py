@@ -43,6 +43,24 @@ def test_how_far_a_message_came_never_goes_back(storage: AnyStorage) -> None:
         kept.append((storage.note_delivery(first.id, state), storage.delivery(first.id)))
     assert kept == [(True, "sent"), (True, "delivered"), (False, "delivered"), (False, "delivered")]
     assert not storage.note_delivery(uuid4(), "sent")
+    assert storage.delivery(uuid4()) is None
+
+
+def test_what_counted_as_lost_may_still_arrive_until_it_is_replaced(storage: AnyStorage) -> None:
+    holder = account(storage)
+    first = samples.issued(holder.id)
+    storage.add_credential(first, "a registration", NOW)
+    assert storage.note_delivery(first.id, "failed")
+    assert not storage.note_delivery(first.id, "sent")
+    assert storage.note_delivery(first.id, "delivered")
+    assert not storage.note_delivery(first.id, "failed")
+    assert storage.delivery(first.id) == "delivered"
+    storage.end_credentials([first.id], NOW)
+    second = samples.issued(holder.id)
+    storage.add_credential(second, "another", NOW)
+    assert storage.note_delivery(second.id, "failed")
+    storage.end_credentials([second.id], NOW)
+    assert not storage.note_delivery(second.id, "delivered")
 
 
 def test_a_session_begins_with_a_live_credential_of_its_own_account_only(storage: AnyStorage) -> None:
