@@ -72,7 +72,7 @@ KINDS: dict[str, Kind] = {
     # identity
     "RequestInvalid": Kind(422, "Yêu cầu không hợp lệ", "The request is not valid"),
     "LogInFailed": Kind(401, "Đăng nhập không thành công", "The log-in failed"),
-    "FirstPasswordExpired": Kind(403, "Mật khẩu lần đầu hết hạn", "The first password has expired"),
+    "FirstPasswordExpired": Kind(403, "Mật khẩu được cấp đã hết hạn", "The issued password has expired"),
     "TotpRequired": Kind(422, "Cần mã xác thực", "A code is needed"),
     "TotpWrong": Kind(422, "Mã xác thực không đúng", "The code is wrong"),
     "EnrolmentCodeRequired": Kind(422, "Cần mã thiết lập", "A code to set up an app is needed"),

@@ -18,15 +18,21 @@ class RequestInvalid(Refused):
 class LogInFailed(Refused):
     """Unknown user and wrong password look the same."""
 
-    vi = "Mã số hoặc mật khẩu không đúng."
-    en = "The code or the password is wrong."
+    vi = "Tên đăng nhập hoặc mật khẩu không đúng."
+    en = "The user name or the password is wrong."
 
 
 class FirstPasswordExpired(Refused):
     """Told only to somebody who knew the right password."""
 
-    vi = "Mật khẩu cấp lần đầu đã hết hạn. Xin yêu cầu cấp lại mật khẩu."
-    en = "The first password has expired. Please ask for a new one."
+    vi = (
+        "Mật khẩu được cấp đã hết hạn. Xin cấp lại mật khẩu qua e-mail trong ứng dụng, gọi 1900 9068 nhánh 8,"
+        " hoặc đến cơ quan BHXH."
+    )
+    en = (
+        "The password that was issued has expired. Please reset it by e-mail in the app, call 1900 9068,"
+        " key 8, or visit the agency."
+    )
 
 
 class TooManyTries(HeldBack):

@@ -1,0 +1,14 @@
+"""What a refused log-in says: where to go, in the words that stand at the field."""
+
+from __future__ import annotations
+
+from services.identity import refusals
+
+
+def test_who_has_an_expired_password_reads_where_another_is_issued() -> None:
+    for words in (refusals.FirstPasswordExpired.vi, refusals.FirstPasswordExpired.en):
+        assert all(way in words for way in ("e-mail", "1900 9068"))
+
+
+def test_a_wrong_log_in_speaks_of_the_user_name_which_officers_have_too() -> None:
+    assert refusals.LogInFailed.vi == "Tên đăng nhập hoặc mật khẩu không đúng."
