@@ -30,7 +30,9 @@ def _session(reply: dict[str, Any]) -> dict[str, Any]:
 @blueprint.alt_response(202, schema=LogInStep, description="A code was sent by SMS")
 def log_in(body: dict[str, Any]) -> Any:
     """Log in with the BHXH code or personal number and the password. A password that the hotline read aloud
-    needs, on a new device, a code by SMS besides: then the answer is 202 and names the next step."""
+    needs, on a new device, a code by SMS besides: then the answer is 202 and names the next step. Each log-in
+    is one of its own, so an Idempotency-Key changes nothing: after an answer that was lost log in again. An
+    app that has a device_token sends it; without one the citizen is told of a new device each time."""
     device_token = body.get("device_token")
     reply = services().call(
         "identity",

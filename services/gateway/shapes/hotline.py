@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
-from services.gateway.shapes.parsing import Shape
+from services.gateway.shapes.parsing import Shape, not_longer_than, text
 
 
 class HotlineCall(Shape):
@@ -41,8 +41,6 @@ class LogInStep(Schema):
 
 
 class LogInOtp(Shape):
-    log_in_token = fields.String(required=True, validate=validate.Length(min=1, max=512))
-    otp = fields.String(
-        required=True, validate=validate.Length(min=1, max=20), metadata={"examples": ["123456"]}
-    )
-    device_name = fields.String(validate=validate.Length(min=1, max=100))
+    log_in_token = fields.String(required=True, validate=not_longer_than(512))
+    otp = fields.String(required=True, validate=not_longer_than(20), metadata={"examples": ["123456"]})
+    device_name = text("what the citizen will read in the list of devices", example="Điện thoại của Thử")

@@ -32,6 +32,8 @@ WORDS = {
 }
 
 
+LENGTHS = re.compile(r"1 to (\d+)")
+"""Of ``not_longer_than``."""
 NO_CHARACTER = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -89,8 +91,19 @@ def _flat(messages: Any, path: str = "") -> Iterator[FieldProblem]:
             yield from _flat(inner, path if skip else f"{path}.{name}".strip("."))
         return
     for message in messages:
-        vi, en = WORDS.get(str(message), ("Giá trị sai kiểu.", str(message)))
+        vi, en = _words(str(message))
         yield FieldProblem(path or "body", vi, en)
+
+
+def _words(message: str) -> tuple[str, str]:
+    if length := LENGTHS.fullmatch(message):
+        return f"Nhập từ 1 đến {length[1]} ký tự.", f"Enter 1 to {length[1]} characters."
+    return WORDS.get(message, ("Giá trị sai kiểu.", message))
+
+
+def not_longer_than(most: int) -> validate.Length:
+    """1 to ``most`` characters."""
+    return validate.Length(min=1, max=most, error="1 to {max}")
 
 
 def text(help_text: str, *, required: bool = False, example: str | None = None) -> fields.String:

@@ -94,3 +94,11 @@ def test_a_log_in_that_needs_a_code_names_the_next_step(http, rpc, keys):
     assert (second.json["access_token"], second.json["device_token"]) == ("a.jwt.token", "device")
     assert identity.open(rpc.last.kwargs["sealed_log_in_token"]) == "the-token"
     assert identity.open(rpc.last.kwargs["sealed_otp"]) == "246810"
+
+
+def test_a_device_may_be_named_as_long_as_at_the_first_step_and_what_is_too_long_is_said(http, rpc):
+    rpc.answers["identity.confirm_log_in"] = CallRefused("OtpExpired", "hết hiệu lực", "", (), {})
+    http.post("/v1/sessions/otp", json={"log_in_token": "token", "otp": "246810", "device_name": "x" * 150})
+    assert rpc.last.kwargs["device_name"] == "x" * 150
+    refused = http.post("/v1/sessions/otp", json={"log_in_token": "token", "otp": "2" * 21})
+    assert refused.json["errors"] == [{"field": "otp", "detail": "Nhập từ 1 đến 20 ký tự."}]
