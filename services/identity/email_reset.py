@@ -92,6 +92,11 @@ class ResetRefused(Refused):
     vi = "Mã xác nhận không đúng hoặc không còn hiệu lực. Xin kiểm tra lại hoặc yêu cầu mã mới."
     en = "The code is wrong or no longer valid. Please check it, or ask for a new one."
 
+    def __init__(self) -> None:
+        super().__init__(
+            FieldProblem("otp", "Nhập mã trong e-mail mới nhất.", "Give the code of the latest e-mail.")
+        )
+
 
 class ResetsTooMany(HeldBack):
     """Asked too often; ``retry_after_seconds`` in the details says how long to wait."""

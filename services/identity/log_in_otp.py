@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from shared.refusals import HeldBack, Refused
+from shared.refusals import FieldProblem, HeldBack, Refused
 
 TRIES = 5
 VALID_MINUTES = 10
@@ -43,6 +43,10 @@ class OtpWrong(Refused):
 
     vi = "Mã xác nhận không đúng."
     en = "The code is wrong."
+
+    def __init__(self, *, tries_left: int) -> None:
+        typed = FieldProblem("otp", "Nhập mã trong SMS mới nhất.", "Give the code of the latest SMS.")
+        super().__init__(typed, tries_left=tries_left)
 
 
 class OtpExpired(Refused):

@@ -5,7 +5,7 @@ Part of the domain; those of one subject alone, such as rights or the hotline, s
 
 from __future__ import annotations
 
-from shared.refusals import HeldBack, Refused
+from shared.refusals import FieldProblem, HeldBack, Refused
 
 
 class RequestInvalid(Refused):
@@ -69,6 +69,10 @@ class OldPasswordWrong(Refused):
     vi = "Mật khẩu hiện tại không đúng."
     en = "The current password is wrong."
 
+    def __init__(self, field: str = "old_password") -> None:
+        problem = FieldProblem(field, "Nhập mật khẩu đang dùng.", "Give the password in use.")
+        super().__init__(problem)
+
 
 class CaseUnknown(Refused):
     """No such case at the officer's own agency."""
@@ -110,6 +114,14 @@ class PapersNotChecked(Refused):
 
     vi = "Phải đối chiếu giấy tờ gốc trước khi xác nhận."
     en = "The original papers must be checked before confirming."
+
+    def __init__(self) -> None:
+        seen = FieldProblem(
+            "papers_checked",
+            "Gửi true khi đã đối chiếu giấy tờ gốc.",
+            "Send true once the original papers were checked.",
+        )
+        super().__init__(seen)
 
 
 class ReasonMissing(Refused):

@@ -293,7 +293,7 @@ def withdraw_consent(db: Database, parts: Parts, *, claims: Claims, password: st
     own = tuple(credential for credential in live if credential.state is CredentialState.ACTIVE)
     used = guessing.tried(db, parts, tries, account, lambda: parts.passwords.find(own, password))
     if used is None:
-        raise refusals.OldPasswordWrong
+        raise refusals.OldPasswordWrong("password")
     return db.change(
         lambda tx: use_cases.withdraw_consent(
             Storage(tx), claims, used, request_id=new_id(), erasure_id=new_id(), now=now()

@@ -139,6 +139,10 @@ class OtpWrong(Refused):
     vi = "Mã xác nhận không đúng."
     en = "The code is not right."
 
+    def __init__(self, *, tries_left: int) -> None:
+        typed = FieldProblem("otp", "Nhập mã trong e-mail mới nhất.", "Give the code of the latest e-mail.")
+        super().__init__(typed, tries_left=tries_left)
+
 
 class OtpExpired(Refused):
     """Too late, already used, replaced by a newer one, or tried too often."""
