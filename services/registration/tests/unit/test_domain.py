@@ -144,6 +144,7 @@ def test_the_fifth_wrong_code_is_the_last() -> None:
     for left in (4, 3, 2, 1, 0):
         waiting, refusal = waiting.try_otp(False, NOW)
         assert isinstance(refusal, OtpWrong)
+        assert [problem.field for problem in refusal.problems] == ["otp"]
         assert refusal.details == {"tries_left": left}
     after, refusal = waiting.try_otp(True, NOW)
     assert isinstance(refusal, OtpExpired)
