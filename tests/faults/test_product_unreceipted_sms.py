@@ -47,6 +47,7 @@ def followed_without_a_receipt(product: Instance, crowd: Crowd) -> None:
         citizen, client = crowd.verify(0)
         first = crowd.inbox.wait_for_password(citizen.phone)
         until(lambda: len(crowd.inbox.sms(citizen.phone)) >= 2, 30.0, "no other password was sent")
+        until(lambda: "credentials_replaced" in steps(client), 30.0, "the other password is not told of")
     # an SMS may be given up once more before its receipt is let through
     until(lambda: "credentials_late" in steps(client), 30.0, "the late receipt is not on the timeline")
     until(lambda: steps(client)[-1] in ENDS, 30.0, "the newest is not followed to its end")
