@@ -45,20 +45,20 @@ class Limiter:
         Raises ``CacheUnavailable``.
         """
         try:
-            return self._windows.hit(parsed(limit), name, self._hidden(key))
+            return self._windows.hit(parsed(limit), name, self.hidden(key))
         except (StorageError, RedisError):
             raise CacheUnavailable from None
 
     def wait_seconds(self, name: str, key: str, limit: str) -> int:
         """How long until ``hit`` can succeed again, 0 when it can now. Raises ``CacheUnavailable``."""
         try:
-            window = self._windows.get_window_stats(parsed(limit), name, self._hidden(key))
+            window = self._windows.get_window_stats(parsed(limit), name, self.hidden(key))
         except (StorageError, RedisError):
             raise CacheUnavailable from None
         return 0 if window.remaining else max(1, math.ceil(window.reset_time - time.time()))
 
-    def _hidden(self, key: str) -> str:
-        """Keyed, because an unkeyed hash of a phone number is found by trying all phone numbers."""
+    def hidden(self, key: str) -> str:
+        """As it stands in Redis: keyed, as an unkeyed hash of a phone is found by trying all phones."""
         return hashlib.blake2b(key.encode(), key=self._secret, digest_size=20).hexdigest()
 
 

@@ -19,8 +19,11 @@ import redis
 from hypothesis import settings
 
 from deploy.native.instance import Instance, Vhost
+from services.gateway import addresses
+from shared.cache import Limiter
 from shared.testing.s3_server import S3Server
 
+LOOPBACK = "127.0.0.1"
 RUN = os.environ.get("VSSID_TEST_RUN", ".run/test")
 
 settings.register_profile("vssid", deadline=None)  # a busy machine is no error
@@ -68,9 +71,11 @@ def place(request: pytest.FixtureRequest) -> None:
     if "product" not in request.fixturenames:
         return
     product: Instance = request.getfixturevalue("product")
-    with redis.Redis.from_url(product.environment("identity")["REDIS_URL"]) as counters:
-        for kind in ("address", "network"):
-            for key in counters.scan_iter(f"*LIMITER/*_{kind}/*", count=1000):
+    seal, url = product.environment("gateway")["SEAL_PRIVATE"], product.environment("identity")["REDIS_URL"]
+    with redis.Redis.from_url(url) as counters:
+        for whole in (addresses.place(LOOPBACK), addresses.network(LOOPBACK)):
+            counted = Limiter(url).hidden(addresses.hidden(whole, seal.encode()))
+            for key in counters.scan_iter(f"*LIMITER/*/{counted}/*", count=1000):
                 counters.delete(key)
 
 

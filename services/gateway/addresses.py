@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
@@ -39,6 +40,11 @@ def place(address: str) -> str:
 def network(address: str) -> str:
     """What somebody has who rents a range: the /24 of IPv4, the /48 of IPv6."""
     return _cut(address, 24, 48)
+
+
+def hidden(place: str, key: bytes) -> str:
+    """A place as services are told it: a hash that is keyed, as all addresses are soon tried."""
+    return hashlib.blake2b(place.encode(), key=hashlib.sha256(key).digest(), digest_size=16).hexdigest()
 
 
 def _cut(address: str, bits: int, bits_of_ipv6: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from flask import current_app, request
 
-from services.gateway.addresses import network, place
+from services.gateway.addresses import hidden, network, place
 from services.gateway.problems import Problem
 from shared.sealed import Sealer
 
@@ -65,7 +65,7 @@ class Services:
         self._client = client
         self._sealer = sealer
         self._deadline_seconds = deadline_seconds
-        self._address_key = hashlib.sha256(address_key).digest()
+        self._address_key = address_key
 
     def call(self, service: str, method: str, /, **kwargs: Any) -> Any:
         """One call, with the deadline of the gateway. Refusals and failures go up to ``problems``."""
@@ -117,10 +117,10 @@ class Services:
     def caller(self) -> dict[str, str]:
         """Who calls, for limits: keyed hashes of the address and its network, never the address."""
         address = request.remote_addr or ""
-        return {"address": self._hidden(place(address)), "network": self._hidden(network(address))}
-
-    def _hidden(self, place: str) -> str:
-        return hashlib.blake2b(place.encode(), key=self._address_key, digest_size=16).hexdigest()
+        return {
+            "address": hidden(place(address), self._address_key),
+            "network": hidden(network(address), self._address_key),
+        }
 
 
 def services() -> Services:
