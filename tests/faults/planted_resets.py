@@ -27,7 +27,7 @@ def _looked_up_before_the_answer() -> None:
     def hasty(tx: Any, parts: Any, **asked: Any) -> EmailReset:
         reset = start(tx, parts, **asked)
         storage = Storage(tx)
-        account = use_cases.find_account_to_reset(storage, reset.id)
+        account = use_cases.find_account_to_reset(storage, reset.id, now())
         if account:
             otp = password_resets._otp(parts, reset.id, account)
             use_cases.send_reset_otp(storage, reset.id, otp, most_a_day=10**6, now=now())
