@@ -250,8 +250,13 @@ PHONE = re.compile(r"(?:(?:\+|00)?84|0)?([35789]\d{8})")
 
 
 def search_words(text: str) -> tuple[str, ...]:
-    """The words of a search as ``Case.search_text`` has them: whole words, folded; a phone in any writing."""
-    words = folded(text).split()
+    """The words of a search as ``Case.search_text`` has them: whole words, folded."""
+    return tuple(folded(text).split())
+
+
+def phones_in(words: Sequence[str]) -> tuple[str, ...]:
+    """The same with phones, in any writing, as they are kept. What looks like one may be a BHXH code (one in
+    twenty does): whoever searches looks for both."""
     return tuple("+84" + phone[1] if (phone := PHONE.fullmatch(word)) else word for word in words)
 
 

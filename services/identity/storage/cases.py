@@ -151,10 +151,28 @@ class Cases(Tables):
     """
 
     def cases(
+        self,
+        agency_code: str,
+        status: CaseStatus,
+        words: Sequence[str],
+        after: Position | None,
+        limit: int,
+        *,
+        or_words: Sequence[str] | None = None,
+    ) -> list[Case]:
+        """Oldest first, after a position. ``words`` are whole words of ``Case.search_text``, or else all of
+        ``or_words`` are; an index finds them among those of the agency, asked for each by itself."""
+        searches = {tuple(words), tuple(words if or_words is None else or_words)}
+        found = {
+            case.id: case
+            for some in searches
+            for case in self._cases(agency_code, status, some, after, limit)
+        }
+        return sorted(found.values(), key=lambda case: (case.opened_at, case.id))[:limit]
+
+    def _cases(
         self, agency_code: str, status: CaseStatus, words: Sequence[str], after: Position | None, limit: int
     ) -> list[Case]:
-        """Oldest first, after a position. ``words`` are whole words of ``Case.search_text``; an index finds
-        them among those of the agency."""
         opened_at, case_id = after or (None, None)
         rows = self.tx.all(
             self.CASES,

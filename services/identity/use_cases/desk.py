@@ -60,8 +60,14 @@ def list_cases(
     storage: Storage, officer: Officer, *, status: str, words: str, cursor: str | None, now: datetime
 ) -> Page:
     """The cases of the officer's own agency. Raises ``RequestInvalid`` for a foreign cursor."""
+    typed = domain.search_words(words)
     found = storage.cases(
-        officer.agency_code, CaseStatus(status), domain.search_words(words), _position(cursor), PAGE_SIZE + 1
+        officer.agency_code,
+        CaseStatus(status),
+        typed,
+        _position(cursor),
+        PAGE_SIZE + 1,
+        or_words=domain.phones_in(typed),
     )
     cases, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
     seen = {"cases": [str(case.id) for case in cases]}

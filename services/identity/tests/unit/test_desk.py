@@ -259,6 +259,18 @@ def test_a_search_finds_by_name_code_phone_and_declaration_number(storage: FakeS
     assert page.cases == (wanted,)
 
 
+def test_a_code_that_looks_like_a_phone_is_found_and_so_is_the_phone(storage: FakeStorage) -> None:
+    by_code = samples.case(applicant=samples.applicant(code="0355555555"))
+    by_phone = samples.case(
+        applicant=samples.applicant(code="5555555555", phone="+84355555555"),
+        declaration_number="TK-2026-000002",
+    )
+    for case in (by_code, by_phone):
+        storage.add_case(case)
+    page = use_cases.list_cases(storage, OFFICER, status="waiting", words="0355555555", cursor=None, now=NOW)
+    assert sorted(case.id for case in page.cases) == sorted([by_code.id, by_phone.id])
+
+
 @pytest.mark.parametrize("cursor", ["x", "é", "YWJj", "MjAyNi0wMS0wMSB4", "2026-03-02 1"])
 def test_a_cursor_that_is_not_ours_is_refused(storage: FakeStorage, cursor: str) -> None:
     with pytest.raises(refusals.RequestInvalid) as refused:

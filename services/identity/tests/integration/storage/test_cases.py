@@ -169,12 +169,18 @@ def test_an_agencys_archive_is_searched_by_an_index(identity_dsn: str) -> None:
             """
         )
         tx.run("ANALYZE cases")
-        words = {"words": [AGENCY, "17777"], "agency_code": AGENCY, "status": "verified"}
+        words = {
+            "words": [AGENCY, "17777"],
+            "agency_code": AGENCY,
+            "status": "verified",
+        }
         page = {"opened_at": None, "id": None, "limit": 51}
         plan = "\n".join(r["QUERY PLAN"] for r in tx.all("EXPLAIN " + Storage.CASES, words | page))
         assert "cases_words" in plan
         found = Storage(tx).cases(AGENCY, CaseStatus.VERIFIED, ["so", "17777"], None, 51)
         assert [case.declaration_number for case in found] == ["TK-17777"]
+        either = Storage(tx).cases(AGENCY, CaseStatus.VERIFIED, ["1"], None, 51, or_words=["so", "17778"])
+        assert [case.declaration_number for case in either] == ["TK-1", "TK-17778"]
 
 
 def test_the_first_request_to_close_counts(storage: AnyStorage) -> None:

@@ -56,14 +56,22 @@ class FakeCases(FakeTables):
         return next((c for c in self.all_cases.values() if c.registration_id == registration_id), None)
 
     def cases(
-        self, agency_code: str, status: CaseStatus, words: Sequence[str], after: Position | None, limit: int
+        self,
+        agency_code: str,
+        status: CaseStatus,
+        words: Sequence[str],
+        after: Position | None,
+        limit: int,
+        *,
+        or_words: Sequence[str] | None = None,
     ) -> list[Case]:
+        others = words if or_words is None else or_words
         found = [
             case
             for case in self.all_cases.values()
             if case.agency_code == agency_code
             and case.status is status
-            and set(words) <= set(case.search_text.split())
+            and any(set(some) <= set(case.search_text.split()) for some in (words, others))
             and (after is None or (case.opened_at, case.id) > after)
         ]
         return sorted(found, key=lambda case: (case.opened_at, case.id))[:limit]
