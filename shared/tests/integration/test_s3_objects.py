@@ -131,7 +131,7 @@ def test_what_is_cut_once_is_sent_again(behind: S3Objects, line: Proxy, store: S
 
 
 def test_an_answer_that_is_cut_is_not_taken_for_the_object(behind: S3Objects, line: Proxy) -> None:
-    put(behind, os.urandom(3 * MIB))
+    put(behind, os.urandom(64 * MIB))  # more than the buffers on the way hold
     stream = behind.open(REF)
     assert len(stream.read(10)) == 10
     line.cut()
