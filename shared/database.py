@@ -210,7 +210,7 @@ class Database:
             except BaseException as error:
                 self._roll_back(connection)
                 if is_away(error):
-                    connection.close()  # it may lead to a server that will not come back, or only reads
+                    self._give_up(connection, error)
                 raise
         finally:
             self._pool.putconn(connection)
@@ -259,7 +259,7 @@ class Database:
             answer = ask(tx)
         except BaseException as error:
             if is_away(error):
-                connection.close()
+                self._give_up(connection, error)
             raise
         finally:
             self._pool.putconn(connection)
@@ -288,6 +288,13 @@ class Database:
             else:
                 connection.answer_seconds = ANSWER_SECONDS
                 return connection
+
+    def _give_up(self, connection: _Connection, error: BaseException) -> None:
+        """It may lead to a server that will not come back. Where one only reads, as after a failover, so do
+        the others that were made before."""
+        connection.close()
+        if isinstance(error, errors.ReadOnlySqlTransaction):
+            self._pool.drain()
 
     @staticmethod
     def _roll_back(connection: _Connection) -> None:

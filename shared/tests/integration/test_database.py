@@ -210,3 +210,23 @@ def test_a_change_that_fails_otherwise_is_not_tried_again(opened: Database) -> N
     with pytest.raises(psycopg.errors.DivisionByZero):
         opened.change(change)
     assert tries == [1]
+
+
+def test_one_write_refused_after_a_failover_is_the_last(dsn: str) -> None:
+    """Both connections lead to the server that only reads; the first that says so gives up the other too."""
+    alter = f"ALTER DATABASE {dsn.rpartition('/')[2]} SET default_transaction_read_only = "
+    with (
+        psycopg.connect(dsn, autocommit=True, options="-c default_transaction_read_only=off") as own,
+        contextlib.closing(Database(dsn, name="test", max_size=2)) as pool,
+    ):
+        own.execute((alter + "on").encode())
+        pool.open()
+        with pool.transaction(), pool.transaction():
+            pass  # both are made meanwhile
+        own.execute((alter + "off").encode())
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), pool.transaction() as tx:
+            tx.run(ADD)
+        with pool.transaction() as tx, pool.transaction() as other:
+            tx.run(ADD)
+            other.run(ADD)
+        assert count(pool) == 2

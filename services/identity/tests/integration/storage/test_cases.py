@@ -180,7 +180,7 @@ def test_an_agencys_archive_is_searched_by_an_index(identity_dsn: str) -> None:
         found = Storage(tx).cases(AGENCY, CaseStatus.VERIFIED, ["so", "17777"], None, 51)
         assert [case.declaration_number for case in found] == ["TK-17777"]
         either = Storage(tx).cases(AGENCY, CaseStatus.VERIFIED, ["1"], None, 51, or_words=["so", "17778"])
-        assert [case.declaration_number for case in either] == ["TK-1", "TK-17778"]
+        assert {case.declaration_number for case in either} == {"TK-1", "TK-17778"}  # opened at one moment
 
 
 def test_the_first_request_to_close_counts(storage: AnyStorage) -> None:
