@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import cast
 
 import limits
 from limits.errors import StorageError
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
+from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 ANSWER_SECONDS = 0.5
@@ -51,11 +54,34 @@ class Limiter:
 
     def wait_seconds(self, name: str, key: str, limit: str) -> int:
         """How long until ``hit`` can succeed again, 0 when it can now. Raises ``CacheUnavailable``."""
+        return self.waits((name, key, limit))[0]
+
+    def waits(self, *counted: tuple[str, str, str]) -> list[int]:
+        """``wait_seconds`` of each (name, key, limit), asked for in one round trip. Raises
+        ``CacheUnavailable``."""
+        items = [(parsed(limit), name, self.hidden(key)) for name, key, limit in counted]
         try:
-            window = self._windows.get_window_stats(parsed(limit), name, self.hidden(key))
+            try:
+                windows = self._together(items)
+            except NoScriptError:  # Redis was started anew: asked one by one it is taught the script
+                windows = [self._windows.get_window_stats(item, *of) for item, *of in items]
         except (StorageError, RedisError):
             raise CacheUnavailable from None
-        return 0 if window.remaining else max(1, math.ceil(window.reset_time - time.time()))
+        now = time.time()
+        return [0 if left > 0 else max(1, math.ceil(free_at - now)) for free_at, left in windows]
+
+    def _together(self, items: Sequence[tuple[limits.RateLimitItem, str, str]]) -> list[tuple[float, int]]:
+        """What ``get_window_stats`` says of each. Raises ``NoScriptError``."""
+        now, script = time.time(), self._storage.lua_moving_window
+        asked = cast(Redis, self._storage.get_connection()).pipeline(transaction=False)
+        for item, *of in items:
+            key = self._storage.prefixed_key(item.key_for(*of))
+            asked.evalsha(script.sha, 1, key, now - item.get_expiry(), item.amount)
+        windows = zip(items, asked.execute(), strict=True)
+        return [
+            (float(window[0]) + item.get_expiry(), item.amount - window[1]) if window else (now, item.amount)
+            for (item, *_), window in windows
+        ]
 
     def hidden(self, key: str) -> str:
         """As it stands in Redis: keyed, as an unkeyed hash of a phone is found by trying all phones."""

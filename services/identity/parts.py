@@ -24,7 +24,7 @@ from shared.cache import Limiter
 from shared.database import Database
 from shared.object_settings import objects_of
 from shared.objects import ObjectUnknown
-from shared.off_hub import off_hub
+from shared.off_hub import limit_threads, off_hub
 from shared.pdf import Printer
 from shared.sealed import SealBroken, Sealer
 from shared.sealed_objects import ObjectBroken, SealedObjects
@@ -91,6 +91,7 @@ def parts_of(settings: Settings, database: Database) -> Parts:
         timeout_seconds=settings.register_timeout_seconds,
     )
     limiter = Limiter(settings.redis_url)
+    limit_threads(settings.hashes_at_once + 1)  # one for all else: the disk of the anchors may be slow
     return Parts(
         settings=settings,
         register=register,

@@ -82,7 +82,7 @@ def _log_in(
         storage = Storage(tx)
         if renewed:
             storage.renew_hash(used.id, used.password_hash, renewed)
-        return _enter(storage, parts, found.account, used, device_token, device_name)
+        return _enter(storage, parts, found.account, used, device, device_name)
 
     return db.change(enter)
 
@@ -141,13 +141,17 @@ def _enter(
     parts: Parts,
     account: Account,
     used: Credential,
-    token: str | None,
+    known: Device | None,
     name: str | None,
 ) -> Reply:
     """A session, on a known device or a new one."""
-    at = now()
-    device, new_token = _device(storage, parts, account, token, name, at)
-    at = use_cases.enter(storage, account, device, used, is_known=new_token is None, now=at)
+    at, begins, new_token = now(), None, None
+    device = known and replace(known, name=device_name(name) or known.name, last_seen_at=at)
+    if device is not None:
+        begins = use_cases.enter_again(storage, account, device, at)
+    if device is None or begins is None:
+        device, new_token = new_device(parts, account, name, at)
+        begins = use_cases.enter_anew(storage, account, device, used, at)
     ids = _SessionIds(parts)
     session = use_cases.log_in(
         storage,
@@ -156,27 +160,12 @@ def _enter(
         session_id=ids.id,
         refresh_hash=ids.refresh_hash,
         device_id=device.id,
-        now=at,
+        now=begins,
     )
     return {
         **_session_reply(parts, session, ids),
         "sealed_device_token": new_token and parts.sealer.seal("gateway", new_token),
     }
-
-
-def _device(
-    storage: Storage,
-    parts: Parts,
-    account: Account,
-    token: str | None,
-    name: str | None,
-    at: datetime,
-) -> tuple[Device, str | None]:
-    """The device as it is now, and its token if it is a new one."""
-    known = _known_device(storage, parts, account, token)
-    if known is not None:
-        return replace(known, name=device_name(name) or known.name, last_seen_at=at), None
-    return new_device(parts, account, name, at)
 
 
 def new_device(parts: Parts, account: Account, name: str | None, at: datetime) -> tuple[Device, str]:

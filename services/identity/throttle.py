@@ -21,7 +21,7 @@ class Counter(Protocol):
 
     def hit(self, name: str, key: str, limit: str) -> bool: ...
 
-    def wait_seconds(self, name: str, key: str, limit: str) -> int: ...
+    def waits(self, *counted: tuple[str, str, str]) -> list[int]: ...
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,18 @@ class Throttle:
 
 
 def _longest_wait(counter: Counter, tries: tuple[Tries, ...]) -> int:
-    return max((counter.wait_seconds(one.kind, one.key, one.limit) for one in tries), default=0)
+    return max(_waits(counter, tries).values(), default=0)
+
+
+def _waits(counter: Counter, tries: tuple[Tries, ...]) -> dict[str, int]:
+    """By kind. Asked for together: a log-in looks twice, and each time it would wait for every answer."""
+    waits = counter.waits(*((one.kind, one.key, one.limit) for one in tries))
+    return dict(zip((one.kind for one in tries), waits, strict=True))
 
 
 def _hit(counter: Counter, tries: tuple[Tries, ...]) -> frozenset[str]:
     counted = [counter.hit(one.kind, one.key, one.limit) for one in tries]
-    waits = {one.kind: counter.wait_seconds(one.kind, one.key, one.limit) for one in tries}
+    waits = _waits(counter, tries)
     if not all(counted):
         raise TooManyTries(retry_after_seconds=max(1, *waits.values()))
     return frozenset(kind for kind, seconds in waits.items() if seconds)

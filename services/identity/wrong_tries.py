@@ -26,12 +26,15 @@ class WrongTries:
             storage.add_wrong_try(name, _hidden(key), at=now, forget_before=now - window)
         return full is None
 
-    def wait_seconds(self, name: str, key: str, limit: str) -> int:
-        """How long until another try is let through, 0 for at once."""
-        now, window = datetime.now(UTC), _window(limit)
-        with self._database.transaction() as tx:
-            full = Storage(tx).reached_by(name, _hidden(key), parsed(limit).amount, since=now - window)
-        return 0 if full is None else max(1, math.ceil((full + window - now).total_seconds()))
+    def waits(self, *counted: tuple[str, str, str]) -> list[int]:
+        """How long until another try of each (name, key, limit) is let through, 0 for at once."""
+        return self._database.autocommit(lambda tx: [_wait_seconds(Storage(tx), *one) for one in counted])
+
+
+def _wait_seconds(storage: Storage, name: str, key: str, limit: str) -> int:
+    now, window = datetime.now(UTC), _window(limit)
+    full = storage.reached_by(name, _hidden(key), parsed(limit).amount, since=now - window)
+    return 0 if full is None else max(1, math.ceil((full + window - now).total_seconds()))
 
 
 def _window(limit: str) -> timedelta:

@@ -27,7 +27,7 @@ def told_rarely(
     )
     wait = 0
     with suppress(CacheUnavailable):
-        wait = max(limiter.wait_seconds(*what) for what in counted)
+        wait = max(limiter.waits(*counted))
     if wait:
         raise SubmissionsTooMany(retry_after_seconds=wait)
     try:

@@ -29,6 +29,15 @@ class Devices(Tables):
         """A new one, or one that was seen again."""
         self.tx.run(self.SAVE_DEVICE, asdict(device))
 
+    SEE_DEVICE = """
+        UPDATE devices SET name = %(name)s, last_seen_at = %(last_seen_at)s
+        WHERE id = %(id)s AND account_id = %(account_id)s AND token_hash = %(token_hash)s
+    """
+
+    def see_device(self, device: Device) -> bool:
+        """A known one is seen again. False when it was forgotten in the meantime: it stays so."""
+        return self.tx.run(self.SEE_DEVICE, asdict(device)) == 1
+
     DEVICE = f"SELECT {COLUMNS} FROM devices WHERE id = %(id)s"
 
     def device(self, device_id: UUID) -> Device | None:

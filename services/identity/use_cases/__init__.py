@@ -55,7 +55,8 @@ from services.identity.use_cases.desk import (
 )
 from services.identity.use_cases.devices import (
     end_device,
-    enter,
+    enter_again,
+    enter_anew,
     is_logged_in,
     known_device,
     list_devices,
@@ -191,7 +192,8 @@ __all__ = [
     "end_everywhere",
     "end_guardianship",
     "end_staff_session",
-    "enter",
+    "enter_again",
+    "enter_anew",
     "export",
     "find_account",
     "find_account_to_reset",

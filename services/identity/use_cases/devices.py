@@ -35,22 +35,28 @@ def is_logged_in(storage: Storage, device: Device, *, lifetimes: Lifetimes, now:
     return device.id in {known.id for known in _logged_in(storage, device.account_id, lifetimes, now)}
 
 
-def enter(
-    storage: Storage, account: Account, device: Device, used: Credential, *, is_known: bool, now: datetime
+def enter_again(storage: Storage, account: Account, device: Device, now: datetime) -> datetime | None:
+    """Somebody logs in on a known device, with a password. The session before ends, of which the other
+    services hear while one of its access tokens may count. Returns when the new session begins; None when the
+    device was forgotten in the meantime, which makes it a new one."""
+    ended = _end_on(storage, device, now)
+    if not storage.see_device(device):
+        return None
+    return tell_ended(storage, account.id, ended, now) if ended else now
+
+
+def enter_anew(
+    storage: Storage, account: Account, device: Device, used: Credential, now: datetime
 ) -> datetime:
-    """Somebody logs in on a device, with a password. On a known one the session before ends, of which the
-    other services hear while one of its access tokens may count. A new one is told to the holder by e-mail,
-    unless it is the first, where a registration's first password is used: that none is known says no more, as
-    whoever logs out everywhere, or was away for long, has none. Returns when the new session begins."""
+    """Somebody logs in on a new device, with a password. Its holder is told by e-mail, unless it is the
+    first, where a registration's first password is used: that none is known says no more, as whoever logs out
+    everywhere, or was away for long, has none. Returns when the new session begins."""
     ended: list[datetime] = []
-    if is_known:
-        ended = _end_on(storage, device, now)
-    else:
-        others = storage.devices_of(account.id, DEVICES_SHOWN)
-        if others or not used.is_registrations:
-            tell_notice(storage, account, "new_device", now, emails=[account.email])
-        for forgotten in others[MOST_DEVICES - 1 :]:
-            ended += _forget(storage, forgotten, now)
+    others = storage.devices_of(account.id, DEVICES_SHOWN)
+    if others or not used.is_registrations:
+        tell_notice(storage, account, "new_device", now, emails=[account.email])
+    for forgotten in others[MOST_DEVICES - 1 :]:
+        ended += _forget(storage, forgotten, now)
     storage.save_device(device)
     return tell_ended(storage, account.id, ended, now) if ended else now
 

@@ -49,6 +49,21 @@ def test_the_window_moves_on(url: str, name: str) -> None:
     assert limiter.hit(name, PHONE, "1/2 seconds")
 
 
+def test_several_are_asked_for_at_once(url: str, name: str) -> None:
+    limiter = Limiter(url)
+    minute, hour = (name, PHONE, "1/minute"), (f"{name}_hour", PHONE, "2/hour")
+    other = (name, "other", "1/hour")
+    assert limiter.waits() == []
+    assert limiter.waits(minute, hour, other) == [0, 0, 0]
+    assert limiter.hit(*minute)
+    assert limiter.hit(*hour)
+    in_a_minute, free, nobodys = limiter.waits(minute, hour, other)
+    assert (55 < in_a_minute <= 60, free, nobodys) == (True, 0, 0)
+    assert limiter.hit(*hour)
+    in_a_minute, in_an_hour, nobodys = limiter.waits(minute, hour, other)
+    assert (55 < in_a_minute <= 60, 3500 < in_an_hour <= 3600, nobodys) == (True, True, 0)
+
+
 def test_fifty_at_once_from_several_processes_worth_of_limiters_count_exactly(url: str, name: str) -> None:
     limiters = [Limiter(url) for _ in range(5)]
     with ThreadPoolExecutor(20) as together:
@@ -76,6 +91,8 @@ def test_a_connection_that_redis_closed_is_no_failure(url: str, name: str) -> No
     assert limiter.hit(name, PHONE, "3/hour")
     redis.from_url(url).client_kill_filter(_id=limiter._storage.storage.client_id())
     assert limiter.hit(name, PHONE, "3/hour")
+    redis.from_url(url).client_kill_filter(_id=limiter._storage.storage.client_id())
+    assert limiter.wait_seconds(name, PHONE, "3/hour") == 0
 
 
 def test_a_flushed_redis_starts_counting_anew(url: str, name: str) -> None:
@@ -84,7 +101,10 @@ def test_a_flushed_redis_starts_counting_anew(url: str, name: str) -> None:
     client = redis.from_url(url)
     client.delete(*client.scan_iter(f"*{name}*"))
     client.script_flush()
+    assert limiter.wait_seconds(name, PHONE, "1/hour") == 0
     assert limiter.hit(name, PHONE, "1/hour")
+    client.script_flush()
+    assert limiter.wait_seconds(name, PHONE, "1/hour") > 0
 
 
 def test_nobody_listening_is_unavailable_at_once(name: str) -> None:

@@ -49,7 +49,12 @@ def log_in(
     on = device or Device(uuid4(), account.id, "máy", uuid4().bytes, NOW, NOW)
     credential = used or samples.active(account.id)
     storage.add_credential(credential, str(uuid4()), NOW)
-    begins_at = use_cases.enter(storage, account, on, credential, is_known=device is not None, now=NOW)
+    begins_at = (
+        use_cases.enter_again(storage, account, on, NOW)
+        if device
+        else use_cases.enter_anew(storage, account, on, credential, NOW)
+    )
+    assert begins_at is not None
     session_id = uuid4()
     token = PROOFS.new(session_id)
     session = use_cases.log_in(
@@ -103,7 +108,7 @@ def test_of_a_session_that_no_access_token_outlives_others_need_not_hear(
     device = storage.devices[UUID(str(session.device_id))]
     before = told_endings(storage)
     at = NOW + TOKENS_LIVE
-    assert use_cases.enter(storage, account, device, samples.active(account.id), is_known=True, now=at) == at
+    assert use_cases.enter_again(storage, account, device, at) == at
     assert told_endings(storage) == before
     assert storage.sessions[session.id].ended_at == at, "its refresh token is of no use all the same"
 
@@ -112,7 +117,7 @@ def test_of_one_that_an_access_token_may_outlive_they_hear(storage: FakeStorage,
     session, _ = log_in(storage, account)
     device = storage.devices[UUID(str(session.device_id))]
     at = NOW + TOKENS_LIVE - TICK
-    assert use_cases.enter(storage, account, device, samples.active(account.id), is_known=True, now=at) == at
+    assert use_cases.enter_again(storage, account, device, at) == at
     assert told_endings(storage)[-1] == at
 
 
@@ -280,7 +285,7 @@ def test_a_new_device_is_told_unless_it_is_the_first_and_a_known_one_is_not(
 ) -> None:
     device = Device(uuid4(), account.id, "máy", uuid4().bytes, NOW, NOW)
     first = samples.issued(account.id, reason=None)
-    use_cases.enter(storage, account, device, first, is_known=False, now=NOW)
+    use_cases.enter_anew(storage, account, device, first, NOW)
     assert notices(storage) == []
     _, phone_token = log_in(storage, account, device)
     assert notices(storage) == []
@@ -290,6 +295,16 @@ def test_a_new_device_is_told_unless_it_is_the_first_and_a_known_one_is_not(
     assert notices(storage) == ["new_device"]
     with pytest.raises(refusals.TokenInvalid):
         use(storage, phone_token)
+
+
+def test_a_known_device_that_is_forgotten_while_its_password_is_looked_at_stays_forgotten(
+    storage: FakeStorage, account: Account
+) -> None:
+    session, _ = log_in(storage, account)
+    device = storage.devices[UUID(str(session.device_id))]
+    use_cases.log_out_everywhere(storage, claims_of(session), LATER)
+    assert use_cases.enter_again(storage, account, device, LATER) is None
+    assert storage.devices_of(account.id, 1) == []
 
 
 @pytest.mark.parametrize("how", ["everywhere", "forgotten"])

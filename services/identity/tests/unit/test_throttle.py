@@ -23,9 +23,12 @@ class FakeCounter:
         self.hits[name, key] = self.hits.get((name, key), 0) + 1
         return self.hits[name, key] <= int(limit.split("/")[0])
 
-    def wait_seconds(self, name: str, key: str, limit: str) -> int:
+    def waits(self, *counted: tuple[str, str, str]) -> list[int]:
         self._answer()
-        return 42 if self.hits.get((name, key), 0) >= int(limit.split("/")[0]) else 0
+        return [
+            42 if self.hits.get((name, key), 0) >= int(limit.split("/")[0]) else 0
+            for name, key, limit in counted
+        ]
 
     def _answer(self) -> None:
         if self.is_away:

@@ -23,6 +23,13 @@ def test_devices_and_the_refresh_tokens_on_them(storage: AnyStorage) -> None:
     seen = replace(devices[0], name="khác", last_seen_at=NOW + timedelta(9), token_hash=b"another")
     storage.save_device(seen)
     assert storage.device(seen.id) == seen
+    again = replace(seen, name="khác nữa", last_seen_at=NOW + timedelta(10))
+    assert not storage.see_device(replace(again, token_hash=b"a hash")), "it proves itself with another token"
+    assert not storage.see_device(replace(again, account_id=uuid4()))
+    assert storage.device(seen.id) == seen
+    assert storage.see_device(again)
+    seen = again
+    assert storage.device(seen.id) == seen
     session = Session(uuid4(), holder, "citizen", NOW, device_id=seen.id)
     assert storage.start_session(session, made.id)
     assert storage.session(session.id) == session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +13,13 @@ from services.identity.tests.unit.fakes.tables import FakeTables
 class FakeDevices(FakeTables):
     def save_device(self, device: Device) -> None:
         self.devices[device.id] = device
+
+    def see_device(self, device: Device) -> bool:
+        kept = self.devices.get(device.id)
+        if kept is None or (kept.account_id, kept.token_hash) != (device.account_id, device.token_hash):
+            return False
+        self.devices[device.id] = replace(kept, name=device.name, last_seen_at=device.last_seen_at)
+        return True
 
     def device(self, device_id: UUID) -> Device | None:
         return self.devices.get(device_id)
