@@ -5,12 +5,15 @@ Counted in Redis, and while that is away in the own database. What is counted to
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.identity.refusals import TooManyTries
 from shared import logs
-from shared.cache import CacheUnavailable
+from shared.cache import CacheUnavailable, parsed
 
 log = logs.get(__name__)
 
@@ -34,19 +37,28 @@ class Tries:
 
 
 class Throttle:
-    """Counts wrong tries, with ``counter`` or, while that is away, with ``while_away``."""
+    """Counts wrong tries, with ``counter`` or, while that is away, with ``while_away``, which is looked at
+    afterwards too."""
 
-    def __init__(self, counter: Counter, while_away: Counter) -> None:
+    def __init__(
+        self, counter: Counter, while_away: Counter, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``clock`` counts seconds."""
         self._counter = counter
         self._while_away = while_away
+        self._clock = clock
+        self._last_away = -math.inf
 
     def check(self, *tries: Tries) -> None:
         """Before a try, and once more after a right one: others may have tried meanwhile. Raises
         ``TooManyTries`` with how long to wait."""
+        wait_seconds = 0
         try:
             wait_seconds = _longest_wait(self._counter, tries)
         except CacheUnavailable:
-            wait_seconds = _longest_wait(self._while_away, tries)
+            self._last_away = self._clock()
+        if self._may_count_elsewhere(tries):
+            wait_seconds = max(wait_seconds, _longest_wait(self._while_away, tries))
         if wait_seconds:
             raise TooManyTries(retry_after_seconds=wait_seconds)
 
@@ -56,8 +68,15 @@ class Throttle:
         try:
             return _hit(self._counter, tries)
         except CacheUnavailable:
+            self._last_away = self._clock()
             log.warning("tries counted in the database", kinds=[one.kind for one in tries])
             return _hit(self._while_away, tries)
+
+    def _may_count_elsewhere(self, tries: tuple[Tries, ...]) -> bool:
+        """Whether some that this process saw counted in the other place are in the window of one of these:
+        an outage is not to forget them."""
+        window_seconds = max((parsed(one.limit).get_expiry() for one in tries), default=0)
+        return self._clock() - self._last_away < window_seconds
 
 
 def _longest_wait(counter: Counter, tries: tuple[Tries, ...]) -> int:

@@ -80,6 +80,28 @@ def test_while_the_counter_is_away_the_other_one_counts(
     assert (len(counter.hits), while_away.hits) == (0, {("log_in", "one"): 3})
 
 
+def test_what_was_counted_while_the_counter_was_away_counts_until_its_window_is_over() -> None:
+    counter, now = FakeCounter(), [1000.0]
+    throttle = Throttle(counter, FakeCounter(), lambda: now[0])
+    counter.is_away = True
+    for _ in range(3):
+        throttle.note_wrong(ONE)
+    counter.is_away = False
+    now[0] += 59
+    with pytest.raises(TooManyTries):
+        throttle.check(ONE)
+    throttle.check(ANOTHER)
+    now[0] += 1
+    throttle.check(ONE)
+
+
+def test_the_other_counter_is_not_asked_where_the_first_was_never_away(
+    throttle: Throttle, while_away: FakeCounter
+) -> None:
+    while_away.is_away = True
+    throttle.check(ONE)
+
+
 def test_the_first_counter_that_is_full_holds_back_and_says_so_once(throttle: Throttle) -> None:
     assert [throttle.note_wrong(ONE, MORE) for _ in range(3)] == [frozenset()] * 2 + [{"log_in"}]
     with pytest.raises(TooManyTries):
