@@ -25,7 +25,6 @@ from shared.messaging.runtime import Runtime
 
 log = logs.get(__name__)
 
-POLL_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300.0
 
 CLAIM = """
@@ -126,7 +125,7 @@ class Jobs(Entrypoint):  # type: ignore[misc]
                     handle_result=self._one_less,
                 )
             if not claimed or self._running >= self.workers:
-                self._wake.wait(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+                self._wake.wait()
                 self._wake.clear()
 
     def _one_less(self, _ctx: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import nameko
@@ -20,6 +21,12 @@ from shared.messaging.relay import Relay
 log = logs.get(__name__)
 
 HOUSEKEEPING_SECONDS = 300.0
+POLL_SECONDS = 1.0
+"""How long a job that another process made, or that falls due by the clock, waits to be seen."""
+DUE = """
+SELECT kind FROM unnest(%(kinds)s::text[]) AS wanted (kind)
+WHERE EXISTS (SELECT FROM jobs WHERE jobs.kind = wanted.kind AND failed_at IS NULL AND due_at <= now())
+"""
 
 
 class Runtime(SharedExtension):
@@ -60,6 +67,7 @@ class Runtime(SharedExtension):
         metrics.broker_connected.set_function(lambda: float(self.consuming.is_up and self.publishing.is_up))
         metrics.REGISTRY.register(self._pool)
         self.container.spawn_managed_thread(self._keep_house)
+        self.container.spawn_managed_thread(self._look_for_jobs)
         self.container.spawn_managed_thread(lambda: self.gauges.run(self._stopping))
 
     def stop(self) -> None:
@@ -71,7 +79,8 @@ class Runtime(SharedExtension):
         self.database.close()
 
     def on_due(self, kind: str, wake: Callable[[], None]) -> None:
-        """Have ``wake`` called when a transaction of this process made a job of ``kind`` due at once."""
+        """Have ``wake`` called when a transaction of this process made a job of ``kind`` due at once, and
+        again and again while one is due, whoever made it."""
         self._wakers.setdefault(kind, []).append(wake)
 
     def check_broker(self) -> None:
@@ -80,7 +89,20 @@ class Runtime(SharedExtension):
             raise ConnectionError("the broker is not connected")
 
     def _wake_jobs(self, committed: Committed) -> None:
-        for kind in committed.kinds:
+        self._wake(committed.kinds)
+
+    def _look_for_jobs(self) -> None:
+        """One question for all kinds: idle processes ask the database once a second, not once a kind."""
+        while not self._stopping.wait(POLL_SECONDS * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
+            try:
+                rows = self.database.autocommit(lambda tx: tx.all(DUE, {"kinds": list(self._wakers)}))
+            except Exception as error:
+                log.warning("due jobs were not looked for", error=type(error).__name__)
+            else:
+                self._wake(row["kind"] for row in rows)
+
+    def _wake(self, kinds: Iterable[str]) -> None:
+        for kind in kinds:
             for wake in self._wakers.get(kind, ()):
                 wake()
 
