@@ -5,7 +5,7 @@ file that ``VISIT_DEADLINE_DAYS_FILE`` names. Metadata of a field:
 
 - ``help``: one sentence for the operator;
 - ``secret``: never shown by ``repr`` (also assumed from names such as ``smpp_password``);
-- ``choices``, ``least``, ``most``: what is accepted.
+- ``choices``, ``least``, ``most``: what is accepted; ``limit`` declares a rate limit.
 
 Addresses of servers come out as ``shared.tls`` wants them: verified by ``TLS_CA_FILE`` where it is given.
 
@@ -33,6 +33,7 @@ Declared = TypeVar("Declared", bound="FromEnvironment")
 
 SERVER_URL = r"(^|_)(amqp|amqp_management|database|redis|postgres_admin)_url$"
 SECRET_NAME = re.compile(rf"(^|_)(password|token|secret|private|key)(_|$)|{SERVER_URL}")
+LIMIT = re.compile(r"[1-9][0-9]*/([1-9][0-9]* ?)?(second|minute|hour|day)s?")
 EXPECTED = {
     bool: "true or false",
     int: "a whole number",
@@ -70,6 +71,12 @@ class FromEnvironment:
             value = getattr(self, declared.name)
             if _is_secret(declared) and isinstance(value, str):
                 object.__setattr__(self, declared.name, Secret(value))
+
+
+def limit(default: str, help: str) -> str:
+    """A field for how often something may happen over a moving window: ``10/minute``, ``3/2 hours``."""
+    declared: str = field(default=default, metadata={"help": help, "limit": True})
+    return declared
 
 
 def _seal_public(service: str) -> str:
@@ -266,6 +273,8 @@ def _parsed(text: str, kind: type, item_kind: type) -> Any:
 
 def _checked(declared: Field[Any], value: Any) -> Any:
     choices, least, most = (declared.metadata.get(name) for name in ("choices", "least", "most"))
+    if declared.metadata.get("limit") and not LIMIT.fullmatch(value):
+        raise _Wrong("malformed")
     if choices is not None and value not in choices:
         raise _Wrong("not one of the choices")
     if (least is not None and value < least) or (most is not None and value > most):
@@ -277,6 +286,8 @@ def _expected(declared: Field[Any], kind: type) -> str:
     choices, least, most = (declared.metadata.get(name) for name in ("choices", "least", "most"))
     if choices is not None:
         return "one of " + ", ".join(str(choice) for choice in choices)
+    if declared.metadata.get("limit"):
+        return "a rate, such as 10/minute or 3/2 hours"
     bounds = [f"at least {least}"] * (least is not None) + [f"at most {most}"] * (most is not None)
     return " ".join([EXPECTED[kind], *([", ".join(bounds)] if bounds else [])])
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.object_settings import S3Settings
-from shared.settings import FromEnvironment, ServiceSettings, SettingProblem, SettingsInvalid
+from shared.settings import FromEnvironment, ServiceSettings, SettingProblem, SettingsInvalid, limit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +54,8 @@ class Settings(S3Settings, ServiceSettings):
         default=False,
         metadata={"help": "Whether staff need a code of an authenticator app besides the password."},
     )
-    staff_totp_tries: str = field(
-        default="10/hour",
-        metadata={"help": "Wrong codes of one member of staff, the password right, wherever from."},
+    staff_totp_tries: str = limit(
+        "10/hour", "Wrong codes of one member of staff, the password right, wherever from."
     )
     case_claim_minutes: int = field(
         default=20,
@@ -115,110 +114,79 @@ class Settings(S3Settings, ServiceSettings):
             "most": 3600,
         },
     )
-    hotline_per_caller: str = field(
-        default="5/day", metadata={"help": "Calls to the hotline of one number, e.g. 5/day."}
+    hotline_per_caller: str = limit("5/day", "Calls to the hotline of one number, e.g. 5/day.")
+    hotline_per_caller_and_code: str = limit(
+        "5/day", "Calls to the hotline of one number about one code; all withheld ones are one."
     )
-    hotline_per_caller_and_code: str = field(
-        default="5/day",
-        metadata={"help": "Calls to the hotline of one number about one code; all withheld ones are one."},
+    hotline_per_code: str = limit(
+        "100/day",
+        "Calls to the hotline about one code, whoever calls: far more than one needs, "
+        "as strangers who use it up keep its owner out.",
     )
-    hotline_per_code: str = field(
-        default="100/day",
-        metadata={
-            "help": "Calls to the hotline about one code, whoever calls: far more than one needs, "
-            "as strangers who use it up keep its owner out."
-        },
-    )
-    hotline_per_day: str = field(
-        default="5000/day", metadata={"help": "Calls to the hotline that are answered, all together."}
-    )
+    hotline_per_day: str = limit("5000/day", "Calls to the hotline that are answered, all together.")
     voice_log_in_otp: bool = field(
         default=True,
         metadata={
             "help": "Whether a log-in with a password of the hotline needs a code by SMS on a new device."
         },
     )
-    log_in_otps_per_account: str = field(
-        default="3/hour", metadata={"help": "Codes by SMS for log-ins of one account in a short time."}
-    )
-    log_in_otps_per_day: str = field(
-        default="10/day", metadata={"help": "Codes by SMS for log-ins of one account in a day."}
-    )
-    log_in_otps_per_address: str = field(
-        default="1500/hour",
-        metadata={
-            "help": "Codes by SMS for log-ins from one address: far more than a household needs, as a "
-            "carrier puts thousands behind one; each account has its own limits."
-        },
+    log_in_otps_per_account: str = limit("3/hour", "Codes by SMS for log-ins of one account in a short time.")
+    log_in_otps_per_day: str = limit("10/day", "Codes by SMS for log-ins of one account in a day.")
+    log_in_otps_per_address: str = limit(
+        "1500/hour",
+        "Codes by SMS for log-ins from one address: far more than a household needs, as a "
+        "carrier puts thousands behind one; each account has its own limits.",
     )
     hashes_at_once: int = field(
         default=2, metadata={"help": "Password hashes computed at once; not more than cores.", "least": 1}
     )
-    log_in_tries: str = field(
-        default="10/minute",
-        metadata={
-            "help": "Wrong log-ins of one user from one address, or on a known device, and wrong passwords "
-            "given in one session, e.g. 10/minute."
-        },
+    log_in_tries: str = limit(
+        "10/minute",
+        "Wrong log-ins of one user from one address, or on a known device, and wrong passwords "
+        "given in one session, e.g. 10/minute.",
     )
-    log_in_tries_per_user: str = field(
-        default="100/hour",
-        metadata={
-            "help": "Wrong log-ins of one user on unknown devices, wherever from: far more than one needs, "
-            "as strangers who use it up keep its owner's new devices waiting. So many also on one known "
-            "device, and in one session; and of an officer wherever from, where STAFF_TOTP is off."
-        },
+    log_in_tries_per_user: str = limit(
+        "100/hour",
+        "Wrong log-ins of one user on unknown devices, wherever from: far more than one needs, "
+        "as strangers who use it up keep its owner's new devices waiting. So many also on one known "
+        "device, and in one session; and of an officer wherever from, where STAFF_TOTP is off.",
     )
-    spoken_log_in_tries_per_user: str = field(
-        default="5000/hour",
-        metadata={
-            "help": "Wrong log-ins of one user beyond those, while nothing but a password of the hotline is "
-            "looked at: ten random digits, which open a second step alone."
-        },
+    spoken_log_in_tries_per_user: str = limit(
+        "5000/hour",
+        "Wrong log-ins of one user beyond those, while nothing but a password of the hotline is "
+        "looked at: ten random digits, which open a second step alone.",
     )
-    log_in_tries_per_address: str = field(
-        default="10/minute",
-        metadata={"help": "Wrong log-ins of any users from one address on unknown devices."},
+    log_in_tries_per_address: str = limit(
+        "10/minute", "Wrong log-ins of any users from one address on unknown devices."
     )
-    log_in_tries_per_network: str = field(
-        default="100/minute",
-        metadata={"help": "Wrong log-ins of any users from one network (/24, IPv6 /48) on unknown devices."},
+    log_in_tries_per_network: str = limit(
+        "100/minute", "Wrong log-ins of any users from one network (/24, IPv6 /48) on unknown devices."
     )
-    otp_tries_per_address: str = field(
-        default="100/hour",
-        metadata={
-            "help": "Wrong codes from one address, of whatever resets by e-mail and log-ins: a code has five "
-            "tries, and who begins thousands of resets has thousands."
-        },
+    otp_tries_per_address: str = limit(
+        "100/hour",
+        "Wrong codes from one address, of whatever resets by e-mail and log-ins: a code has five "
+        "tries, and who begins thousands of resets has thousands.",
     )
-    otp_tries_per_network: str = field(
-        default="1000/hour",
-        metadata={"help": "Wrong codes of resets and log-ins from one network (/24, IPv6 /48)."},
+    otp_tries_per_network: str = limit(
+        "1000/hour", "Wrong codes of resets and log-ins from one network (/24, IPv6 /48)."
     )
-    staff_log_in_tries_per_address: str = field(
-        default="100/minute",
-        metadata={
-            "help": "Wrong log-ins of any officers from one address: generous, as an agency shares one and "
-            "the second factor stands behind it."
-        },
+    staff_log_in_tries_per_address: str = limit(
+        "100/minute",
+        "Wrong log-ins of any officers from one address: generous, as an agency shares one and "
+        "the second factor stands behind it.",
     )
-    staff_log_in_tries_per_network: str = field(
-        default="300/minute",
-        metadata={"help": "Wrong log-ins of any officers from one network (/24, IPv6 /48)."},
+    staff_log_in_tries_per_network: str = limit(
+        "300/minute", "Wrong log-ins of any officers from one network (/24, IPv6 /48)."
     )
 
     email_reset_minutes: int = field(
         default=10, metadata={"help": "Minutes for which a code to reset a password is valid.", "least": 1}
     )
-    email_reset_limit: str = field(
-        default="5/hour", metadata={"help": "Resets of one user's password asked for from one address."}
-    )
-    email_reset_address_limit: str = field(
-        default="3000/hour",
-        metadata={
-            "help": "Resets of any passwords asked for from one network address: far more than a household "
-            "needs, as a carrier puts thousands behind one; each user has limits of the own."
-        },
+    email_reset_limit: str = limit("5/hour", "Resets of one user's password asked for from one address.")
+    email_reset_address_limit: str = limit(
+        "3000/hour",
+        "Resets of any passwords asked for from one network address: far more than a household "
+        "needs, as a carrier puts thousands behind one; each user has limits of the own.",
     )
     email_resets_a_day: int = field(
         default=5,

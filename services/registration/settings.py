@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shared.object_settings import S3Settings
-from shared.settings import FromEnvironment, ServiceSettings
+from shared.settings import FromEnvironment, ServiceSettings, limit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,34 +38,20 @@ class Settings(S3Settings, ServiceSettings):
     email_otp_minutes: int = field(
         default=10, metadata={"help": "Minutes for which an e-mail code is valid.", "least": 1}
     )
-    email_otp_limit: str = field(
-        default="3/hour", metadata={"help": "How many codes one registration may ask for."}
-    )
-    email_otp_address_limit: str = field(
-        default="10/hour", metadata={"help": "How many codes one e-mail address may be sent, in all."}
-    )
+    email_otp_limit: str = limit("3/hour", "How many codes one registration may ask for.")
+    email_otp_address_limit: str = limit("10/hour", "How many codes one e-mail address may be sent, in all.")
     check_seconds: float = field(
         default=2.0,
         metadata={"help": "How long step 2 waits for the register check; all but a match takes as long."},
     )
-    check_draft_limit: str = field(
-        default="20/day", metadata={"help": "How often one draft may have the register asked."}
-    )
-    check_number_limit: str = field(
-        default="10/day", metadata={"help": "How often the register may be asked about one ID number."}
-    )
-    check_address_limit: str = field(
-        default="300/hour", metadata={"help": "How often one network address may have the register asked."}
-    )
-    taken_draft_limit: str = field(
-        default="5/day", metadata={"help": "How often one draft may hear that its phone or code is taken."}
-    )
-    taken_address_limit: str = field(
-        default="3000/hour",
-        metadata={
-            "help": "How often one network address may hear that; then all behind it wait. For the thousands "
-            "whom a carrier puts behind one: what one citizen may hear stands in the limit of the draft."
-        },
+    check_draft_limit: str = limit("20/day", "How often one draft may have the register asked.")
+    check_number_limit: str = limit("10/day", "How often the register may be asked about one ID number.")
+    check_address_limit: str = limit("300/hour", "How often one network address may have the register asked.")
+    taken_draft_limit: str = limit("5/day", "How often one draft may hear that its phone or code is taken.")
+    taken_address_limit: str = limit(
+        "3000/hour",
+        "How often one network address may hear that; then all behind it wait. For the thousands "
+        "whom a carrier puts behind one: what one citizen may hear stands in the limit of the draft.",
     )
     photo_max_bytes: int = field(
         default=8 * 1024 * 1024, metadata={"help": "Largest photo that is looked at, in bytes.", "least": 1}

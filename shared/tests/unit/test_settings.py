@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.settings import CommonSettings, FromEnvironment, SettingsInvalid, describe, load
+from shared.cache import parsed
+from shared.settings import LIMIT, CommonSettings, FromEnvironment, SettingsInvalid, describe, limit, load
 
 COMMON = {"AMQP_URL": "amqp://u:hidden-one@h/v", "OPS_PORT": "8000"}
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=30)
@@ -177,3 +178,27 @@ def test_a_type_that_cannot_be_read_is_an_error_of_the_programmer() -> None:
 
     with pytest.raises(TypeError):
         load(Odd, {})
+
+
+@dataclass(frozen=True)
+class Limited(FromEnvironment):
+    tries: str = limit("10/minute", "Wrong tries.")
+
+
+WRONG = ("10", "10 minutes", "0/minute", "-1/day", "10/fortnight", "10/0 days", "5/hour;9/day", "x/day")
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_limit_that_would_count_nothing_is_refused_at_the_start(text: str) -> None:
+    """Not by the first wrong log-in."""
+    said = "TRIES .*malformed; expected a rate, such as 10/minute"
+    with pytest.raises(SettingsInvalid, match=said):
+        load(Limited, {"TRIES": text})
+    assert load(Limited, {}).tries == "10/minute"
+
+
+@given(st.from_regex(LIMIT, fullmatch=True))
+def test_every_limit_that_is_taken_can_be_counted(text: str) -> None:
+    taken = parsed(load(Limited, {"TRIES": text}).tries)
+    assert taken.amount > 0
+    assert str(taken.amount) == text.split("/")[0]
