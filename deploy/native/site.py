@@ -46,19 +46,43 @@ def keep(run: Path, environ: Mapping[str, str] = os.environ) -> None:
     write_private(file, "".join([*stay, *(f"{n}={value}\n" for n, value in changes.items() if value)]))
 
 
-def _kept(run: Path) -> dict[str, str]:
-    try:
-        lines = (run / FILE).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return {}
-    lines = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+def check(file: Path) -> None:
+    """Raises NotReady naming what in ``file`` is no setting."""
     known = frozenset[str]().union(*map(names, PROCESSES))
-    if unknown := [line for line in lines if "=" not in line or _name(line) not in known]:
+    if unknown := [line for line in _lines(file) if "=" not in line or _name(line) not in known]:
         what = ", ".join(_name(line) for line in unknown)
-        raise NotReady(
-            f"{run / FILE}: not a setting: {what}\nNext: a line NAME=value each, of docs/settings.md"
-        )
-    return {_name(line): line.partition("=")[2].strip() for line in lines}
+        raise NotReady(f"{file}: not a setting: {what}\nNext: a line NAME=value each, of docs/settings.md")
+
+
+def put_back(run: Path, file: Path) -> bool:
+    """Have the site set what ``file``, a copy of its own, says, if it sets nothing now; whether it does."""
+    if (run / FILE).exists():
+        return False
+    write_private(run / FILE, file.read_text(encoding="utf-8"))
+    return True
+
+
+def differing(run: Path, file: Path) -> list[str]:
+    """Names of what the site sets otherwise now than ``file``, a copy of its own, says."""
+    now, then = _values(run / FILE), _values(file)
+    return sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
+
+
+def _kept(run: Path) -> dict[str, str]:
+    check(run / FILE)
+    return _values(run / FILE)
+
+
+def _values(file: Path) -> dict[str, str]:
+    return {_name(line): line.partition("=")[2].strip() for line in _lines(file)}
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
 def _of_the_environment(environ: Mapping[str, str]) -> dict[str, str]:

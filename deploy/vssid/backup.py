@@ -1,4 +1,5 @@
-"""``vssid backup``, ``restore``: the four databases and the photos, by PostgreSQL's own tools.
+"""``vssid backup``, ``restore``: the four databases, the photos and the site's settings, by PostgreSQL's own
+tools.
 
 Each database is dumped as of one moment of its own; the four moments lie within a second or two. What was on
 its way between them then is what ``vssid reconcile`` finds and closes.
@@ -23,7 +24,7 @@ import psycopg
 from psycopg import conninfo, sql
 
 from deploy.vssid import audit
-from deploy.vssid.where import DatabaseSettings, ObjectSettings, load, native_folder
+from deploy.vssid.where import PROCESSES, DatabaseSettings, ObjectSettings, load, native_folder
 from services.identity.storage import Storage as IdentityStorage
 from services.notification import use_cases as notification
 from services.notification.storage import MessageStorage
@@ -57,8 +58,8 @@ class RestoreSettings(ObjectSettings):
 @click.command()
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True, help="Folder for backups.")
 def backup(folder: Path) -> None:
-    """All four databases at once, then the photos of a folder, into a new folder below FOLDER. Services may
-    run."""
+    """All four databases at once, then the photos of a folder and the settings of a native installation, into
+    a new folder below FOLDER. Services may run."""
     began = datetime.now(UTC)
     made = folder / began.strftime("%Y%m%dT%H%M%SZ")
     made.mkdir(mode=0o700, parents=True)
@@ -68,6 +69,9 @@ def backup(folder: Path) -> None:
     known = load(ObjectSettings)
     if known.bucket is None and known.objects_dir:
         _pack(Path(known.objects_dir), made / OBJECTS)
+    run = native_folder()
+    if run is not None:
+        _take_settings(run, made)
     files = {file.name: _sha256(file) for file in sorted(made.iterdir())}
     about = {"began_at": began.isoformat(), "ended_at": datetime.now(UTC).isoformat(), "sha256": files}
     (made / MANIFEST).write_text(json.dumps(about, indent=1) + "\n")
@@ -85,17 +89,21 @@ def restore(folder: Path, services: tuple[str, ...], yes: bool) -> None:
     """Put the databases of SERVICES (by default all) back to what the backup in FOLDER holds.
 
     The database as it is now is kept beside it, under another name; photos that are missing come back, none
-    goes. Stop the services first; those of a native installation are stopped, and started afterwards.
+    goes; so do the settings of a native installation. Stop the services first; those of a native installation
+    are stopped, and started afterwards.
     """
     _check(folder)
+    run = native_folder()
+    if run is not None:
+        _check_settings(run, folder)
     chosen = services or SERVICES
     if not yes:
         click.confirm(f"Replace the databases of {', '.join(chosen)} by {folder.name}?", abort=True)
     with audit.act("restored", services=list(chosen), backup=folder.name):
+        all_over = run is not None and _put_back_settings(run, folder)
         addresses, wanted = load(DatabaseSettings), load(RestoreSettings)
-        run = native_folder()
         if run is not None:
-            _instance(run).supervision.stop(list(chosen))
+            _instance(run).supervision.stop(list(PROCESSES if all_over else chosen))
         for service in chosen:
             kept = _replace(
                 service, addresses.of(service), wanted.postgres_admin_url, folder / f"{service}.dump"
@@ -253,6 +261,47 @@ def _unpack(file: Path, objects: Path) -> int:
                 tar.extract(member, objects, filter="data")
                 count += 1
     return count
+
+
+def _take_settings(run: Path, made: Path) -> None:
+    """What the site sets, if it sets anything: without it the installation would come back as by default."""
+    from deploy.native import site
+
+    try:
+        settings = (run / site.FILE).read_bytes()
+    except FileNotFoundError:
+        return
+    with _private(made / site.FILE) as out:
+        out.write(settings)
+
+
+def _check_settings(run: Path, folder: Path) -> None:
+    """The settings of the backup can be put back, if they are to be. Raises ``ClickException``."""
+    from deploy.native import site
+
+    if (run / site.FILE).exists():
+        return
+    try:
+        site.check(folder / site.FILE)
+    except site.NotReady as problem:
+        raise click.ClickException(
+            f"{problem}\nin {run / site.FILE}, which then stays as you write it; then restore again"
+        ) from None
+
+
+def _put_back_settings(run: Path, folder: Path) -> bool:
+    """The site's settings come back where they are missing; whether they did. Others stay as they are now."""
+    from deploy.native import site
+
+    kept = folder / site.FILE
+    if not kept.exists():
+        return False
+    if site.put_back(run, kept):
+        click.echo("settings: they were missing and are back, for all services")
+        return True
+    if differing := site.differing(run, kept):
+        click.echo(f"settings: {run / site.FILE} stays; {kept} says otherwise of {', '.join(differing)}")
+    return False
 
 
 def _check(folder: Path) -> None:

@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 
+from deploy.native import site
 from deploy.native.instance import Instance
 from shared.messaging import topology
 from shared.messaging.connection import channel, message
@@ -232,3 +233,28 @@ def test_another_key_signs_and_nobody_is_logged_out_until_the_old_one_is_forgott
     with pytest.raises(ProblemSeen) as refused:
         client.me()
     assert refused.value.status == 401
+
+
+@pytest.fixture
+def settings(own_product: Instance) -> Iterator[Path]:
+    """Where the site says what is otherwise here. Afterwards it says nothing again, and nobody runs by it."""
+    file = own_product.run / site.FILE
+    yield file
+    file.unlink(missing_ok=True)
+    own_product.restart()
+
+
+def test_settings_that_are_lost_come_back_with_a_backup_for_services_that_were_not_restored(
+    own_product: Instance, settings: Path, tmp_path: Path
+) -> None:
+    settings.write_text("SMS_PER_DAY=4321\n")
+    done = vssid(own_product, "backup", "--to", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    settings.unlink()
+    (folder,) = tmp_path.iterdir()
+
+    done = vssid(own_product, "restore", str(folder), "history", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    told = Path(f"/proc/{own_product.pids()['notification']}/environ").read_bytes().split(b"\0")
+    assert b"SMS_PER_DAY=4321" in told
