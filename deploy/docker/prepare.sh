@@ -1,6 +1,6 @@
 #!/bin/sh
 # What an installation in containers needs before it starts: an engine, images, secrets. Starts nothing. usage: prepare.sh [STEP…]
-# STEP is one of deploy/docker/secrets.py: tls, plain, production, publish, sign, forget.
+# STEP is one of deploy/docker/secrets.py: tls, plain, production, publish, sign, forget, objects; --now: forget does not wait.
 set -eu
 cd "$(dirname "$0")/../.."
 export RUN="${RUN:-.run}"

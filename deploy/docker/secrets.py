@@ -3,8 +3,9 @@
 Made once and kept; a second call changes nothing but certificates that end soon, and what outside parties
 handed out stays as the site wrote it. ``tls`` and ``plain`` behind the folder say from now on how the
 containers talk; ``publish``, ``sign`` and ``forget`` are the steps of a rotation of the key that signs
-tokens, ``objects`` makes new keys to which photos are sealed. ``production`` says that no stand-in starts
-any more. Run it as a module: as a script it would hide Python's own ``secrets``.
+tokens (``forget --now`` does not wait until those of the former key have run out), ``objects`` makes new
+keys to which photos are sealed. ``production`` says that no stand-in starts any more. Run it as a module: as
+a script it would hide Python's own ``secrets``.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.docker import certificates
-from deploy.native.keys import OBJECTS, PROCESSES, WITH_DATABASE, Keys, write_private
+from deploy.native.keys import OBJECTS, PROCESSES, WITH_DATABASE, Keys, TokensValid, write_private
 from deploy.native.layout import VHOST
+from services.identity.devices import TOKENS_LIVE
 
 READABLE = 0o444
 """In a folder that is closed to others: the processes in the containers are neither root nor the owner."""
@@ -38,6 +40,9 @@ in their place."""
 TLS = "tls"
 """File whose presence says that docker-compose.tls.yml is laid over docker-compose.yml."""
 
+
+NOW = "--now"
+"""Said beside ``forget``: not to wait."""
 
 PRODUCTION = "production"
 """File whose presence says that the parties are real ones: the stand-ins do not start."""
@@ -134,9 +139,10 @@ STEPS = {
 }
 
 
-def take(folder: Path, step: str) -> None:
+def take(folder: Path, step: str, at_once: bool = False) -> None:
     """``tls`` or ``plain``, ``production``, or one step of a rotation, written into the secrets; containers
-    see it when they are made anew. Raises ``NotHandedOut``."""
+    see it when they are made anew. Raises ``NotHandedOut`` and, of ``forget`` unless ``at_once``,
+    ``TokensValid``."""
     if step == "tls":
         (folder / TLS).touch()
     elif step == "plain":
@@ -152,6 +158,8 @@ def take(folder: Path, step: str) -> None:
         (folder / PRODUCTION).touch()
     else:
         kept = folder / "keys"
+        if step == "forget" and not at_once:
+            Keys.kept_in(kept).await_last_token(TOKENS_LIVE)
         STEPS[step](Keys.kept_in(kept), kept)
     write(folder)
 
@@ -164,14 +172,15 @@ def not_handed_out(folder: Path) -> list[str]:
 
 
 def main(folder: Path, *steps: str) -> None:
-    """Write all secrets, then take each step."""
+    """Write all secrets, then take each step. Raises as ``take`` does."""
     write(folder)
     for step in steps:
-        take(folder, step)
+        if step != NOW:
+            take(folder, step, at_once=NOW in steps)
 
 
 if __name__ == "__main__":
     try:
         main(Path(sys.argv[1]).resolve(), *sys.argv[2:])
-    except NotHandedOut as problem:
+    except (NotHandedOut, TokensValid) as problem:
         sys.exit(str(problem))

@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from joserfc.jwk import OKPKey
@@ -45,6 +45,10 @@ MAKERS: dict[str, Callable[[], str]] = {
     "token_signing": _signing_key,
     "audit_signing": _signing_key,
 }
+
+
+class TokensValid(Exception):
+    """Tokens of a former key may be valid still. The text says until when, and what to do."""
 
 
 class Keys:
@@ -118,6 +122,15 @@ class Keys:
         """When the last rotation was, while the key before it is published. None where that is not known."""
         since = self._values.get("token_signs_since")
         return datetime.fromisoformat(since) if since else None
+
+    def await_last_token(self, tokens_live: timedelta) -> None:
+        """Raises TokensValid while a token of a former key may count."""
+        left = self.signs_since and self.signs_since + tokens_live - datetime.now(UTC)
+        if left and left.total_seconds() > 0:
+            raise TokensValid(
+                "tokens of the former key may be valid still, and a first password's session would be over: "
+                f"again in {left.seconds // 60 + 1} minutes, or with --now, as when that key has leaked"
+            )
 
     def forget_former(self, folder: Path) -> None:
         """Last step, once no token of theirs lives: former keys are published no more."""

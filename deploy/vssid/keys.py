@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
 from deploy.vssid import audit
@@ -44,16 +42,14 @@ def forget(at_once: bool) -> None:
     """Publish former keys no more: tokens of theirs have run out, 65 minutes after the rotation."""
     run = _folder()
     from deploy.native.instance import Instance
-    from deploy.native.keys import Keys
+    from deploy.native.keys import Keys, TokensValid
 
     secrets = run / "secrets"
-    signed_since = Keys.kept_in(secrets).signs_since
-    left = signed_since and signed_since + TOKENS_LIVE - datetime.now(UTC)
-    if left and left.total_seconds() > 0 and not at_once:
-        raise click.ClickException(
-            "tokens of the former key may be valid still, and a first password's session would be over: "
-            f"again in {left.seconds // 60 + 1} minutes, or with --now, as when that key has leaked"
-        )
+    if not at_once:
+        try:
+            Keys.kept_in(secrets).await_last_token(TOKENS_LIVE)
+        except TokensValid as problem:
+            raise click.ClickException(str(problem)) from None
     with audit.act("keys_forgotten", at_once=at_once):
         Keys.kept_in(secrets).forget_former(secrets)
         for service in VERIFIERS:

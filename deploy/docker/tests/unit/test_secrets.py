@@ -1,11 +1,16 @@
 import base64
 import hashlib
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
 
 from deploy.docker import secrets
 from deploy.native.layout import ROOT
+from services.identity.devices import TOKENS_LIVE
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 S3 = yaml.safe_load((ROOT / "docker-compose.s3.yml").read_text())
@@ -115,3 +120,42 @@ def test_the_hash_is_the_one_that_rabbitmq_checks():
     hashed = base64.b64decode(secrets.password_hash("a password"))
 
     assert hashed[4:] == hashlib.sha256(hashed[:4] + b"a password").digest()
+
+
+def rotated(folder, ago):
+    """A key that signs since then, with the one before it still published."""
+    secrets.main(folder, "publish", "sign")
+    file = folder / "keys" / "keys.json"
+    held = json.loads(file.read_text())
+    file.write_text(json.dumps(held | {"token_signs_since": (datetime.now(UTC) - ago).isoformat()}))
+
+
+def published(folder):
+    return (folder / "secrets" / "token_public_keys").read_text().count('"kid"')
+
+
+def steps(folder, *words):
+    """The command that ``make compose-secrets`` has a container run."""
+    command = [sys.executable, "-m", "deploy.docker.secrets", folder, *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_a_key_is_not_forgotten_while_its_tokens_are_valid(tmp_path):
+    rotated(tmp_path, TOKENS_LIVE - timedelta(seconds=90))
+
+    done = steps(tmp_path, "forget")
+
+    assert done.returncode == 1
+    assert "again in 2 minutes, or with --now" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert published(tmp_path) == 2
+
+
+@pytest.mark.parametrize(("ago", "words"), [(TOKENS_LIVE, []), (timedelta(0), ["--now"])])
+def test_it_is_forgotten_once_they_have_run_out_or_when_it_has_to_be(tmp_path, ago, words):
+    rotated(tmp_path, ago)
+
+    done = steps(tmp_path, "forget", *words)
+
+    assert done.returncode == 0, done.stderr
+    assert published(tmp_path) == 1
