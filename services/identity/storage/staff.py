@@ -33,17 +33,21 @@ class Staff(Tables):
                 raise
             raise StaffUserTaken from None
 
-    DISABLE_STAFF = "UPDATE staff SET active = false WHERE user_name = %(user)s RETURNING id"
+    DISABLE_STAFF = """
+        WITH before AS (SELECT id, active FROM staff WHERE user_name = %(user)s FOR UPDATE)
+        UPDATE staff SET active = false FROM before WHERE staff.id = before.id
+        RETURNING staff.id, before.active AS was_active
+    """
     END_STAFF_SESSIONS = "DELETE FROM staff_sessions WHERE staff_id = %(id)s"
 
-    def disable_staff(self, user: str) -> UUID | None:
-        """No log-in any more, and no session; None when nobody has this name."""
+    def disable_staff(self, user: str) -> tuple[UUID, bool] | None:
+        """No log-in any more, and no session: who, and whether active until now; None when nobody has this
+        name."""
         row = self.tx.one(self.DISABLE_STAFF, {"user": user})
         if row is None:
             return None
         self.tx.run(self.END_STAFF_SESSIONS, {"id": row["id"]})
-        staff_id: UUID = row["id"]
-        return staff_id
+        return row["id"], row["was_active"]
 
     STAFF_NAMED = """
         SELECT id, user_name, display_name, agency_code, password_hash, totp_seed, totp_last_step,

@@ -284,11 +284,14 @@ def _as_reached_now(storage: Storage, case: Case, people: Sequence[Person], now:
 
 
 def disable_staff(storage: Storage, user: str, *, by: str, now: datetime) -> bool:
-    """A member of staff may do nothing from here on, in no session. False when nobody has this name."""
-    staff_id = storage.disable_staff(user)
-    if staff_id is None:
+    """A member of staff may do nothing from here on, in no session; of whom that was so before, nothing is
+    written down. False when nobody has this name."""
+    disabled = storage.disable_staff(user)
+    if disabled is None:
         return False
-    storage.add_audit(AuditEntry(now, staff_id, "disabled", details={"by": by}))
+    staff_id, was_active = disabled
+    if was_active:
+        storage.add_audit(AuditEntry(now, staff_id, "disabled", details={"by": by}))
     return True
 
 

@@ -113,3 +113,12 @@ def test_a_disabled_member_of_staff_has_no_session_any_more(storage: FakeStorage
         use_cases.officer_of(storage, b"hash", NOW)
     assert storage.audit_rows()[-1] == ("disabled", None, {"by": "operator"})
     assert not use_cases.disable_staff(storage, "nobody", by="operator", now=NOW)
+
+
+def test_disabling_somebody_who_is_disabled_already_leaves_no_row(storage: FakeStorage) -> None:
+    staff = samples.staff()
+    storage.add_staff(staff, NOW)
+    use_cases.disable_staff(storage, staff.user, by="operator", now=NOW)
+    before = storage.audit_rows()
+    assert use_cases.disable_staff(storage, staff.user, by="another", now=NOW), "the name is known"
+    assert storage.audit_rows() == before

@@ -54,7 +54,8 @@ def test_a_disabled_member_of_staff_keeps_the_name_and_has_no_session(storage: A
     for staff in (member, other):
         storage.add_staff(staff, NOW)
         storage.start_staff_session(staff.user.encode(), staff.id, NOW, NOW + timedelta(hours=8))
-    assert storage.disable_staff("mai") == member.id
+    assert storage.disable_staff("mai") == (member.id, True)
+    assert storage.disable_staff("mai") == (member.id, False), "disabled before"
     assert storage.staff_named("mai") is None
     assert storage.officer(b"mai", NOW) is None
     assert storage.officer(b"nam", NOW) is not None

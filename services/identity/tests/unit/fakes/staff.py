@@ -26,13 +26,14 @@ class FakeStaff(FakeTables):
             if (known.id, known.password_hash) == (staff_id, before):
                 self.staff[user] = replace(known, password_hash=renewed)
 
-    def disable_staff(self, user: str) -> UUID | None:
+    def disable_staff(self, user: str) -> tuple[UUID, bool] | None:
         staff = self.staff.get(user)
         if staff is None:
             return None
+        was_active = user not in self.disabled
         self.disabled.add(user)
         self._end_staff_sessions(staff.id)
-        return staff.id
+        return staff.id, was_active
 
     def _end_staff_sessions(self, staff_id: UUID) -> None:
         sessions = self.staff_sessions.items()
