@@ -31,10 +31,10 @@ class TokenInvalid(Refused):
 
 
 class PasswordChangeRequired(Refused):
-    """The first password has not been changed yet."""
+    """The password that was issued, the first or a later one, has not been changed yet."""
 
-    vi = "Xin đổi mật khẩu lần đầu trước khi tra cứu."
-    en = "Please change the first password before looking anything up."
+    vi = "Xin đổi mật khẩu được cấp thành mật khẩu của riêng mình trước khi tiếp tục."
+    en = "Please change the password that was issued to one of your own before going on."
 
 
 class CursorInvalid(Refused):

@@ -50,10 +50,10 @@ class TokenInvalid(Refused):
 
 
 class PasswordChangeRequired(Refused):
-    """A session of the first password may do nothing but choose one's own."""
+    """A session of an issued password, the first or a later one, may do nothing but choose one's own."""
 
-    vi = "Xin đổi mật khẩu cấp lần đầu trước."
-    en = "Please change the first password first."
+    vi = "Xin đổi mật khẩu được cấp thành mật khẩu của riêng mình trước khi tiếp tục."
+    en = "Please change the password that was issued to one of your own before going on."
 
 
 class DeviceUnknown(Refused):
