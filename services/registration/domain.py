@@ -26,10 +26,12 @@ from services.registration.refusals import (
 from services.registration.submission import Submission
 from services.registration.timeline import (
     CERTAIN,
+    COUNTER_DUE,
     FAILURES,
     LATE,
     OPEN,
     RECEIVED,
+    REISSUED,
     SETTLED,
     USED,
     Entry,
@@ -357,18 +359,44 @@ class Registration:
         detail = "reused" if was_known else None if self.guardian is None else "guardianship"
         return replace(self, status=Status.VERIFIED, email_otp=None).entry("verified", at, detail)
 
-    def issued(self, credential_id: UUID, at: datetime, *, is_link: bool = False) -> Self:
+    def issued(
+        self, credential_id: UUID, at: datetime, valid_until: datetime | None = None, *, is_link: bool = False
+    ) -> Self:
         """credentials.issued or .link_issued: implies that the identity was verified, should that event be
-        late. A later one replaces the one before; of an earlier one nothing is told any more."""
+        late. A later one replaces the one before; of an earlier one nothing is told any more. ``valid_until``
+        is in these events alone, which may come after those of the messages."""
         known = self.verified(at)
         newest = known.newest_credential
-        if known.status not in SETTLED or (newest is not None and credential_id <= newest):
+        if known.status not in SETTLED:
             return known
-        if is_link:
-            return known.entry("credentials_link_issued", at, None, credential_id)
-        if newest is None:
-            return known.entry_once("credentials_issued", at, credential_id)
-        return known.entry("credentials_replaced", at, None, credential_id)
+        if newest is None or credential_id > newest:
+            if is_link:
+                known = known.entry("credentials_link_issued", at, None, credential_id)
+            elif newest is None:
+                known = known.entry_once("credentials_issued", at, credential_id)
+            else:
+                known = known.entry("credentials_replaced", at, None, credential_id)
+        return known.with_validity(credential_id, valid_until)
+
+    def with_validity(self, credential_id: UUID, valid_until: datetime | None) -> Self:
+        """Until when a password is good is kept with its first line."""
+        lines = list(self.timeline)
+        for number, line in enumerate(lines):
+            if line.credential_id == credential_id and valid_until is not None:
+                lines[number] = replace(line, valid_until=line.valid_until or valid_until)
+                break
+        return replace(self, timeline=tuple(lines))
+
+    def reissued(self, credential_id: UUID, at: datetime, valid_until: datetime | None) -> Self:
+        """The hotline read a password aloud in place of the one, or the link, that waited: that is void. The
+        search for a way to the phone goes on: what it has come to since, the counter, stays the last word."""
+        known, newest = self.verified(at), self.newest_credential
+        if known.status not in SETTLED:
+            return known
+        since = any(line.step == COUNTER_DUE and line.at > at for line in known.timeline)
+        if not since and (newest is None or credential_id > newest):
+            known = replace(known, status=Status.COMPLETED).entry_once(REISSUED, at, credential_id)
+        return known.with_validity(credential_id, valid_until)
 
     def password_sent(self, credential_id: UUID, at: datetime) -> Self:
         """The SMS with the password went out: the application is completed, whatever else is late."""
@@ -405,12 +433,17 @@ class Registration:
         return known.tell_password("credentials_link_failed", credential_id, at)
 
     def counter_due(self, credential_id: UUID, at: datetime) -> Self:
-        """Neither SMS nor e-mail arrived: the agency hands the account over at its counter."""
-        return self.issued(credential_id, at).tell_password("credentials_counter_due", credential_id, at)
-
-    def handed_over(self, credential_id: UUID, at: datetime) -> Self:
-        """The account was handed over at the counter, with a password of its own."""
+        """Neither SMS nor e-mail arrived: the agency hands the account over at its counter. A call to the
+        hotline before that does not hide it: who called may be a stranger."""
         known = self.issued(credential_id, at)
+        newest = known.newest_credential or credential_id
+        called = (line for line in known.timeline if (line.step, line.credential_id) == (REISSUED, newest))
+        told_of = newest if any(line.at <= at for line in called) else credential_id
+        return known.tell_password(COUNTER_DUE, told_of, at)
+
+    def handed_over(self, credential_id: UUID, at: datetime, valid_until: datetime | None = None) -> Self:
+        """The account was handed over at the counter, with a password of its own."""
+        known = self.issued(credential_id, at, valid_until)
         if known.status not in SETTLED:
             return known
         done = replace(known, status=Status.COMPLETED)

@@ -328,7 +328,11 @@ class RegistrationService:
         data = event.data
         if data["registration_id"] is not None:
             use_cases.note_issued(
-                Storage(tx), data["registration_id"], credential_id=data["credential_id"], at=event.time
+                Storage(tx),
+                data["registration_id"],
+                credential_id=data["credential_id"],
+                valid_until=data["valid_until"],
+                at=event.time,
             )
 
     @on_event(credentials_events.LINK_ISSUED)
@@ -339,6 +343,7 @@ class RegistrationService:
             Storage(tx),
             data["registration_id"],
             credential_id=data["credential_id"],
+            valid_until=data["valid_until"],
             at=event.time,
             is_link=True,
         )
@@ -352,6 +357,19 @@ class RegistrationService:
             data["registration_id"],
             credential_id=data["credential_id"],
             step=data["step"],
+            at=data["at"],
+            valid_until=data["valid_until"],
+        )
+
+    @on_event(credentials_events.REISSUED)
+    def note_reissued(self, tx: Any, event: Any) -> None:
+        """The hotline's password has taken the place of the one, or the link, that waited."""
+        data = event.data
+        use_cases.note_reissued(
+            Storage(tx),
+            data["registration_id"],
+            credential_id=data["credential_id"],
+            valid_until=data["valid_until"],
             at=data["at"],
         )
 

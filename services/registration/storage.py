@@ -327,17 +327,23 @@ def submission_of(row: dict[str, Any]) -> Submission:
 
 def entry_json(entry: Entry) -> dict[str, Any]:
     kept = {"step": entry.step, "at": entry.at.isoformat(), "detail": entry.detail}
-    return kept if entry.credential_id is None else {**kept, "credential_id": str(entry.credential_id)}
+    if entry.credential_id is not None:
+        kept["credential_id"] = str(entry.credential_id)
+    if entry.valid_until is not None:
+        kept["valid_until"] = entry.valid_until.isoformat()
+    return kept
 
 
 def entries_of(kept: list[dict[str, Any]]) -> tuple[Entry, ...]:
-    """The lines of a timeline; those from before passwords were told apart have no credential."""
+    """The lines of a timeline; those from before passwords were told apart have no credential, others from
+    before no end of it."""
     return tuple(
         Entry(
             line["step"],
             datetime.fromisoformat(line["at"]),
             line["detail"],
             UUID(line["credential_id"]) if "credential_id" in line else None,
+            datetime.fromisoformat(line["valid_until"]) if "valid_until" in line else None,
         )
         for line in kept
     )

@@ -33,21 +33,26 @@ SETTLED = frozenset({Status.VERIFIED, Status.COMPLETED})
 
 
 USED, LATE = "credentials_used", "credentials_late"
-RECEIVED = frozenset({"credentials_delivered", "credentials_handed_over"})
-FAILURES = frozenset({"credentials_failed", "credentials_link_failed", "credentials_counter_due"})
-CERTAIN = frozenset({"credentials_counter_due", "credentials_handed_over", USED})
+LINK_SENT, COUNTER_DUE = "credentials_link_sent", "credentials_counter_due"
+HANDED_OVER, REISSUED = "credentials_handed_over", "credentials_reissued"
+RECEIVED = frozenset({"credentials_delivered", HANDED_OVER})
+FAILURES = frozenset({"credentials_failed", "credentials_link_failed", COUNTER_DUE})
+CERTAIN = frozenset({COUNTER_DUE, HANDED_OVER, USED})
 """What identity itself says of a password, whenever its messages are reported."""
+TIMED = frozenset({Status.COMPLETED.value, LINK_SENT, HANDED_OVER, REISSUED})
+"""What comes next is to use a password or a link, for as long as it is good."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """One line of the timeline. ``at`` never goes back from one line to the next. ``credential_id`` is the
-    password that a line is about, and is not shown."""
+    password that a line is about, ``valid_until`` its end where it is known; neither is shown."""
 
     step: str
     at: datetime
     detail: str | None = None
     credential_id: UUID | None = None
+    valid_until: datetime | None = None
 
 
 Sentence = tuple[str, str]
@@ -129,6 +134,10 @@ LINES: dict[str, Sentence] = {
     "credentials_handed_over": (
         "Đã giao tài khoản tại quầy của cơ quan BHXH.",
         "The account was handed over at the agency's counter.",
+    ),
+    REISSUED: (
+        "Tổng đài 1900 9068 đã đọc mật khẩu mới; mật khẩu hoặc liên kết trước đó không còn dùng được.",
+        "The hotline 1900 9068 has read a new password aloud; the one before, or the link, is void.",
     ),
     "credentials_used": ("Đã đăng nhập lần đầu.", "The first log-in was made."),
     "credentials_used/link": (
@@ -259,6 +268,15 @@ NEXT: dict[str, tuple[str, str, str]] = {
         "Đăng nhập bằng mã số BHXH và mật khẩu trên phiếu đã nhận, rồi đổi mật khẩu.",
         "Log in with your BHXH code and the password on the slip that you received, then change it.",
     ),
+    REISSUED: (
+        "log_in",
+        "Đăng nhập bằng mã số BHXH và mật khẩu đã nghe qua điện thoại, rồi đổi mật khẩu. Nếu không đăng nhập "
+        "được, gọi lại 1900 9068 nhánh 8, hoặc mang CMND/CCCD/hộ chiếu đến cơ quan BHXH để nhận tài khoản "
+        "tại quầy.",
+        "Log in with your BHXH code and the password that you heard on the phone, then change it. If that "
+        "fails, call 1900 9068, key 8, again, or bring your CMND/CCCD/passport to the agency and receive "
+        "your account at the counter.",
+    ),
     USED: (
         "log_in",
         "Đăng nhập bằng mã số BHXH và mật khẩu của Ông/Bà.",
@@ -296,11 +314,13 @@ class Progress:
     @property
     def tag(self) -> str:
         """Another one whenever the timeline reads otherwise: lines are only added, and the rest is in it."""
+        until = self.until
         told = (
             self.status.value,
             len(self.entries),
             self.language,
             self.deadline and self.deadline.timestamp(),
+            until and until.timestamp(),
             self.agency,
             self.is_emptied,
             TEXTS_TAG,
@@ -316,6 +336,10 @@ class Progress:
     @property
     def until(self) -> datetime | None:
         """Until when, where the citizen has to do it."""
+        if self._where in TIMED:
+            last = self._last_of_password
+            of_it = (e for e in self.entries if last and e.credential_id == last.credential_id)
+            return next((e.valid_until for e in of_it if e.valid_until), None)
         if self.is_childs or self.next[0] not in ("visit", "supplement"):
             return None
         return self.deadline
@@ -330,8 +354,13 @@ class Progress:
             return "certificate"
         if self.status not in SETTLED:
             return self.status
-        told = (e.step for e in reversed(self.entries) if e.step != LATE)
-        last = next((step for step in told if step.startswith("credentials_")), "")
+        last = self._last_of_password.step if self._last_of_password else ""
         if last in ("credentials_sent", "credentials_delivered"):
             return Status.COMPLETED
         return last if last in NEXT else Status.VERIFIED
+
+    @property
+    def _last_of_password(self) -> Entry | None:
+        """The last line about the password that counts."""
+        told = (e for e in reversed(self.entries) if e.step != LATE)
+        return next((e for e in told if e.step.startswith("credentials_")), None)

@@ -44,7 +44,22 @@ FOLLOWED = EventType(
         "registration_id": Id(),
         "step": Text(one_of=("counter_due", "handed_over", "logged_in", "activated")),
         "at": Moment(),
+        "valid_until": Moment(optional=True),
     },
 )
 """What became of a first password, beyond its messages: nothing arrived and the agency's counter is next, it
-was handed over there, somebody has logged in with it, or has chosen a password by the link."""
+was handed over there (``valid_until``), somebody has logged in with it, or has chosen a password by the
+link."""
+
+REISSUED = EventType(
+    "credentials.reissued.v1",
+    {
+        "credential_id": Id(),
+        "account_id": Id(),
+        "registration_id": Id(),
+        "valid_until": Moment(),
+        "at": Moment(),
+    },
+)
+"""The hotline read a password aloud, which took the place of what a registration's holder had to choose the
+first own one with. A type of its own: versions before know the steps of the one above, and no other."""

@@ -35,6 +35,7 @@ LISTENERS: dict[str, tuple[str, ...]] = {
     "registration.note_issued": ("credentials.issued.v1",),
     "registration.note_link_issued": ("credentials.link_issued.v1",),
     "registration.note_followed": ("credentials.followed.v1",),
+    "registration.note_reissued": ("credentials.reissued.v1",),
     "registration.note_message": MESSAGE_EVENTS,
     "registration.erase": ("account.erasure_due.v1",),
     "identity.answer_erasure": ("registration.erased.v1",),

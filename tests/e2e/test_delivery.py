@@ -8,8 +8,9 @@ from io import BytesIO
 import pytest
 from pypdf import PdfReader
 
-from deploy.demo.world import add_officer
+from deploy.demo.world import add_officer, register_platform
 from shared.testing.client import ProblemSeen
+from shared.testing.processes import until
 from tests.e2e.test_once_for_life import OWN_PASSWORD, passwords
 from tests.faults.sms import smsc
 
@@ -19,6 +20,12 @@ ATTEMPTS = 4
 
 def steps(told):
     return [entry["step"] for entry in told["entries"] if entry["step"].startswith("credentials_")]
+
+
+def told_last(client, step):
+    """What comes next once this is the last that was told."""
+    until(lambda: steps(client.timeline())[-1] == step, 60, f"{step} is not told")
+    return client.timeline()["next"]
 
 
 @pytest.fixture
@@ -42,6 +49,7 @@ def test_whom_no_sms_reaches_chooses_a_password_by_the_link_of_an_e_mail(
     told = client.wait_for_step("activate")
     assert steps(told)[-2:] == ["credentials_link_issued", "credentials_link_sent"]
     assert steps(told).count("credentials_failed") == ATTEMPTS
+    assert told["next"]["until"] is not None
     assert citizen.code not in mail["text"]
 
     (link,) = re.findall(r"https?://\S+#\S+", mail["text"])
@@ -80,6 +88,12 @@ def test_at_the_counter_the_account_is_handed_over_with_a_slip(
 
     first = officer.hand_over(case_id, key="the-first-slip-of-all")
     assert officer.hand_over(case_id, key="the-first-slip-of-all") == first
+    slip_ends = told_last(client, "credentials_handed_over")["until"]
+    register_platform(product, gateway, f"counter-{seed}").reissue(citizen.phone, citizen.code)
+    heard = told_last(client, "credentials_reissued")
+    assert heard["step"] == "log_in"
+    assert None not in (slip_ends, heard["until"])
+    assert slip_ends != heard["until"]
     slip = officer.hand_over(case_id)
     assert slip != first
     printed = [password_on(content) for content in (first, slip)]
@@ -88,7 +102,7 @@ def test_at_the_counter_the_account_is_handed_over_with_a_slip(
     for void in (by_sms, printed[0]):
         with pytest.raises(ProblemSeen):
             new_client().log_in(citizen.code, void)
-    assert "credentials_handed_over" in steps(client.wait_for_step("log_in"))
+    assert told_last(client, "credentials_handed_over")["until"] is not None
     assert client.log_in(citizen.code, f" {printed[1]} ")["must_change_password"], "as copied, spaces and all"
     client.change_password(citizen.code, f"{printed[1]} ", OWN_PASSWORD)
     with pytest.raises(ProblemSeen) as refused:

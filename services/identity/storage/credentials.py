@@ -104,6 +104,18 @@ class Credentials(Tables):
         row = self.tx.one(self.GAVE_WAY_TO_VOICE, {"id": credential_id})
         return bool(row and row["gave_way"])
 
+    BEFORE_VOICE = """
+        SELECT CASE WHEN valid_until IS NOT NULL THEN cause END AS cause FROM credentials
+        WHERE account_id = %(account_id)s AND channel IS DISTINCT FROM 'voice'
+        ORDER BY made_at DESC, id DESC LIMIT 1
+    """
+
+    def cause_before_voice(self, account_id: UUID) -> str | None:
+        """What the last first password, or link, was made for, while nothing but passwords of the hotline has
+        come since; None once the holder has chosen one."""
+        row = self.tx.one(self.BEFORE_VOICE, {"account_id": account_id})
+        return row["cause"] if row else None
+
     LAST_CAUSE_FOR = """
         SELECT cause FROM credentials
         WHERE account_id = %(account_id)s AND split_part(cause, ' ', 1) = %(registration_id)s

@@ -82,7 +82,8 @@ def hand_over(
     storage.note_delivery(made.id, DELIVERED)
     details = {"credential": str(made.id)}
     storage.add_audit(AuditEntry(now, officer.id, "account_handed_over", held.case.id, details))
-    tell_followed(storage, held.account.id, made.id, cause, "handed_over", now)
+    valid_until = made.valid_until
+    tell_followed(storage, held.account.id, made.id, cause, "handed_over", now, valid_until=valid_until)
     phones, emails = [held.account.phone], [held.account.email]
     tell_notice(storage, held.account, "reissued", now, phones=phones, emails=emails)
 

@@ -12,7 +12,7 @@ from services.identity.domain import Account
 from services.identity.hotline import Call
 from services.identity.log_in_otp import LogInOtp, OtpExpired
 from services.identity.use_cases.ports import Storage
-from services.identity.use_cases.telling import tell_notice
+from services.identity.use_cases.telling import tell_notice, tell_reissued
 from shared.events import account as account_events
 from shared.messaging import outbox
 from shared.refusals import Refused
@@ -68,6 +68,7 @@ def reissue(
         hotline.CHANNEL,
     )
     storage.add_credential(issued, str(made.cause), now)
+    tell_reissued(storage, issued, now)
     tell_notice(storage, account, "reissued", now, phones=[account.phone], emails=[account.email])
     return issued
 

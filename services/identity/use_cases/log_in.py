@@ -11,6 +11,7 @@ from services.identity.credentials import Claims, Credential, CredentialState, S
 from services.identity.delivery import Way
 from services.identity.domain import Account
 from services.identity.use_cases.accounts import DELIVERED
+from services.identity.use_cases.hotline import is_spoken
 from services.identity.use_cases.ports import Storage
 from services.identity.use_cases.telling import tell_followed, tell_notice
 
@@ -65,6 +66,8 @@ def log_in(
     if credential.is_registrations:
         _, cause = storage.cause_of(credential.id) or (account.id, "")
         tell_followed(storage, account.id, credential.id, cause, "logged_in", now)
+    elif is_spoken(credential) and (before := storage.cause_before_voice(account.id)):
+        tell_followed(storage, account.id, credential.id, before, "logged_in", now)
     return session
 
 

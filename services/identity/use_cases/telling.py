@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.credentials import registration_of
+from services.identity.credentials import Credential, registration_of
 from services.identity.domain import Account, Case, Outcome, Person
 from services.identity.guardianship import Guardianship
 from services.identity.rights import PersonRequest
@@ -103,7 +103,14 @@ def tell_notice(
 
 
 def tell_followed(
-    storage: Storage, account_id: UUID, credential_id: UUID, cause: str, step: str, now: datetime
+    storage: Storage,
+    account_id: UUID,
+    credential_id: UUID,
+    cause: str,
+    step: str,
+    now: datetime,
+    *,
+    valid_until: datetime | None = None,
 ) -> None:
     """How a first password fared, for its registration's timeline. ``cause``: what it was made for."""
     registration_id = registration_of(cause)
@@ -113,11 +120,34 @@ def tell_followed(
         "registration_id": registration_id,
         "step": step,
         "at": now,
+        "valid_until": valid_until,
     }
     outbox.add(
         storage.tx,
         credentials_events.FOLLOWED.event(
             subject=account_id, correlation_id=registration_id, at=now, data=data
+        ),
+    )
+
+
+def tell_reissued(storage: Storage, spoken: Credential, now: datetime) -> None:
+    """The hotline's password, for the timeline of the registration whose first password or link it took the
+    place of. Of whoever has chosen a password since no registration's timeline tells."""
+    cause = storage.cause_before_voice(spoken.account_id)
+    if cause is None:
+        return
+    registration_id = registration_of(cause)
+    data = {
+        "credential_id": spoken.id,
+        "account_id": spoken.account_id,
+        "registration_id": registration_id,
+        "valid_until": spoken.valid_until,
+        "at": now,
+    }
+    outbox.add(
+        storage.tx,
+        credentials_events.REISSUED.event(
+            subject=spoken.account_id, correlation_id=registration_id, at=now, data=data
         ),
     )
 

@@ -69,7 +69,7 @@ class StorageSuite:
             assert storage.find(registration.id, to_change=to_change) == registration
 
     def test_the_progress_of_several_is_read_at_once(self, storage: Storage) -> None:
-        one = submitted().checked("matched", NOW).verified(NOW).issued(UUID(int=1), NOW)
+        one = submitted().checked("matched", NOW).verified(NOW).issued(UUID(int=1), NOW, LATER)
         other = draft(language="en").entry("started", NOW)
         for registration in (one, other):
             storage.add(draft(id=registration.id, language=registration.language))

@@ -35,9 +35,24 @@ def note_verified(storage: Storage, registration_id: UUID, *, at: datetime, was_
 
 
 def note_issued(
-    storage: Storage, registration_id: UUID, *, credential_id: UUID, at: datetime, is_link: bool = False
+    storage: Storage,
+    registration_id: UUID,
+    *,
+    credential_id: UUID,
+    valid_until: datetime,
+    at: datetime,
+    is_link: bool = False,
 ) -> None:
-    note(storage, registration_id, lambda held: held.issued(credential_id, at, is_link=is_link))
+    def change(held: Registration) -> Registration:
+        return held.issued(credential_id, at, valid_until, is_link=is_link)
+
+    note(storage, registration_id, change)
+
+
+def note_reissued(
+    storage: Storage, registration_id: UUID, *, credential_id: UUID, valid_until: datetime, at: datetime
+) -> None:
+    note(storage, registration_id, lambda held: held.reissued(credential_id, at, valid_until))
 
 
 def note_rejected(storage: Storage, registration_id: UUID, *, reason: str, at: datetime) -> None:
@@ -71,12 +86,18 @@ def note_message(
 
 
 def note_followed(
-    storage: Storage, registration_id: UUID, *, credential_id: UUID, step: str, at: datetime
+    storage: Storage,
+    registration_id: UUID,
+    *,
+    credential_id: UUID,
+    step: str,
+    at: datetime,
+    valid_until: datetime | None = None,
 ) -> None:
     """What became of a password beyond its messages, as identity says (``credentials.followed``)."""
     changes: dict[str, Change] = {
         "counter_due": lambda held: held.counter_due(credential_id, at),
-        "handed_over": lambda held: held.handed_over(credential_id, at),
+        "handed_over": lambda held: held.handed_over(credential_id, at, valid_until),
         "logged_in": lambda held: held.password_used(credential_id, at),
         "activated": lambda held: held.password_used(credential_id, at, is_link=True),
     }

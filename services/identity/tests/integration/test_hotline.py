@@ -107,6 +107,20 @@ def test_the_password_is_heard_used_with_a_code_and_changed(
     assert kinds.count("reissued") == 1
 
 
+def test_a_call_while_a_first_password_waits_is_told_to_its_registration(
+    house: House, officer: str, platform: VoicePlatform
+) -> None:
+    citizen = verified(house, officer)
+    user, account_id = citizen["person"]["code"], citizen["issued"]["account_id"]
+    spoken = call(house, platform.signed(citizen["phone"], user))
+    (told,) = house.until_told("credentials.reissued.v1", citizen["registration_id"])
+    assert told["valid_until"] > told["at"]
+    step = log_in(house, user, spoken)
+    confirm(house, step, code_sent(house, account_id))
+    (followed,) = house.until_told("credentials.followed.v1", citizen["registration_id"])
+    assert (followed["step"], followed["credential_id"]) == ("logged_in", told["credential_id"])
+
+
 @pytest.mark.proves("G2")
 def test_a_signed_request_is_good_once_and_its_repeat_under_one_key_is_the_same_password(
     house: House, officer: str, platform: VoicePlatform

@@ -33,6 +33,42 @@ def test_a_call_to_the_hotline_ends_no_search_for_a_way(house: House) -> None:
     assert house.followed() == ["counter_due"]
 
 
+def test_a_call_that_voids_what_waits_is_told_to_its_registration_with_its_log_in(house: House) -> None:
+    house.lost()
+    for waiting in range(2):
+        spoken = house.call()
+        told = house.storage.tx.events("credentials.reissued.v1")
+        assert len(told) == waiting + 1, "a second call voids what was read at the first"
+        assert told[-1].data == {
+            "credential_id": spoken.id,
+            "account_id": house.account.id,
+            "registration_id": house.case.registration_id,
+            "valid_until": spoken.valid_until,
+            "at": house.clock,
+        }
+    use_cases.log_in(house.storage, house.account, spoken, session_id=uuid4(), now=house.clock)
+    (followed,) = house.storage.tx.events("credentials.followed.v1")
+    assert (followed.data["credential_id"], followed.data["step"]) == (spoken.id, "logged_in")
+    assert followed.data["registration_id"] == house.case.registration_id
+
+
+def test_a_call_of_whoever_has_chosen_a_password_since_is_no_news_of_the_registration(house: House) -> None:
+    house.sms()
+    house.clock += timedelta(minutes=1)
+    house.storage.add_credential(samples.active(house.account.id), str(uuid4()), house.clock)
+    spoken = house.call()
+    use_cases.log_in(house.storage, house.account, spoken, session_id=uuid4(), now=house.clock)
+    assert house.storage.tx.events("credentials.reissued.v1") == []
+    assert house.followed() == []
+
+
+def test_a_slip_is_told_with_its_time(house: House) -> None:
+    slip = house.hand_over()
+    (told,) = house.storage.tx.events("credentials.followed.v1")
+    assert told.data["valid_until"] == slip.valid_until
+    assert slip.valid_until is not None
+
+
 def test_whoever_logged_in_with_what_was_read_aloud_is_followed_no_more(house: House) -> None:
     sms, before = house.sms(), sms_due(house)
     spoken = house.call()

@@ -188,6 +188,11 @@ class Applicant:
     def steps(self) -> list[str]:
         return [entry["step"] for entry in self.call("timeline")["entries"]]
 
+    def next_until(self) -> tuple[str, datetime | None]:
+        """What comes next, and until when."""
+        told = self.call("timeline")["next"]
+        return told["step"], told["until"] and datetime.fromisoformat(told["until"])
+
     def until_status(self, status: str) -> None:
         until(lambda: self.call("get")["status"] == status, 20, lambda: f"never {status}: {self.steps()}")
 

@@ -12,6 +12,7 @@ from services.registration.tests.integration.office import Applicant, Office
 from services.registration.tests.integration.steps import CLOSE_REQUESTED, person, refusal_of, whole
 from shared.events import credentials, identity, notification
 from shared.messaging.calls import CallRefused
+from shared.testing.processes import until
 
 pytestmark = pytest.mark.usefixtures("matching_register")
 
@@ -56,6 +57,44 @@ def test_the_news_of_the_case_and_the_messages_complete_an_application(office: O
         "credentials_sent",
     ]
     assert lan.call("timeline")["version"] == 5
+
+
+def test_a_link_is_next_until_it_ends_and_no_more_once_a_call_to_the_hotline_has_voided_it(
+    office: Office,
+) -> None:
+    lan = whole(office)
+    lan.submit()
+    at, account_id, link_id, spoken_id = datetime.now(UTC), *sorted(uuid.uuid4() for _ in range(3))
+    about = {"account_id": account_id, "credential_id": link_id}
+    ends = at + timedelta(days=3)
+    office.tell(
+        credentials.LINK_ISSUED,
+        lan.id,
+        email="lan@example.org",
+        sealed_secret="x",
+        valid_until=ends,
+        language="vi",
+        **about,
+    )
+    office.tell(
+        notification.SENT,
+        lan.id,
+        message_id=uuid.uuid4(),
+        cause_event_id=uuid.uuid4(),
+        credential_id=link_id,
+        purpose=notification.ACTIVATION_LINK,
+        channel="email",
+        at=at,
+    )
+    lan.until_status("completed")
+    until(lambda: lan.next_until() == ("activate", ends), 20, lambda: f"no: {lan.call('timeline')}")
+    about["credential_id"], ends = spoken_id, at + timedelta(days=1)
+    office.tell(credentials.REISSUED, lan.id, times=3, valid_until=ends, at=at, **about)
+    until(lambda: lan.next_until() == ("log_in", ends), 20, lambda: f"no: {lan.call('timeline')}")
+    assert lan.steps()[-3:] == ["credentials_link_issued", "credentials_link_sent", "credentials_reissued"]
+    about["credential_id"], ends = uuid.UUID(int=2**128 - 1), at + timedelta(days=2)
+    office.tell(credentials.FOLLOWED, lan.id, step="handed_over", at=at, valid_until=ends, **about)
+    until(lambda: lan.next_until() == ("log_in", ends), 20, lambda: f"no: {lan.call('timeline')}")
 
 
 def test_a_rejection_frees_phone_and_code(office: Office) -> None:

@@ -340,7 +340,7 @@ def test_phone_and_code_are_free_once_the_case_has_ended(storage: FakeStorage, r
 def test_an_account_keeps_phone_and_code(storage: FakeStorage) -> None:
     application = submit(storage, kept(storage, complete()))
     use_cases.note_verified(storage, application.id, at=LATER)
-    use_cases.note_issued(storage, application.id, credential_id=uuid4(), at=LATER)
+    use_cases.note_issued(storage, application.id, credential_id=uuid4(), valid_until=LATER, at=LATER)
     use_cases.note_message(storage, application.id, credential_id=uuid4(), outcome="sent", at=LATER)
     use_cases.note_closed(storage, application.id, reason="cancelled", at=LATER)
     assert storage.kept[application.id].status is Status.COMPLETED

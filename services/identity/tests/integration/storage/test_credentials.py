@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -189,6 +190,26 @@ def test_what_gave_way_to_the_hotline_alone(
             storage.end_credentials([made.id], NOW)
     assert storage.gave_way_to_voice(given.id) is gave_way
     assert not storage.gave_way_to_voice(uuid4())
+
+
+def test_what_the_hotline_s_password_took_the_place_of(storage: AnyStorage) -> None:
+    holder, causes = account(storage), [str(uuid4()), f"{uuid4()} 2"]
+    assert storage.cause_before_voice(holder.id) is None
+
+    def made(number: int, cause: str = "", **changes: Any) -> None:
+        first = samples.issued(holder.id, **changes)
+        at = NOW + timedelta(seconds=number)
+        storage.end_credentials([one.id for one in storage.live_credentials(holder.id)], at)
+        storage.add_credential(first, cause or str(uuid4()), at)
+
+    made(1, causes[0])
+    made(2, causes[1], channel=Way.LINK)
+    for number in (3, 4):
+        made(number, channel="voice")
+        assert storage.cause_before_voice(holder.id) == causes[1]
+    made(5, state=CredentialState.ACTIVE, valid_until=None)
+    made(6, channel="voice")
+    assert storage.cause_before_voice(holder.id) is None, "a password of the own was chosen in between"
 
 
 def test_a_link_is_found_while_it_may_be_tried(storage: AnyStorage) -> None:

@@ -64,6 +64,15 @@ class FakeCredentials(FakeTables):
         )
         return is_waiting and all(other.channel == "voice" for other in later)
 
+    def cause_before_voice(self, account_id: UUID) -> str | None:
+        made = [
+            (self.made_at[credential_id], self.credentials[credential_id], cause)
+            for (owner, cause), credential_id in self.causes.items()
+            if owner == account_id and self.credentials[credential_id].channel != "voice"
+        ]
+        _, last, cause = max(made, key=lambda one: (one[0], one[1].id), default=(None, None, None))
+        return cause if last and last.valid_until is not None else None
+
     def last_cause_for(self, account_id: UUID, registration_id: UUID) -> str | None:
         return next(reversed(self._first_passwords(account_id, registration_id)), None)
 
