@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -23,13 +24,20 @@ def off_hub(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return tpool.execute(function, *args, **kwargs)  # type: ignore[no-any-return]
 
 
-def limit_threads(most: int) -> None:
-    """At most so many threads for all that a process does off the hub, said before the first: where it mostly
-    computes, the twenty that there are otherwise take turns and find the caches of the processor cold.
+def own_threads(count: int) -> Callable[..., Any]:
+    """``off_hub`` on ``count`` threads on which nothing else runs: what waits for a disk holds up nothing
+    that computes, and as many threads as cores find the processor's caches warm.
 
-    Log-ins, two hashes at once: 0.63 of what argon2id alone allows with three threads, 0.59 with twenty.
+    Log-ins, a hash on each of two cores: 0.63 of what argon2id alone allows with two or three threads, 0.59
+    with the twenty of eventlet's pool.
     """
-    if "eventlet" in sys.modules:
-        from eventlet import tpool
-
-        tpool.set_num_threads(most)
+    eventlet: Any = sys.modules.get("eventlet")
+    if eventlet is None or not eventlet.patcher.is_monkey_patched("socket"):
+        return off_hub
+    spec = importlib.util.find_spec("eventlet.tpool")
+    assert spec is not None
+    assert spec.loader is not None
+    pool = importlib.util.module_from_spec(spec)  # the pool is the module: another one has its own threads
+    spec.loader.exec_module(pool)
+    pool.set_num_threads(count)
+    return pool.execute  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from services.identity.anchors import Anchors
 from services.identity.circuit import Circuit
 from services.identity.delivery import Policy
 from services.identity.devices import Lifetimes
-from services.identity.passwords import Passwords, few_at_once
+from services.identity.passwords import Passwords
 from services.identity.population_register import CallerCodes, PopulationRegister
 from services.identity.refusals import PhotoUnknown, RequestInvalid
 from services.identity.settings import Settings
@@ -24,7 +24,7 @@ from shared.cache import Limiter
 from shared.database import Database
 from shared.object_settings import objects_of
 from shared.objects import ObjectUnknown
-from shared.off_hub import limit_threads, off_hub
+from shared.off_hub import own_threads
 from shared.pdf import Printer
 from shared.sealed import SealBroken, Sealer
 from shared.sealed_objects import ObjectBroken, SealedObjects
@@ -91,11 +91,10 @@ def parts_of(settings: Settings, database: Database) -> Parts:
         timeout_seconds=settings.register_timeout_seconds,
     )
     limiter = Limiter(settings.redis_url)
-    limit_threads(settings.hashes_at_once + 1)  # one for all else: the disk of the anchors may be slow
     return Parts(
         settings=settings,
         register=register,
-        passwords=Passwords(few_at_once(off_hub, settings.hashes_at_once)),
+        passwords=Passwords(own_threads(settings.hashes_at_once)),
         tokens=Tokens(
             settings.token_signing_key,
             settings.token_public_keys,

@@ -7,7 +7,6 @@ core, so whoever builds ``Passwords`` says how to run it without stopping the gr
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import resources
@@ -37,18 +36,6 @@ COMMON = ("common_passwords.txt", "leaked_passwords.txt")
 
 RunOffHub = Callable[..., Any]
 """``run(function, *arguments)`` waits for the result without stopping other green threads."""
-
-
-def few_at_once(run: RunOffHub, at_once: int) -> RunOffHub:
-    """``run``, with at most ``at_once`` running and the others waiting in green: more threads than cores
-    would only take the cores from the hub."""
-    slots = threading.BoundedSemaphore(at_once)
-
-    def run_in_turn(function: Callable[..., Any], *arguments: Any) -> Any:
-        with slots:
-            return run(function, *arguments)
-
-    return run_in_turn
 
 
 def generated() -> str:

@@ -74,17 +74,17 @@ def _log_in(
     used = guessing.tried(db, parts, tries, account, lambda: parts.passwords.find(candidates, password))
     if found is None or used is None:
         raise refusals.LogInFailed
-    if second_step.is_due(parts, used) and not _is_known(db, parts, found.account, device_token):
-        return second_step.ask(db, parts, found.account, used, address=address)
     renewed = parts.passwords.renewed(used.password_hash, meant(used, password))
 
-    def enter(tx: Transaction) -> Reply:
+    def enter(tx: Transaction) -> Reply | None:
         storage = Storage(tx)
         if renewed:
             storage.renew_hash(used.id, used.password_hash, renewed)
+        if second_step.is_due(parts, used) and not _is_in_use(storage, parts, device):
+            return None
         return _enter(storage, parts, found.account, used, device, device_name)
 
-    return db.change(enter)
+    return db.change(enter) or second_step.ask(db, parts, found.account, used, address=address)
 
 
 def _spoken_step(
@@ -126,14 +126,11 @@ def confirm_log_in(
     return _enter(storage, parts, account, used, None, device_name)
 
 
-def _is_known(db: Database, parts: Parts, account: Account, token: str | None) -> bool:
-    """By a device on which somebody is logged in: its token alone proves no more than that it once was."""
-    with db.transaction() as tx:
-        storage = Storage(tx)
-        device = _known_device(storage, parts, account, token)
-        return device is not None and use_cases.is_logged_in(
-            storage, device, lifetimes=parts.lifetimes, now=now()
-        )
+def _is_in_use(storage: Storage, parts: Parts, device: Device | None) -> bool:
+    """Whether somebody is logged in on it: its token alone proves no more than that it once was."""
+    return device is not None and use_cases.is_logged_in(
+        storage, device, lifetimes=parts.lifetimes, now=now()
+    )
 
 
 def _enter(

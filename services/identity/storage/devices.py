@@ -39,10 +39,11 @@ class Devices(Tables):
         return self.tx.run(self.SEE_DEVICE, asdict(device)) == 1
 
     DEVICE = f"SELECT {COLUMNS} FROM devices WHERE id = %(id)s"
+    DEVICE_TO_CHANGE = f"{DEVICE} FOR UPDATE"
 
-    def device(self, device_id: UUID) -> Device | None:
-        """By its id, whosever it is."""
-        row = self.tx.one(self.DEVICE, {"id": device_id})
+    def device(self, device_id: UUID, *, to_change: bool = False) -> Device | None:
+        """By its id, whosever it is. ``to_change``: nobody else sees it again or forgets it meanwhile."""
+        row = self.tx.one(self.DEVICE_TO_CHANGE if to_change else self.DEVICE, {"id": device_id})
         return Device(**row) if row else None
 
     DEVICES_OF = f"""

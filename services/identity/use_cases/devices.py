@@ -31,7 +31,8 @@ def known_device(
 
 def is_logged_in(storage: Storage, device: Device, *, lifetimes: Lifetimes, now: datetime) -> bool:
     """Whether a session on it lasts: one that was logged out, or unused for too long, may be in
-    other hands."""
+    other hands. It stays so until the transaction ends."""
+    storage.device(device.id, to_change=True)
     return device.id in {known.id for known in _logged_in(storage, device.account_id, lifetimes, now)}
 
 
@@ -39,9 +40,9 @@ def enter_again(storage: Storage, account: Account, device: Device, now: datetim
     """Somebody logs in on a known device, with a password. The session before ends, of which the other
     services hear while one of its access tokens may count. Returns when the new session begins; None when the
     device was forgotten in the meantime, which makes it a new one."""
-    ended = _end_on(storage, device, now)
-    if not storage.see_device(device):
+    if not storage.see_device(device):  # first: whoever else enters on it, or forgets it, waits for that
         return None
+    ended = _end_on(storage, device, now)
     return tell_ended(storage, account.id, ended, now) if ended else now
 
 
@@ -84,7 +85,7 @@ def use_refresh_token(
         storage.save_refresh(refresh)
         device = session.device_id and storage.device(session.device_id)
         if device:
-            storage.save_device(replace(device, last_seen_at=now))
+            storage.see_device(replace(device, last_seen_at=now))
     return session, refresh.refreshed_at
 
 
@@ -140,6 +141,7 @@ def _end_on(storage: Storage, device: Device, now: datetime) -> list[datetime]:
 
 def _forget(storage: Storage, device: Device, now: datetime) -> list[datetime]:
     """When the sessions on it ended of which others must hear."""
+    storage.device(device.id, to_change=True)  # first: a log-in on it comes before, and ends too, or after
     ended = _end_on(storage, device, now)
     storage.forget_device(device.id)
     return ended

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
 import unicodedata
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -82,23 +80,6 @@ def test_the_credential_that_fits_is_found_among_two() -> None:
     own = samples.active(account_id, password_hash=hashing.hashed("the own"))
     assert hashing.find([first, own], "the own") == own
     assert hashing.find([first, own], "thefirst") == first
-
-
-def test_no_more_hashes_run_at_once_than_allowed() -> None:
-    running, most = 0, 0
-
-    def run(function: Callable[..., Any], *arguments: Any) -> Any:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        time.sleep(0.01)
-        running -= 1
-        return function(*arguments)
-
-    in_turn = passwords.few_at_once(run, 2)
-    with ThreadPoolExecutor(8) as threads:
-        assert list(threads.map(lambda n: in_turn(abs, -n), range(16))) == list(range(16))
-    assert most == 2
 
 
 def test_the_bundled_list_is_of_lower_case_words_that_the_length_alone_would_let_pass() -> None:

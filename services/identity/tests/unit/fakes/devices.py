@@ -21,7 +21,7 @@ class FakeDevices(FakeTables):
         self.devices[device.id] = replace(kept, name=device.name, last_seen_at=device.last_seen_at)
         return True
 
-    def device(self, device_id: UUID) -> Device | None:
+    def device(self, device_id: UUID, *, to_change: bool = False) -> Device | None:
         return self.devices.get(device_id)
 
     def devices_of(self, account_id: UUID, limit: int) -> list[Device]:
