@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 
 import dkim
 
 from services.notification.domain import Declined, Outcome, Sent, Unknown
+from services.notification.email_headers import SMTP_EXACT
 from shared import logs
 
 log = logs.get(__name__)
@@ -133,7 +133,7 @@ def _say_goodbye(connection: smtplib.SMTP) -> None:
 
 def compose(letter: Letter, server: MailServer) -> bytes:
     """The letter as it goes over the wire: CRLF, leading dots doubled, signed when there is a key."""
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=SMTP_EXACT)
     mail["From"] = server.sender
     mail["To"] = letter.to
     mail["Subject"] = letter.subject

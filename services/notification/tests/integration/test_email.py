@@ -34,7 +34,7 @@ def letter(text: str = "Kính gửi Ông/Bà,\n\nMã: 123456\n") -> Letter:
         purpose="email_otp",
         language="vi",
         to=TO,
-        subject="VssID: mã xác nhận e-mail",
+        subject="VssID: một phiên đăng nhập đã bị kết thúc",
         text=text,
         html="<p>Kính gửi <b>Ông/Bà</b></p>",
         at=datetime(2026, 1, 15, 3, 0, tzinfo=UTC),
@@ -47,7 +47,7 @@ def test_a_letter_arrives_in_text_and_html_with_its_id_and_purpose(post: EmailCh
     (kept,) = mail.messages(to=TO)
     assert kept["message_id"] == "<0192f000-0000-7000-8000-000000000009@vssid.example>"
     assert kept["purpose"] == "email_otp"
-    assert kept["subject"] == "VssID: mã xác nhận e-mail"
+    assert kept["subject"] == "VssID: một phiên đăng nhập đã bị kết thúc"
     assert "Mã: 123456" in kept["text"]
     assert "<b>Ông/Bà</b>" in kept["html"]
     assert kept["mail_from"] == "no-reply@vssid.example"
