@@ -21,7 +21,7 @@ from services.identity.log_in_otp import (
 from services.identity.parts import Parts, new_id, now
 from services.identity.storage import Storage
 from shared.cache import CacheUnavailable
-from shared.database import Database
+from shared.database import Database, Transaction
 from shared.otp import keyed_hash, new_otp
 from shared.refusals import Refused
 
@@ -74,19 +74,19 @@ def tried(storage: Storage, parts: Parts, *, token: str, code: str) -> tuple[Acc
 
 
 def counted(
-    parts: Parts, address: str, network: str, confirm: Callable[[], Reply | Refused]
+    tx: Transaction, parts: Parts, address: str, network: str, confirm: Callable[[], Reply | Refused]
 ) -> Reply | Refused:
-    """What a confirmation comes to, whose wrong codes count for where they came from. A right one that finds
-    others to have used that up meanwhile is undone with its transaction, and stays good: raises
+    """What a confirmation in this transaction comes to, whose wrong codes count for where they came from. A
+    right one that finds others to have used that up meanwhile is undone with it, and stays good: raises
     ``TooManyTries``. After a wrong one that is returned, so that the try is kept."""
     tries = guessing.tries_of_otps(parts, address, network)
-    parts.throttle.check(*tries)
+    parts.throttle.check(*tries, tx=tx)
     outcome = confirm()
     if not isinstance(outcome, Refused):
-        parts.throttle.check(*tries)
+        parts.throttle.check(*tries, tx=tx)
         return outcome
     try:
-        parts.throttle.note_wrong(*tries)
+        parts.throttle.note_wrong(*tries, tx=tx)
     except refusals.TooManyTries as held_back:
         return held_back
     return outcome

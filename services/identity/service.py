@@ -495,7 +495,7 @@ class IdentityService:
             )
 
         address, network = schemas.address_of(asked), schemas.network_of(asked)
-        return second_step.counted(self.parts, address, network, confirm)
+        return second_step.counted(tx, self.parts, address, network, confirm)
 
     @rpc
     def reissue_by_hotline(self, **request: Any) -> dict[str, Any]:

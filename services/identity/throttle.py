@@ -14,6 +14,7 @@ from typing import Protocol
 from services.identity.refusals import TooManyTries
 from shared import logs
 from shared.cache import CacheUnavailable, parsed
+from shared.database import Transaction
 
 log = logs.get(__name__)
 
@@ -27,6 +28,13 @@ class Counter(Protocol):
     def waits(self, *counted: tuple[str, str, str]) -> list[int]: ...
 
 
+class OwnCounter(Counter, Protocol):
+    """One that counts in the own database."""
+
+    def within(self, tx: Transaction) -> Counter:
+        """The same, in a transaction that has begun."""
+
+
 @dataclass(frozen=True)
 class Tries:
     """The wrong tries that are counted together: of one user, say, or from one address."""
@@ -38,10 +46,11 @@ class Tries:
 
 class Throttle:
     """Counts wrong tries, with ``counter`` or, while that is away, with ``while_away``, which is looked at
-    afterwards too."""
+    afterwards too. Whoever is in a transaction says so (``tx``), and it is done in it: where many hold a
+    connection and wait for another, nobody gets one."""
 
     def __init__(
-        self, counter: Counter, while_away: Counter, clock: Callable[[], float] = time.monotonic
+        self, counter: Counter, while_away: OwnCounter, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """``clock`` counts seconds."""
         self._counter = counter
@@ -49,7 +58,7 @@ class Throttle:
         self._clock = clock
         self._last_away = -math.inf
 
-    def check(self, *tries: Tries) -> None:
+    def check(self, *tries: Tries, tx: Transaction | None = None) -> None:
         """Before a try, and once more after a right one: others may have tried meanwhile. Raises
         ``TooManyTries`` with how long to wait."""
         wait_seconds = 0
@@ -58,11 +67,11 @@ class Throttle:
         except CacheUnavailable:
             self._last_away = self._clock()
         if self._may_count_elsewhere(tries):
-            wait_seconds = max(wait_seconds, _longest_wait(self._while_away, tries))
+            wait_seconds = max(wait_seconds, _longest_wait(self._elsewhere(tx), tries))
         if wait_seconds:
             raise TooManyTries(retry_after_seconds=wait_seconds)
 
-    def note_wrong(self, *tries: Tries) -> frozenset[str]:
+    def note_wrong(self, *tries: Tries, tx: Transaction | None = None) -> frozenset[str]:
         """After a wrong one. Returns the kinds whose limit is reached by it. Raises ``TooManyTries`` when
         one was reached before: of tries at the same time no more are answered than of tries in turn."""
         try:
@@ -70,7 +79,10 @@ class Throttle:
         except CacheUnavailable:
             self._last_away = self._clock()
             log.warning("tries counted in the database", kinds=[one.kind for one in tries])
-            return _hit(self._while_away, tries)
+            return _hit(self._elsewhere(tx), tries)
+
+    def _elsewhere(self, tx: Transaction | None) -> Counter:
+        return self._while_away if tx is None else self._while_away.within(tx)
 
     def _may_count_elsewhere(self, tries: tuple[Tries, ...]) -> bool:
         """Whether some that this process saw counted in the other place are in the window of one of these:

@@ -12,8 +12,10 @@ from services.identity.log_in_otp import OtpWrong
 from services.identity.refusals import TooManyTries
 from services.identity.tests.unit.test_throttle import FakeCounter
 from services.identity.throttle import Throttle
+from shared.testing.transactions import FakeTransaction
 
 ADDRESS, NETWORK, FULL = "an address", "its network", 20
+TX: Any = FakeTransaction()
 ENTERED = {"must_change_password": True}
 
 
@@ -35,16 +37,16 @@ def wrong() -> OtpWrong:
 
 def test_wrong_codes_of_whatever_log_ins_are_answered_so_often_from_one_address(parts: Any) -> None:
     for _ in range(FULL):
-        assert isinstance(second_step.counted(parts, ADDRESS, NETWORK, wrong), OtpWrong)
+        assert isinstance(second_step.counted(TX, parts, ADDRESS, NETWORK, wrong), OtpWrong)
     for confirm in (wrong, lambda: ENTERED):
         with pytest.raises(TooManyTries):
-            second_step.counted(parts, ADDRESS, NETWORK, confirm)
-    assert second_step.counted(parts, "another", NETWORK, lambda: ENTERED) == ENTERED
+            second_step.counted(TX, parts, ADDRESS, NETWORK, confirm)
+    assert second_step.counted(TX, parts, "another", NETWORK, lambda: ENTERED) == ENTERED
 
 
 def test_right_codes_are_not_counted(parts: Any) -> None:
     for _ in range(FULL + 1):
-        assert second_step.counted(parts, ADDRESS, NETWORK, lambda: ENTERED) == ENTERED
+        assert second_step.counted(TX, parts, ADDRESS, NETWORK, lambda: ENTERED) == ENTERED
 
 
 @pytest.mark.parametrize("code", ["right", "wrong"])
@@ -59,11 +61,11 @@ def test_a_code_that_finds_the_limit_reached_meanwhile_is_held_back(
 
     if code == "right":
         with pytest.raises(TooManyTries):
-            second_step.counted(parts, ADDRESS, NETWORK, confirm)
+            second_step.counted(TX, parts, ADDRESS, NETWORK, confirm)
     else:
-        assert isinstance(second_step.counted(parts, ADDRESS, NETWORK, confirm), TooManyTries)
+        assert isinstance(second_step.counted(TX, parts, ADDRESS, NETWORK, confirm), TooManyTries)
 
 
 def test_a_caller_that_tells_no_place_is_not_counted(parts: Any) -> None:
     for _ in range(FULL + 1):
-        assert isinstance(second_step.counted(parts, "", "", wrong), OtpWrong)
+        assert isinstance(second_step.counted(TX, parts, "", "", wrong), OtpWrong)

@@ -18,6 +18,9 @@ class FakeCounter:
         self.hits: dict[tuple[str, str], int] = {}
         self.is_away = False
 
+    def within(self, _tx: object) -> FakeCounter:
+        return self
+
     def hit(self, name: str, key: str, limit: str) -> bool:
         self._answer()
         self.hits[name, key] = self.hits.get((name, key), 0) + 1
