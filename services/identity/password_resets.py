@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from services.identity import guessing, use_cases
 from services.identity.credentials import Credential, CredentialState
+from services.identity.devices import Device
 from services.identity.domain import Account
 from services.identity.email_reset import (
     EmailReset,
@@ -19,7 +22,6 @@ from services.identity.jobs import Due, Record
 from services.identity.parts import Parts, new_id, now
 from services.identity.password_rules import check_new_password
 from services.identity.passwords import common_passwords
-from services.identity.sign_in import new_device
 from services.identity.storage import Storage
 from services.identity.throttle import Tries
 from shared.cache import CacheUnavailable
@@ -92,8 +94,8 @@ def finish(
     network: str = "",
 ) -> str:
     """The new password is the citizen's from here on; the token of the device on which it was chosen. The
-    same request again gets a device too, and changes nothing else. A password that is too weak uses up
-    neither the code nor a try. Whatever is refused counts for where it came from, whoever is
+    same request again gets another token of that device, and changes nothing else. A password that is too
+    weak uses up neither the code nor a try. Whatever is refused counts for where it came from, whoever is
     meant. Raises ``PasswordTooWeak``, ``ResetRefused``, ``TooManyTries``."""
     check_new_password(new, common=common_passwords())
     tries = guessing.tries_of_otps(parts, address, network)
@@ -121,12 +123,19 @@ def _finish(db: Database, parts: Parts, tries: tuple[Tries, ...], reset_id: UUID
         return _answer_again(db, parts, reset_id, account, new)
     check_new_password(new, common=common_passwords(), own=own)
     chosen = Credential(new_id(), account.id, CredentialState.ACTIVE, parts.passwords.hashed(new))
-    device, token = new_device(parts, account, None, at)
+    device, token = _device(parts, reset_id, account, at)
     try:
         db.change(lambda tx: use_cases.finish_email_reset(Storage(tx), reset_id, account, chosen, device, at))
     except ResetRefused:  # another came first: perhaps this very request, sent twice
         return _answer_again(db, parts, reset_id, account, new)
     return token
+
+
+def _device(parts: Parts, reset_id: UUID, account: Account, at: datetime) -> tuple[Device, str]:
+    """The device on which a password was chosen, and a token that proves it. Its id is the reset's: repeats
+    without end make one device, of which the last token counts."""
+    token = parts.proofs.new(reset_id)
+    return Device(reset_id, account.id, "", parts.proofs.hash(token), at, at), token
 
 
 def _answer_again(db: Database, parts: Parts, reset_id: UUID, account: Account, new: str) -> str:
@@ -137,13 +146,16 @@ def _answer_again(db: Database, parts: Parts, reset_id: UUID, account: Account, 
     if before is None:
         raise ResetRefused
     right, at = parts.passwords.is_right(before.password_hash, new), now()
-    device, token = new_device(parts, account, None, at)
+    device, token = _device(parts, reset_id, account, at)
     with db.transaction() as tx:
         storage = Storage(tx)
         reset, _ = use_cases.hold_email_reset(storage, reset_id)
         counts = reset is not None and use_cases.try_reset_otp(storage, reset, fits=right, now=at)
         if counts:
-            storage.save_device(device)
+            first = storage.device(device.id)
+            storage.save_device(
+                replace(first, token_hash=device.token_hash, last_seen_at=at) if first else device
+            )
     if not counts:
         raise ResetRefused
     return token

@@ -99,6 +99,27 @@ def test_the_device_on_which_it_was_chosen_is_a_known_one(house: House, owner: d
     assert entered["sealed_device_token"] is None, "it was taken for a new one"
 
 
+def test_a_confirmation_that_is_repeated_makes_one_device_and_its_last_token_is_known(
+    house: House, owner: dict[str, Any]
+) -> None:
+    reset_id, code = start(house, owner["user"])["id"], code_for(house, owner)
+    tokens = [finish(house, reset_id, code)["sealed_device_token"] for _ in range(3)]
+    account_id = owner["issued"]["account_id"]
+    assert len(house.rows("SELECT id FROM devices WHERE account_id = %(id)s", id=account_id)) == 1
+    made = [
+        house.call(
+            "log_in",
+            user=owner["user"],
+            sealed_password=house.seal(NEW_PASSWORD),
+            sealed_device_token=house.seal(house.gateway.open(token)),
+            client={"address": uuid.uuid4().hex},
+        )["sealed_device_token"]
+        for token in reversed(tokens)
+    ]
+    assert made[0] is None, "it was taken for a new one"
+    assert all(made[1:]), "an earlier answer's token still counts"
+
+
 def test_known_and_unknown_are_answered_alike_and_only_the_known_gets_a_code(
     house: House, owner: dict[str, Any]
 ) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.identity import guessing, password_resets, use_cases
+from services.identity.devices import Device
 from services.identity.email_reset import TRIES, EmailReset, ResetRefused, asked_for
 from services.identity.refusals import TooManyTries
 from services.identity.tests.unit import samples
@@ -64,10 +65,15 @@ class House:
         """Whether a code lets one choose a password."""
         typed = {"code": code, "new": new, "address": address, "network": network}
         try:
-            password_resets.finish(DATABASE, self.parts, reset_id=reset_id, **typed)
+            self.token = password_resets.finish(DATABASE, self.parts, reset_id=reset_id, **typed)
         except ResetRefused:
             return False
         return True
+
+    def known(self, token: str) -> Device | None:
+        """The device that the token proves."""
+        proofs = self.parts.proofs
+        return use_cases.known_device(self.storage, self.account, proofs.owner(token), proofs.hash(token))
 
 
 def codes_are_good_for_one_reset_once(house: House) -> None:
@@ -105,6 +111,40 @@ def test_a_repeat_whose_answer_was_lost_is_answered_again_and_changes_nothing(
     for _ in range(TRIES):
         assert not house.counts(reset_id, "111111", "hai con thằn lằn con")
     assert not house.counts(reset_id, "111111"), "passwords are guessed without end"
+
+
+def test_repeats_without_end_make_one_device_whose_last_token_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House(monkeypatch)
+    reset_id, tokens = house.ask("111111"), []
+    for _ in range(100):
+        assert house.counts(reset_id, "111111")
+        tokens.append(house.token)
+    assert len(house.storage.devices) == 1, "a repeat adds a device"
+    assert [token for token in tokens if house.known(token)] == tokens[-1:]
+
+
+def test_a_repeat_leaves_a_device_that_was_used_meanwhile_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(monkeypatch)
+    reset_id = house.ask("111111")
+    assert house.counts(reset_id, "111111")
+    first = house.known(house.token)
+    assert first is not None
+    house.storage.save_device(replace(first, name="Điện thoại của Thử"))
+    house.clock += timedelta(minutes=1)
+    assert house.counts(reset_id, "111111")
+    again = house.known(house.token)
+    assert again is not None
+    assert (again.name, again.first_seen_at, again.last_seen_at) == ("Điện thoại của Thử", SOON, house.clock)
+
+
+def test_a_reset_after_another_leaves_the_device_of_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(monkeypatch)
+    for code in ("111111", "222222"):
+        assert house.counts(house.ask(code), code)
+    assert house.known(house.token)
+    assert len(house.storage.devices) == 1
 
 
 def fits_any_reset(parts: Any, _reset_id: UUID, email: str, _code: str) -> str:
