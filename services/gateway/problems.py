@@ -77,7 +77,7 @@ KINDS: dict[str, Kind] = {
     "TotpWrong": Kind(422, "Mã xác thực không đúng", "The code is wrong"),
     "EnrolmentCodeRequired": Kind(422, "Cần mã thiết lập", "A code to set up an app is needed"),
     "EnrolmentCodeWrong": Kind(422, "Mã thiết lập không đúng", "The code to set up an app is wrong"),
-    "TooManyTries": Kind(429, "Thử quá nhiều lần", "Too many tries"),
+    "TooManyTries": Kind(429, "Quá nhiều lần thử", "Too many tries"),
     "TokenInvalid": Kind(401, "Phiên đăng nhập không hợp lệ", "The session is not valid"),
     "DeviceUnknown": Kind(404, "Không tìm thấy thiết bị", "Device not found"),
     "OldPasswordWrong": Kind(403, "Mật khẩu hiện tại không đúng", "The current password is wrong"),

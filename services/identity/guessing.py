@@ -21,6 +21,7 @@ from services.identity import domain, use_cases
 from services.identity.devices import Device
 from services.identity.jobs import Due, Record
 from services.identity.parts import Parts, new_id, now
+from services.identity.refusals import TooManyTries
 from services.identity.storage import Storage
 from services.identity.throttle import Tries
 from shared import metrics
@@ -47,11 +48,16 @@ log_ins_total = Counter(
 
 @contextmanager
 def counted(who: str) -> Iterator[None]:
-    """A log-in of a citizen or of staff, for operators."""
+    """A log-in of a citizen or of staff, for operators. A citizen who is held back reads which ways in
+    strangers leave open."""
     try:
         yield
     except Refused as refused:
         log_ins_total.labels(who, type(refused).__name__).inc()
+        if who == "citizen" and isinstance(refused, TooManyTries):
+            raise TooManyTries(
+                retry_after_seconds=int(refused.details["retry_after_seconds"]), citizen=True
+            ) from None
         raise
     log_ins_total.labels(who, "right").inc()
 

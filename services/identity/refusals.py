@@ -36,10 +36,24 @@ class FirstPasswordExpired(Refused):
 
 
 class TooManyTries(HeldBack):
-    """Throttled, for a moment only."""
+    """Throttled, for a moment only, by one's own tries or by others'."""
 
-    vi = "Thử sai quá nhiều lần. Xin thử lại sau {wait}."
-    en = "Too many wrong tries. Please try again in {wait}."
+    vi = "Có quá nhiều lần thử sai. Xin thử lại sau {wait}."
+    en = "There were too many wrong tries. Please try again in {wait}."
+    vi_citizen = (
+        "Có quá nhiều lần đăng nhập sai, có thể do người khác. Xin thử lại sau {wait}, cấp lại mật khẩu qua"
+        " e-mail trong ứng dụng, hoặc gọi 1900 9068 nhánh 8."
+    )
+    en_citizen = (
+        "There were too many wrong log-ins, perhaps by others. Please try again in {wait}, reset the password"
+        " by e-mail in the app, or call 1900 9068, key 8."
+    )
+
+    def __init__(self, *, retry_after_seconds: int, citizen: bool = False) -> None:
+        """``citizen``: at the log-in of one, whom strangers may hold back and to whom other ways are open."""
+        if citizen:
+            self.vi, self.en = self.vi_citizen, self.en_citizen
+        super().__init__(retry_after_seconds=retry_after_seconds)
 
 
 class TokenInvalid(Refused):

@@ -33,6 +33,6 @@ class PasswordResetStarted(Schema):
 class PasswordResetFinished(Schema):
     device_token = fields.String(
         metadata={
-            "description": "of the device on which it was chosen: to send at the next log-in; of repeats the last"
+            "description": "of the device on which it was chosen: for the next log-in; of repeats the last"
         }
     )

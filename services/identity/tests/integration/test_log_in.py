@@ -87,6 +87,8 @@ def test_wrong_tries_are_held_back_for_their_address_and_the_owner_elsewhere_get
         names.append(refusal.value.name)
     assert names == ["LogInFailed"] * 10 + ["TooManyTries"] * 2
     assert 0 < refusal.value.details["retry_after_seconds"] <= 60
+    assert "1900 9068 nhánh 8" in refusal.value.vi
+    assert "1900 9068, key 8" in refusal.value.en
     assert house.log_in(code, data["password"], address="the owner's")["must_change_password"]
 
 

@@ -155,3 +155,46 @@ def test_the_holder_is_told_by_e_mail_once_a_day_and_nobody_is_passed_over(
     told = [event.data for event in storage.tx.events("account.notice_due.v1")]
     assert [(data["account_id"], data["kind"]) for data in told] == [(account.id, "throttled")] * 2
     assert told[0]["channels"] == [{"kind": "email", "to": account.email}]
+
+
+# --- what is read by whoever is held back --------------------------------------------------------
+
+WAYS = ("e-mail trong ứng dụng", "1900 9068 nhánh 8", "by e-mail in the app", "1900 9068, key 8")
+
+
+def read_at_log_in(who: str) -> str:
+    with pytest.raises(TooManyTries) as refused, guessing.counted(who):
+        raise TooManyTries(retry_after_seconds=60)
+    assert refused.value.details == {"retry_after_seconds": 60}
+    assert type(refused.value) is TooManyTries, "callers know it by this name"
+    assert str(refused.value) == refused.value.en
+    return f"{refused.value.vi} {refused.value.en}"
+
+
+def test_a_citizen_who_is_held_back_by_strangers_reads_both_ways_in_and_is_not_blamed() -> None:
+    read = read_at_log_in("citizen")
+    assert [way for way in WAYS if way not in read] == []
+    assert "sau 1 phút" in read
+    assert "in 1 minute" in read
+    assert "có thể do người khác" in read
+    assert "perhaps by others" in read
+
+
+def test_an_officer_reads_of_no_way_that_is_a_citizens() -> None:
+    assert not any(way in read_at_log_in("staff") for way in WAYS)
+
+
+def test_nowhere_is_it_said_that_the_reader_tried_wrong() -> None:
+    """Of an address and its network, of one code and of a user, others use up the tries as well."""
+    for read in (read_at_log_in("staff"), read_at_log_in("citizen")):
+        assert "Có quá nhiều lần" in read
+        assert "There were too many" in read
+
+
+def test_log_ins_held_back_are_counted_as_before() -> None:
+    def held_back() -> float:
+        return guessing.log_ins_total.labels("citizen", "TooManyTries")._value.get()
+
+    before = held_back()
+    read_at_log_in("citizen")
+    assert held_back() == before + 1

@@ -294,6 +294,22 @@ def test_of_the_own_password_and_a_guess_nothing_is_told_while_strangers_guess(g
     assert answers == [({"retry_after_seconds": 42}, 1)] * 3
 
 
+def test_whoever_waits_for_strangers_reads_where_there_is_a_way_in_and_so_does_nobody(
+    guessed_at: Stage,
+) -> None:
+    nobody = "9876543210"
+    for number in range(100):
+        with pytest.raises(refusals.LogInFailed):
+            guessed_at.log_in("a guess", user=nobody, address=f"others {number}")
+    read = []
+    for number, user in enumerate(("", nobody)):
+        with pytest.raises(refusals.TooManyTries) as refusal:
+            guessed_at.log_in(OWN, user=user, address=f"another {number}")
+        read.append((refusal.value.vi, refusal.value.en))
+    assert read[0] == read[1]
+    assert "cấp lại mật khẩu qua e-mail trong ứng dụng, hoặc gọi 1900 9068 nhánh 8" in read[0][0]
+
+
 def test_one_address_has_no_more_guesses_than_before(guessed_at: Stage) -> None:
     for _ in range(10):
         assert held_back(guessed_at, "a guess")[1] == 1

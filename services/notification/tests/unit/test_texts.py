@@ -178,3 +178,14 @@ def test_of_a_guardianship_that_has_ended_the_reason_is_told_and_nothing_of_the_
     told = WORDS.email(email, None).text
     assert {"vi": "đã được xác nhận nhầm", "en": "confirmed in error"}[language] in told
     assert "9999999999" not in told + WORDS.sms(sms, None) + str(sms.facts) + str(email.facts)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_of_many_wrong_log_ins_nobody_is_blamed_and_both_ways_in_are_told(language: str) -> None:
+    (email,) = (m for m in written(examples.notice_due("throttled", language)) if m.channel is Channel.EMAIL)
+    told = WORDS.email(email, None).text
+    assert {"vi": "có thể do người khác", "en": "perhaps by others"}[language] in told
+    assert {"vi": "cấp lại mật khẩu qua e-mail trong ứng dụng", "en": "by e-mail in the app"}[
+        language
+    ] in told
+    assert {"vi": "1900 9068, nhánh 8", "en": "1900 9068, key 8"}[language] in told
