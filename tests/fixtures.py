@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 import redis
 from hypothesis import settings
@@ -70,13 +71,20 @@ def place(request: pytest.FixtureRequest) -> None:
     log-ins a minute are answered, and a hundred wrong codes an hour, whoever's they are."""
     if "product" not in request.fixturenames:
         return
-    product: Instance = request.getfixturevalue("product")
-    seal, url = product.environment("gateway")["SEAL_PRIVATE"], product.environment("identity")["REDIS_URL"]
+    forget_place(request.getfixturevalue("product"))
+
+
+def forget_place(product: Instance) -> None:
+    """From here on it is as if from another place: what was counted for this one is forgotten."""
+    seal, identity = product.environment("gateway")["SEAL_PRIVATE"], product.environment("identity")
+    url = identity["REDIS_URL"]
     with redis.Redis.from_url(url) as counters:
         for whole in (addresses.place(LOOPBACK), addresses.network(LOOPBACK)):
             counted = Limiter(url).hidden(addresses.hidden(whole, seal.encode()))
             for key in counters.scan_iter(f"*LIMITER/*/{counted}/*", count=1000):
                 counters.delete(key)
+    with psycopg.connect(identity["DATABASE_URL"]) as counted_without_redis:
+        counted_without_redis.execute("DELETE FROM wrong_tries")
 
 
 @pytest.fixture(scope="session")

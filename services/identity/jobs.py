@@ -82,14 +82,20 @@ def replace_credential(parts: Parts, due: Due) -> Record:
 
 FORGET_SESSIONS = "forget_sessions"
 FORGOTTEN_AT_ONCE, FORGET_AGAIN_SECONDS = 1000, 3600
+TRIES_KEPT = timedelta(days=1)
+"""Wrong tries that were counted in the database: no limit looks back longer."""
 
 
 def forget_sessions(db: Database, parts: Parts) -> Record:
-    """Forget when and where somebody was logged in, once its time is over, some at once, and again (law on
-    personal data; what an erasure promises)."""
+    """Forget when and where somebody was logged in, and wrong tries, once their time is over, some at once,
+    and again (law on personal data; what an erasure promises)."""
     kept = parts.lifetimes.longest + timedelta(days=parts.settings.log_ins_kept_days)
     with db.transaction() as tx:
-        forgotten = Storage(tx).forget_log_ins(before=now() - kept, limit=FORGOTTEN_AT_ONCE)
+        storage = Storage(tx)
+        forgotten = max(
+            storage.forget_log_ins(before=now() - kept, limit=FORGOTTEN_AT_ONCE),
+            storage.forget_wrong_tries(before=now() - TRIES_KEPT, limit=FORGOTTEN_AT_ONCE),
+        )
     seconds = 0 if forgotten == FORGOTTEN_AT_ONCE else FORGET_AGAIN_SECONDS
     again = outbox.Due(FORGET_SESSIONS, "sessions", now() + timedelta(seconds=seconds))
     return lambda tx: outbox.add(tx, again)

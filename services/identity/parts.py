@@ -106,7 +106,7 @@ def parts_of(settings: Settings, database: Database) -> Parts:
         ),
         sealer=Sealer.from_settings(settings),
         limiter=limiter,
-        throttle=Throttle(limiter, WrongTries(database)),
+        throttle=Throttle(limiter, WrongTries(database, settings.seal_private.encode())),
         anchors=Anchors(settings.audit_anchors_dir, settings.audit_public_keys, settings.audit_signing_key)
         if settings.audit_anchors_dir
         else None,

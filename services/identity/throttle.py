@@ -44,10 +44,18 @@ class Tries:
     limit: str
 
 
+OUTAGE = ("outage", "", "1/day")
+"""Counted with the tries while the counter is away: so other replicas learn of it, and who starts anew."""
+DAY_SECONDS = 86_400.0
+LOOK_SECONDS = 15.0
+"""How often an outage is noted while it lasts, and looked for that others noted."""
+
+
 class Throttle:
-    """Counts wrong tries, with ``counter`` or, while that is away, with ``while_away``, which is looked at
-    afterwards too. Whoever is in a transaction says so (``tx``), and it is done in it: where many hold a
-    connection and wait for another, nobody gets one."""
+    """Counts wrong tries, with ``counter`` or, while that is away, with ``while_away``. What was counted
+    there counts until its window is over: so long both count, and the fuller one decides. Whoever is in a
+    transaction says so (``tx``), and it is done in it: where many hold a connection and wait for another,
+    nobody gets one."""
 
     def __init__(
         self, counter: Counter, while_away: OwnCounter, clock: Callable[[], float] = time.monotonic
@@ -56,39 +64,53 @@ class Throttle:
         self._counter = counter
         self._while_away = while_away
         self._clock = clock
-        self._last_away = -math.inf
+        self._last_away = self._noted_at = self._looked_at = -math.inf
 
     def check(self, *tries: Tries, tx: Transaction | None = None) -> None:
         """Before a try, and once more after a right one: others may have tried meanwhile. Raises
         ``TooManyTries`` with how long to wait."""
-        wait_seconds = 0
+        wait_seconds, elsewhere = 0, self._elsewhere(tx)
         try:
             wait_seconds = _longest_wait(self._counter, tries)
         except CacheUnavailable:
             self._last_away = self._clock()
-        if self._may_count_elsewhere(tries):
-            wait_seconds = max(wait_seconds, _longest_wait(self._elsewhere(tx), tries))
+        if self._may_count(elsewhere, tries):
+            wait_seconds = max(wait_seconds, _longest_wait(elsewhere, tries))
         if wait_seconds:
             raise TooManyTries(retry_after_seconds=wait_seconds)
 
     def note_wrong(self, *tries: Tries, tx: Transaction | None = None) -> frozenset[str]:
         """After a wrong one. Returns the kinds whose limit is reached by it. Raises ``TooManyTries`` when
         one was reached before: of tries at the same time no more are answered than of tries in turn."""
+        reached, elsewhere = frozenset[str](), self._elsewhere(tx)
         try:
-            return _hit(self._counter, tries)
+            reached = _hit(self._counter, tries)
         except CacheUnavailable:
-            self._last_away = self._clock()
             log.warning("tries counted in the database", kinds=[one.kind for one in tries])
-            return _hit(self._elsewhere(tx), tries)
+            self._note_outage(elsewhere)
+        if self._may_count(elsewhere, tries):
+            reached |= _hit(elsewhere, tries)
+        return reached
 
     def _elsewhere(self, tx: Transaction | None) -> Counter:
         return self._while_away if tx is None else self._while_away.within(tx)
 
-    def _may_count_elsewhere(self, tries: tuple[Tries, ...]) -> bool:
-        """Whether some that this process saw counted in the other place are in the window of one of these:
-        an outage is not to forget them."""
+    def _note_outage(self, elsewhere: Counter) -> None:
+        self._last_away = self._clock()
+        if self._last_away - self._noted_at >= LOOK_SECONDS:
+            self._noted_at = self._last_away
+            elsewhere.hit(*OUTAGE)
+
+    def _may_count(self, elsewhere: Counter, tries: tuple[Tries, ...]) -> bool:
+        """Whether some that were counted there are in the window of one of these."""
+        now = self._clock()
+        if now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
+            (wait_seconds,) = elsewhere.waits(OUTAGE)
+            if wait_seconds:
+                self._last_away = max(self._last_away, now - (DAY_SECONDS - wait_seconds))
         window_seconds = max((parsed(one.limit).get_expiry() for one in tries), default=0)
-        return self._clock() - self._last_away < window_seconds
+        return now - self._last_away < window_seconds + LOOK_SECONDS
 
 
 def _longest_wait(counter: Counter, tries: tuple[Tries, ...]) -> int:

@@ -18,6 +18,7 @@ from shared.testing.voice_platform import VoicePlatform, heard
 from tests.faults.crowd import Crowd, new_seed
 from tests.faults.replaced import instead
 from tests.faults.servers import Breakable
+from tests.fixtures import forget_place
 
 AT_ONCE, LEAST = 8, 16
 EMPTIED = 30
@@ -71,6 +72,8 @@ def life_goes_on_without_redis(product: Instance) -> None:
         is_refused_politely(asked, "/v1/sessions", "otp", user=owner.code, password=spoken)
         guessing_is_held_back(crowd.gateway, late.code)
 
+    is_held_back(crowd.gateway, late.code)
+    forget_place(product)
     newcomer.patience_seconds = 60.0
     newcomer.prove_email(late.email, crowd.inbox.wait_for_otp)
     crowd.accepted(late, held(newcomer).registration_id, newcomer.submit()["declaration_number"])
@@ -128,6 +131,13 @@ def guessing_is_held_back(gateway: str, code: str) -> None:
             stranger.log_in(code, "đoán mò")
         refusals.append(refused.value.name)
     assert refusals == ["log-in-failed"] * WRONG_TRIES + ["too-many-tries"], "guessing is not held back"
+
+
+def is_held_back(gateway: str, code: str) -> None:
+    """Redis is back, and knows of none of the guesses."""
+    with pytest.raises(ProblemSeen) as refused:
+        CitizenClient(gateway, patience_seconds=0.0).log_in(code, "đoán mò")
+    assert refused.value.name == "too-many-tries", "the guesses are forgotten"
 
 
 def held(client: CitizenClient) -> Draft:

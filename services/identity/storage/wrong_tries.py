@@ -8,7 +8,7 @@ from services.identity.storage.tables import Tables
 
 
 class WrongTries(Tables):
-    """Counters of value for minutes only."""
+    """Counters of value for a day at the most."""
 
     REACHED_BY = """
         SELECT at FROM wrong_tries WHERE kind = %(kind)s AND key = %(key)s AND at > %(since)s
@@ -21,14 +21,17 @@ class WrongTries(Tables):
         return row["at"] if row else None
 
     ADD_WRONG_TRY = "INSERT INTO wrong_tries (kind, key, at) VALUES (%(kind)s, %(key)s, %(at)s)"
-    FORGET_TRIES = """
+    FORGET_WRONG_TRIES = """
         DELETE FROM wrong_tries WHERE ctid IN (
-            SELECT ctid FROM wrong_tries WHERE kind = %(kind)s AND at < %(before)s
-            ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED
+            SELECT ctid FROM wrong_tries WHERE at < %(before)s
+            ORDER BY at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
         )
     """
 
-    def add_wrong_try(self, kind: str, key: bytes, *, at: datetime, forget_before: datetime) -> None:
-        """One more; some of its kind from before ``forget_before`` go."""
+    def add_wrong_try(self, kind: str, key: bytes, *, at: datetime) -> None:
+        """One more."""
         self.tx.run(self.ADD_WRONG_TRY, {"kind": kind, "key": key, "at": at})
-        self.tx.run(self.FORGET_TRIES, {"kind": kind, "before": forget_before})
+
+    def forget_wrong_tries(self, *, before: datetime, limit: int) -> int:
+        """Those from before then, ``limit`` at once; how many went."""
+        return self.tx.run(self.FORGET_WRONG_TRIES, {"before": before, "limit": limit})

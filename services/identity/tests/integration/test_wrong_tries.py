@@ -35,7 +35,7 @@ def parts(database: Database) -> Any:
     redis = FakeCounter()
     redis.is_away = True
     limits = SimpleNamespace(otp_tries_per_address=f"{FULL}/hour", otp_tries_per_network="100/hour")
-    return SimpleNamespace(settings=limits, throttle=Throttle(redis, WrongTries(database)))
+    return SimpleNamespace(settings=limits, throttle=Throttle(redis, WrongTries(database, b"a key")))
 
 
 def confirm(database: Database, parts: Any, outcome: Any, address: str) -> Any:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from services.identity.refusals import TooManyTries
-from services.identity.throttle import Throttle, Tries
-from shared.cache import CacheUnavailable
+from services.identity.throttle import LOOK_SECONDS, OUTAGE, Throttle, Tries
+from shared.cache import CacheUnavailable, parsed
 
 ONE, ANOTHER = Tries("log_in", "one", "3/minute"), Tries("log_in", "another", "3/minute")
 OTHER_KIND = Tries("change_password", "one", "3/minute")
@@ -80,29 +84,105 @@ def test_while_the_counter_is_away_the_other_one_counts(
     with pytest.raises(TooManyTries):
         throttle.check(ONE)
     throttle.check(ANOTHER)
-    assert (len(counter.hits), while_away.hits) == (0, {("log_in", "one"): 3})
+    assert (len(counter.hits), while_away.hits) == (0, {("log_in", "one"): 3, OUTAGE[:2]: 1})
 
 
-def test_what_was_counted_while_the_counter_was_away_counts_until_its_window_is_over() -> None:
-    counter, now = FakeCounter(), [1000.0]
-    throttle = Throttle(counter, FakeCounter(), lambda: now[0])
-    counter.is_away = True
+class Window(FakeCounter):
+    """Forgets with the clock, as the real ones do."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self.clock = clock
+        self.times: dict[tuple[str, str], list[float]] = {}
+
+    def hit(self, name: str, key: str, limit: str) -> bool:
+        (wait,) = self.waits((name, key, limit))
+        self.times.setdefault((name, key), []).append(self.clock())
+        return not wait
+
+    def waits(self, *counted: tuple[str, str, str]) -> list[int]:
+        self._answer()
+        return [self._wait(self.times.get((name, key), []), parsed(limit)) for name, key, limit in counted]
+
+    def _wait(self, times: list[float], limit: Any) -> int:
+        last = times[-limit.amount :]
+        over = last[0] + limit.get_expiry() - self.clock() if len(last) == limit.amount else 0
+        return max(0, math.ceil(over))
+
+
+class Outage:
+    """Two counters on one clock, and a replica that sees the first one go away."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.redis, self.database = Window(self.clock), Window(self.clock)
+        self.replica = self.another()
+
+    def clock(self) -> float:
+        return self.now
+
+    def another(self) -> Throttle:
+        """A replica that has just started."""
+        return Throttle(self.redis, self.database, self.clock)
+
+    def counted(self, *tries: Tries) -> None:
+        """One wrong try while the first counter is away."""
+        self.redis.is_away = True
+        self.replica.check(*tries)
+        self.replica.note_wrong(*tries)
+        self.redis.is_away = False
+
+
+@pytest.fixture
+def outage() -> Outage:
+    return Outage()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_was_counted_while_the_counter_was_away_counts_until_its_window_is_over(
+    outage: Outage, restarted: bool
+) -> None:
     for _ in range(3):
-        throttle.note_wrong(ONE)
-    counter.is_away = False
-    now[0] += 59
+        outage.counted(ONE)
+    throttle = outage.another() if restarted else outage.replica
+    outage.now += 59
+    with pytest.raises(TooManyTries) as refused:
+        throttle.check(ONE)
+    assert refused.value.details == {"retry_after_seconds": 1}
+    throttle.check(ANOTHER)
+    outage.now += 1
+    throttle.check(ONE)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_those_before_and_after_its_return_are_counted_together(outage: Outage, restarted: bool) -> None:
+    for _ in range(2):
+        outage.counted(ONE)
+    throttle = outage.another() if restarted else outage.replica
+    throttle.check(ONE)
+    throttle.note_wrong(ONE)
     with pytest.raises(TooManyTries):
         throttle.check(ONE)
-    throttle.check(ANOTHER)
-    now[0] += 1
-    throttle.check(ONE)
 
 
-def test_the_other_counter_is_not_asked_where_the_first_was_never_away(
-    throttle: Throttle, while_away: FakeCounter
-) -> None:
-    while_away.is_away = True
-    throttle.check(ONE)
+def test_a_replica_that_did_not_see_the_outage_learns_of_it_soon(outage: Outage) -> None:
+    other = outage.another()
+    other.check(ONE)
+    for _ in range(3):
+        outage.counted(ONE)
+    outage.now += LOOK_SECONDS
+    with pytest.raises(TooManyTries):
+        other.check(ONE)
+
+
+def test_long_after_an_outage_the_database_counts_no_more(outage: Outage) -> None:
+    """Else all wrong tries of the country would be written there for ever."""
+    outage.counted(ONE)
+    written = dict(outage.database.times)
+    for _ in range(10):
+        outage.now += 60 + LOOK_SECONDS
+        outage.replica.note_wrong(ONE)
+    assert outage.database.times == written
 
 
 def test_the_first_counter_that_is_full_holds_back_and_says_so_once(throttle: Throttle) -> None:

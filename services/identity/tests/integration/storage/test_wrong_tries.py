@@ -14,23 +14,19 @@ def test_wrong_tries_are_counted_by_kind_and_key_within_the_window(storage: AnyS
 
     for seconds in (-90, -50, -40):
         at = NOW + timedelta(seconds=seconds)
-        storage.add_wrong_try("log_in", b"one", at=at, forget_before=NOW - timedelta(hours=1))
+        storage.add_wrong_try("log_in", b"one", at=at)
     assert reached("log_in", b"one") is None, "the first one is older than a minute"
-    storage.add_wrong_try("log_in", b"one", at=NOW, forget_before=NOW - timedelta(hours=1))
+    storage.add_wrong_try("log_in", b"one", at=NOW)
     assert reached("log_in", b"one") == NOW - timedelta(seconds=50)
     assert reached("log_in", b"another") is None
     assert reached("staff_log_in", b"one") is None
 
 
-def test_tries_of_a_short_window_do_not_forget_those_of_a_long_one(storage: AnyStorage) -> None:
-    hour, minute = timedelta(hours=1), timedelta(minutes=1)
-    storage.add_wrong_try("log_in_user", b"one", at=NOW - 30 * minute, forget_before=NOW - hour)
-    storage.add_wrong_try("log_in", b"one", at=NOW, forget_before=NOW - minute)
-    assert storage.reached_by("log_in_user", b"one", 1, since=NOW - hour) == NOW - 30 * minute
-
-
-def test_old_wrong_tries_are_forgotten(storage: AnyStorage) -> None:
-    for minutes in range(3):
-        at = NOW + timedelta(minutes=minutes)
-        storage.add_wrong_try("log_in", b"one", at=at, forget_before=at)
-    assert storage.reached_by("log_in", b"one", 2, since=NOW - timedelta(hours=1)) is None
+def test_old_wrong_tries_are_forgotten_some_at_once(storage: AnyStorage) -> None:
+    for minutes in range(4):
+        storage.add_wrong_try("log_in", b"one", at=NOW + timedelta(minutes=minutes))
+    before = NOW + timedelta(minutes=3)
+    assert [storage.forget_wrong_tries(before=before, limit=2) for _ in range(3)] == [2, 1, 0]
+    since = NOW - timedelta(hours=1)
+    assert storage.reached_by("log_in", b"one", 1, since=since) == before
+    assert storage.reached_by("log_in", b"one", 2, since=since) is None
