@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -49,6 +52,39 @@ def test_after_the_change_neither_the_first_password_nor_the_first_session_opens
     with pytest.raises(CallRefused, match="LogInFailed"):
         house.log_in(data["user"], data["password"])
     assert refused(house, "me", sealed_token=house.seal(data["first_token"])).name == "TokenInvalid"
+
+
+def spellings(token: str) -> set[str]:
+    """How a token would read in a row: itself, its bytes, or the random ones alone."""
+    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    return {token, token.encode().hex(), raw.hex(), raw[-32:].hex()}
+
+
+def test_of_the_tokens_of_citizens_devices_and_officers_the_database_keeps_hashes_alone(
+    house: House, officer: str
+) -> None:
+    data, desk = with_own_password(house, officer), f"desk-{uuid.uuid4().hex}"
+    house.add_staff(desk)
+    entered = house.log_in(data["user"], OWN_PASSWORD)
+    refresh = house.gateway.open(entered["sealed_refresh_token"])
+    reply = house.call("refresh", sealed_refresh_token=house.seal(refresh))
+    tokens = {
+        "device": house.gateway.open(entered["sealed_device_token"]),
+        "used refresh": refresh,
+        "refresh": house.gateway.open(reply["sealed_refresh_token"]),
+        "officer": house.staff_token(desk),
+    }
+    tables = house.rows(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
+    kept = "".join(
+        row["line"]
+        for table in tables
+        for row in house.rows(f'SELECT t::text AS line FROM public."{table["relname"]}" t')  # noqa: S608
+    )
+    for name, token in tokens.items():
+        assert hashlib.sha256(token.encode()).hexdigest() in kept, f"the look finds no hash of {name}"
+        assert not [spelling for spelling in spellings(token) if spelling in kept], name
 
 
 def test_unknown_user_and_wrong_password_are_refused_alike(house: House, officer: str) -> None:

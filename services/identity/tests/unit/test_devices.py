@@ -25,11 +25,14 @@ from services.identity.devices import (
     device_name,
 )
 from services.identity.domain import Account
+from services.identity.settings import Settings
 from services.identity.tests.unit import samples
 from services.identity.tests.unit.fakes import FakeStorage
 from services.identity.tests.unit.samples import NOW
 from services.identity.tests.unit.test_contact import verified
+from services.identity.tests.unit.test_settings import GOOD
 from services.identity.tokens import ProofTokens
+from shared.settings import load
 
 LIFETIMES = Lifetimes(timedelta(days=30), timedelta(days=180))
 PROOFS = ProofTokens(b"a key")
@@ -184,6 +187,24 @@ def test_a_session_is_over_when_it_was_not_used_and_at_the_longest(idle: int, lo
     refresh = Refresh(uuid4(), NOW, b"one", NOW)
     assert refresh.use(b"one", NOW + timedelta(days=30) - timedelta(seconds=1), lifetimes) is Use.DUE
     assert refresh.use(b"one", NOW + timedelta(days=30), lifetimes) is Use.UNKNOWN
+
+
+def test_a_citizens_session_lasts_180_days_at_the_most_however_much_it_is_used(
+    storage: FakeStorage, account: Account
+) -> None:
+    told = load(Settings, GOOD)
+    assert (
+        Lifetimes(timedelta(days=told.session_idle_days), timedelta(days=told.session_longest_days))
+        == LIFETIMES
+    )
+    session, token = log_in(storage, account)
+    ends = session.started_at + timedelta(days=180)
+    for day in range(1, 180):
+        assert use(storage, token, session.started_at + timedelta(days=day)), "it was used, and in time"
+        token = PROOFS.following(token)
+    with pytest.raises(refusals.TokenInvalid):
+        use(storage, token, ends)
+    assert use(storage, token, ends - TICK)
 
 
 @pytest.mark.parametrize("text", ["", "x", "ä" * 64, "A" * 64 + "=", "A" * 63 + "!"])

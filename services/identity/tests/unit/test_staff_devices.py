@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from services.identity import staff_sign_in, staff_totp, use_cases
-from services.identity.refusals import LogInFailed, TooManyTries
+from services.identity.refusals import LogInFailed, TokenInvalid, TooManyTries
+from services.identity.settings import Settings
 from services.identity.tests.unit.staff_desk import (
     ANOTHER,
     HANDED_OVER,
@@ -19,7 +21,10 @@ from services.identity.tests.unit.staff_desk import (
     Desk,
     staff,
 )
+from services.identity.tests.unit.test_settings import GOOD
+from services.identity.tokens import staff_token_hash
 from services.identity.totp import TotpRequired
+from shared.settings import SettingsInvalid, load
 
 # --- known devices -------------------------------------------------------------------------------
 
@@ -182,3 +187,28 @@ def test_a_right_code_waits_too_where_others_used_the_limit_up_meanwhile(
     with pytest.raises(TooManyTries):
         desk.log_in(desk.code(secret))
     assert desk.sessions == 1
+
+
+# --- how long a session lasts --------------------------------------------------------------------
+
+
+def test_an_officers_session_ends_after_its_hours_however_much_it_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = Desk(monkeypatch, staff_totp=False)
+    desk.parts.settings.staff_token_hours = load(Settings, GOOD).staff_token_hours
+    reply = desk.log_in()
+    token_hash = staff_token_hash(reply["sealed_staff_token"].removeprefix("gateway "))
+    ends = NOW + timedelta(hours=8)
+    for minutes in range(0, 480, 5):
+        assert use_cases.officer_of(desk.storage, token_hash, NOW + timedelta(minutes=minutes)).id == desk.id
+    assert use_cases.officer_of(desk.storage, token_hash, ends - timedelta(seconds=1))
+    for late in (ends, ends + timedelta(days=1)):
+        with pytest.raises(TokenInvalid):
+            use_cases.officer_of(desk.storage, token_hash, late)
+
+
+def test_no_setting_makes_an_officers_session_longer_than_a_day() -> None:
+    assert load(Settings, {**GOOD, "STAFF_TOKEN_HOURS": "24"}).staff_token_hours == 24
+    with pytest.raises(SettingsInvalid, match="STAFF_TOKEN_HOURS"):
+        load(Settings, {**GOOD, "STAFF_TOKEN_HOURS": "25"})

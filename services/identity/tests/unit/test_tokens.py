@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import secrets
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,7 +17,7 @@ from joserfc.jwk import KeySet, OctKey, OKPKey
 from services.identity.credentials import SCOPE_CITIZEN, Session
 from services.identity.refusals import TokenInvalid
 from services.identity.tests.unit import samples
-from services.identity.tokens import Tokens, new_staff_token, staff_token_hash
+from services.identity.tokens import ProofTokens, Tokens, new_staff_token, staff_token_hash
 
 NOW = samples.NOW
 SESSION = Session(uuid4(), samples.account(), SCOPE_CITIZEN, NOW)
@@ -119,3 +122,39 @@ def test_of_a_staff_token_only_a_hash_is_kept() -> None:
     assert len(token) >= 43
     assert token.encode() not in staff_token_hash(token)
     assert staff_token_hash(token) != staff_token_hash(new_staff_token())
+
+
+def test_every_opaque_token_is_256_bits_of_the_systems_generator_and_hashed_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Refresh tokens, devices' and officers'; none of them repeats what another one holds."""
+    drawn: list[bytes] = []
+    draw = secrets.token_bytes
+
+    def recorded(size: int | None = None) -> bytes:
+        drawn.append(draw(size))
+        return drawn[-1]
+
+    monkeypatch.setattr(secrets, "token_bytes", recorded)
+    proofs, owner = ProofTokens(b"a key"), uuid4()
+    made = [proofs.new(owner), proofs.new(owner), new_staff_token(), new_staff_token()]
+    assert [len(random) * 8 for random in drawn] == [256] * 4
+    assert len(set(drawn)) == 4
+    held = [base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)) for token in made]
+    assert held == [owner.bytes + drawn[0], owner.bytes + drawn[1], *drawn[2:]]
+    for token, hashed in zip(
+        made, [*map(proofs.hash, made[:2]), *map(staff_token_hash, made[2:])], strict=True
+    ):
+        assert hashed == hashlib.sha256(token.encode()).digest()
+
+
+def test_the_refresh_token_that_follows_has_256_bits_too() -> None:
+    proofs, owner = ProofTokens(b"a key"), uuid4()
+    token = proofs.new(owner)
+    seen = {token}
+    for _ in range(100):
+        token = proofs.following(token)
+        raw = base64.urlsafe_b64decode(token)
+        assert (raw[:16], len(raw[16:]) * 8) == (owner.bytes, 256)
+        seen.add(token)
+    assert len(seen) == 101
