@@ -8,6 +8,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from services.identity.devices import LONGEST_NAME
 from services.identity.domain import CaseStatus
 from services.identity.hotline import SIGNED_HEADERS
 from services.identity.refusals import RequestInvalid
@@ -23,6 +24,13 @@ def text(longest: int, *, required: bool = True) -> fields.String:
     if required:
         return fields.String(required=True, validate=length)
     return fields.String(validate=length, allow_none=True, load_default=None)
+
+
+class NotBlank(validate.Length):
+    """Of such a length, and not of blanks alone."""
+
+    def __call__(self, value: Any) -> Any:
+        return super().__call__(value if value.strip() else "")
 
 
 def sealed(*, required: bool = True) -> fields.String:
@@ -67,7 +75,7 @@ class CheckCitizen(Request):
 
 
 class WithPassword(Request):
-    user = text(60)
+    user = fields.String(required=True, validate=NotBlank(min=1, max=60, error=TOO_LONG))
     sealed_password = sealed()
 
 
@@ -79,13 +87,13 @@ class StaffLogIn(WithPassword):
 
 class LogIn(WithPassword):
     sealed_device_token = sealed(required=False)
-    device_name = text(200, required=False)
+    device_name = text(LONGEST_NAME, required=False)
 
 
 class ConfirmLogIn(Request):
     sealed_log_in_token = sealed()
     sealed_otp = sealed()
-    device_name = text(200, required=False)
+    device_name = text(LONGEST_NAME, required=False)
 
 
 class Hotline(Request):

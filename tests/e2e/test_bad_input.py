@@ -235,7 +235,7 @@ def test_a_second_submission_gets_the_same_answer_and_does_nothing(
 
 
 @pytest.mark.parametrize(
-    ("field", "longest"), [("device_name", 200), ("user", 60)], ids=["device_name", "user"]
+    ("field", "longest"), [("device_name", 100), ("user", 60)], ids=["device_name", "user"]
 )
 def test_a_log_in_with_a_text_that_is_too_long_is_told_how_long_it_may_be(new_client, field, longest):
     body = {"user": "0123456789", "password": "anything", field: "x" * (longest + 1)}
@@ -244,3 +244,11 @@ def test_a_log_in_with_a_text_that_is_too_long_is_told_how_long_it_may_be(new_cl
     assert told.problem["errors"][0]["detail"] == f"Enter 1 to {longest} characters."
     body[field] = "x" * longest
     assert refusal(new_client().ask, "POST", "/v1/sessions", json=body).name == "log-in-failed"
+
+
+@pytest.mark.parametrize("user", ["", "  "], ids=["empty", "blank"])
+def test_a_log_in_of_nobody_names_every_field_that_is_missing(new_client, user):
+    told = refusal(new_client().ask, "POST", "/v1/sessions", json={"user": user, "password": "anything"})
+    assert (told.status, told.fields) == (422, ["user"])
+    told = refusal(new_client().ask, "POST", "/v1/sessions", json={"user": user})
+    assert (told.status, sorted(told.fields)) == (422, ["password", "user"])

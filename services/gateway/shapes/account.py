@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
+from services.gateway.shapes import parsing
 from services.gateway.shapes.parsing import Shape, text
 
 
 class LogIn(Shape):
-    user = text("BHXH code or personal number", required=True)
-    password = text("the password", required=True)
+    user = parsing.user("BHXH code or personal number")
+    password = parsing.password()
     device_token = text("of an earlier log-in on this device, if there was one")
-    device_name = text("what the citizen will read in the list of devices", example="Điện thoại của Thử")
+    device_name = parsing.device_name()
 
 
 class RefreshToken(Shape):

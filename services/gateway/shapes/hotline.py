@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from services.gateway.shapes.parsing import Shape, not_longer_than, text
+from services.gateway.shapes import parsing
+from services.gateway.shapes.parsing import Shape, not_longer_than
 
 
 class HotlineCall(Shape):
@@ -43,4 +44,4 @@ class LogInStep(Schema):
 class LogInOtp(Shape):
     log_in_token = fields.String(required=True, validate=not_longer_than(512))
     otp = fields.String(required=True, validate=not_longer_than(20), metadata={"examples": ["123456"]})
-    device_name = text("what the citizen will read in the list of devices", example="Điện thoại của Thử")
+    device_name = parsing.device_name()

@@ -106,12 +106,42 @@ def not_longer_than(most: int) -> validate.Length:
     return validate.Length(min=1, max=most, error="1 to {max}")
 
 
-def text(help_text: str, *, required: bool = False, example: str | None = None) -> fields.String:
-    """A string field with its description."""
+class NotBlank(validate.Length):
+    """Of such a length, and not of blanks alone."""
+
+    def __call__(self, value: Any) -> Any:
+        return super().__call__(value if value.strip() else "")
+
+
+def text(
+    help_text: str,
+    *,
+    required: bool = False,
+    example: str | None = None,
+    length: validate.Length | None = None,
+) -> fields.String:
+    """A string field with its description; of any length, where none is said."""
     metadata: dict[str, Any] = {"description": help_text}
     if example:
         metadata["examples"] = [example]
-    return fields.String(required=required, metadata=metadata)
+    return fields.String(required=required, validate=length, metadata=metadata)
+
+
+def user(help_text: str) -> fields.String:
+    """Who logs in."""
+    return text(help_text, required=True, length=NotBlank(min=1, max=60, error="1 to {max}"))
+
+
+def password() -> fields.String:
+    """The password of a log-in: any but none."""
+    length = validate.Length(min=1, error="Missing data for required field.")
+    return text("the password", required=True, length=length)
+
+
+def device_name() -> fields.String:
+    """Of the device on which a citizen logs in."""
+    help_text, example = "what the citizen will read in the list of devices", "Điện thoại của Thử"
+    return text(help_text, example=example, length=not_longer_than(100))
 
 
 def degrees(most: int, help_text: str) -> fields.Float:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
+from services.gateway.shapes import parsing
 from services.gateway.shapes.parsing import PageQuery, Query, Shape, text
 
 
 class StaffLogIn(Shape):
-    user = text("user name", required=True)
-    password = text("the password", required=True)
+    user = parsing.user("user name")
+    password = parsing.password()
     totp = text("six digits of the authenticator app, once one was set up", example="123456")
     enrolment_code = text(
         "of the operator, to set up an authenticator app; once, within 72 hours",

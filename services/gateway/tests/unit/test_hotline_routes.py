@@ -96,9 +96,28 @@ def test_a_log_in_that_needs_a_code_names_the_next_step(http, rpc, keys):
     assert identity.open(rpc.last.kwargs["sealed_otp"]) == "246810"
 
 
-def test_a_device_may_be_named_as_long_as_at_the_first_step_and_what_is_too_long_is_said(http, rpc):
-    rpc.answers["identity.confirm_log_in"] = CallRefused("OtpExpired", "hết hiệu lực", "", (), {})
-    http.post("/v1/sessions/otp", json={"log_in_token": "token", "otp": "246810", "device_name": "x" * 150})
-    assert rpc.last.kwargs["device_name"] == "x" * 150
+@pytest.mark.parametrize(
+    ("path", "call", "body"),
+    [
+        ("/v1/sessions", "log_in", {"user": "0123456789", "password": "anything"}),
+        ("/v1/sessions/otp", "confirm_log_in", {"log_in_token": "token", "otp": "246810"}),
+    ],
+    ids=["first step", "second step"],
+)
+def test_a_device_has_a_name_of_a_hundred_characters_at_both_steps_and_a_longer_one_is_named(
+    http, rpc, path, call, body
+):
+    rpc.answers[f"identity.{call}"] = CallRefused("LogInFailed", "sai", "", (), {})
+    http.post(path, json={**body, "device_name": "ộ" * 100})
+    assert rpc.last.kwargs["device_name"] == "ộ" * 100
+    asked = len(rpc.calls)
+    for name in ("x" * 101, "x" * 200, ""):
+        refused = http.post(path, json={**body, "device_name": name})
+        assert refused.status_code == 422
+        assert refused.json["errors"] == [{"field": "device_name", "detail": "Nhập từ 1 đến 100 ký tự."}]
+    assert len(rpc.calls) == asked
+
+
+def test_what_is_too_long_for_a_code_is_said(http):
     refused = http.post("/v1/sessions/otp", json={"log_in_token": "token", "otp": "2" * 21})
     assert refused.json["errors"] == [{"field": "otp", "detail": "Nhập từ 1 đến 20 ký tự."}]

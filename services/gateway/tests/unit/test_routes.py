@@ -517,3 +517,46 @@ def test_a_request_that_is_not_answered_shows_as_failed(http, rpc):
     finally:
         tracing.export_to(None)
     assert spans[0].failure == "status 503"
+
+
+# --- a log-in that names nobody ------------------------------------------------------------------
+
+LOG_INS = ["/v1/sessions", "/v1/staff/sessions"]
+
+
+@pytest.mark.parametrize("path", LOG_INS)
+@pytest.mark.parametrize("user", ["", " ", " \t\u00a0\n", "x" * 61])
+def test_a_user_who_is_blank_or_too_long_is_named_and_nobody_is_asked(http, rpc, path, user):
+    refused = http.post(path, json={"user": user, "password": "anything"})
+    assert refused.status_code == 422
+    assert refused.json["errors"] == [{"field": "user", "detail": "Nhập từ 1 đến 60 ký tự."}]
+    assert rpc.calls == []
+
+
+@pytest.mark.parametrize("path", LOG_INS)
+@pytest.mark.parametrize("user", ["", "  "])
+@pytest.mark.parametrize("password", [{}, {"password": ""}], ids=["missing", "empty"])
+def test_of_a_form_that_was_sent_empty_both_fields_are_named(http, rpc, path, user, password):
+    refused = http.post(path, json={"user": user, **password})
+    assert refused.status_code == 422
+    assert sorted(error["field"] for error in refused.json["errors"]) == ["password", "user"]
+    assert rpc.calls == []
+
+
+@pytest.mark.parametrize("user", [" 0123 456 789 ", "x" * 60])
+def test_a_user_with_spaces_about_it_is_asked_for(http, rpc, user):
+    rpc.answers["identity.log_in"] = CallRefused("LogInFailed", "sai", "wrong", (), {})
+    assert http.post("/v1/sessions", json={"user": user, "password": " "}).status_code == 401
+    assert rpc.last.kwargs["user"] == user
+
+
+def test_the_openapi_document_says_how_long_a_log_ins_texts_may_be(http):
+    shapes = http.get("/openapi.json").json["components"]["schemas"]
+    for name, field, longest in (
+        ("LogIn", "user", 60),
+        ("StaffLogIn", "user", 60),
+        ("LogIn", "device_name", 100),
+        ("LogInOtp", "device_name", 100),
+    ):
+        said = shapes[name]["properties"][field]
+        assert (said["minLength"], said["maxLength"]) == (1, longest)

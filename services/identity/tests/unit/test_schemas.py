@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from services.identity import schemas
+from services.identity.devices import device_name
 from services.identity.refusals import RequestInvalid
 
 CHECK: dict[str, Any] = {
@@ -31,13 +32,34 @@ def test_every_wrong_field_is_named_at_once_and_its_value_is_not() -> None:
 
 
 def test_a_text_that_is_too_long_is_told_how_long_it_may_be() -> None:
-    request = {"user": "0123456789", "sealed_password": "x", "device_name": "x" * 201}
+    request = {"user": "0123456789", "sealed_password": "x", "device_name": "x" * 101}
     with pytest.raises(RequestInvalid) as refused:
         schemas.load(schemas.LogIn, request)
     (problem,) = refused.value.problems
-    assert (problem.field, problem.vi) == ("device_name", "Nhập từ 1 đến 200 ký tự.")
-    assert problem.en == "Enter 1 to 200 characters."
-    assert schemas.load(schemas.LogIn, {**request, "device_name": "x" * 200})["device_name"] == "x" * 200
+    assert (problem.field, problem.vi) == ("device_name", "Nhập từ 1 đến 100 ký tự.")
+    assert problem.en == "Enter 1 to 100 characters."
+    assert schemas.load(schemas.LogIn, {**request, "device_name": "x" * 100})["device_name"] == "x" * 100
+
+
+def test_no_name_of_a_device_that_is_accepted_is_cut() -> None:
+    """Neither at the first step nor at the second."""
+    name = "ộ" * 100
+    second = {"sealed_log_in_token": "x", "sealed_otp": "x"}
+    first = {"user": "0123456789", "sealed_password": "x"}
+    for schema, request in ((schemas.LogIn, first), (schemas.ConfirmLogIn, second)):
+        assert device_name(schemas.load(schema, {**request, "device_name": name})["device_name"]) == name
+        with pytest.raises(RequestInvalid) as refused:
+            schemas.load(schema, {**request, "device_name": name + "x"})
+        assert [problem.field for problem in refused.value.problems] == ["device_name"]
+
+
+@pytest.mark.parametrize("schema", [schemas.LogIn, schemas.StaffLogIn])
+@pytest.mark.parametrize("user", ["", " ", " \t\u00a0\n", "x" * 61])
+def test_a_user_who_is_blank_or_too_long_is_named(schema: Any, user: str) -> None:
+    with pytest.raises(RequestInvalid) as refused:
+        schemas.load(schema, {"user": user, "sealed_password": ""})
+    assert [problem.field for problem in refused.value.problems] == ["sealed_password", "user"]
+    assert refused.value.problems[1].vi == "Nhập từ 1 đến 60 ký tự."
 
 
 def test_unknown_fields_of_a_newer_caller_are_ignored() -> None:
