@@ -7,6 +7,7 @@ block refuses to start (``refuse_blocking_wait``).
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ BEGIN_SECONDS = 3.0
 """How long it may take to begin, which costs a server that lives nothing."""
 FRESH_SECONDS = 1.0
 """A connection that answered so lately needs no proof that it lives."""
+DRAIN_SECONDS = 1.0
+"""How often all connections are given up at the most, while a server goes on taking no writes."""
 TURN_SECONDS = 0.1
 """How long a transaction that was undone waits before it is done once more: the one that it met has been
 woken, and would be met again if it did not come to its locks first."""
@@ -154,6 +157,7 @@ class Database:
     def __init__(self, url: str, *, name: str, max_size: int = 10) -> None:
         refuse_blocking_wait()
         self.after_commit: list[Callable[[Committed], None]] = []
+        self._drained_at = -math.inf
         self._pool: ConnectionPool[_Connection] = ConnectionPool(
             url,
             min_size=1,
@@ -293,7 +297,9 @@ class Database:
         """It may lead to a server that will not come back. Where one only reads, as after a failover, so do
         the others that were made before."""
         connection.close()
-        if isinstance(error, errors.ReadOnlySqlTransaction):
+        now = time.monotonic()
+        if isinstance(error, errors.ReadOnlySqlTransaction) and now - self._drained_at > DRAIN_SECONDS:
+            self._drained_at = now
             self._pool.drain()
 
     @staticmethod

@@ -33,7 +33,8 @@ Declared = TypeVar("Declared", bound="FromEnvironment")
 
 SERVER_URL = r"(^|_)(amqp|amqp_management|database|redis|postgres_admin)_url$"
 SECRET_NAME = re.compile(rf"(^|_)(password|token|secret|private|key)(_|$)|{SERVER_URL}")
-LIMIT = re.compile(r"[1-9][0-9]*/([1-9][0-9]* ?)?(second|minute|hour|day)s?")
+UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+LIMIT = re.compile(rf"[1-9][0-9]*/((?P<times>[1-9][0-9]*) ?)?(?P<unit>{'|'.join(UNITS)})s?")
 EXPECTED = {
     bool: "true or false",
     int: "a whole number",
@@ -74,7 +75,8 @@ class FromEnvironment:
 
 
 def limit(default: str, help: str) -> str:
-    """A field for how often something may happen over a moving window: ``10/minute``, ``3/2 hours``."""
+    """A field for how often something may happen over a moving window of a day at the most: ``10/minute``,
+    ``3/2 hours``."""
     declared: str = field(default=default, metadata={"help": help, "limit": True})
     return declared
 
@@ -273,7 +275,7 @@ def _parsed(text: str, kind: type, item_kind: type) -> Any:
 
 def _checked(declared: Field[Any], value: Any) -> Any:
     choices, least, most = (declared.metadata.get(name) for name in ("choices", "least", "most"))
-    if declared.metadata.get("limit") and not LIMIT.fullmatch(value):
+    if declared.metadata.get("limit") and not _is_limit(value):
         raise _Wrong("malformed")
     if choices is not None and value not in choices:
         raise _Wrong("not one of the choices")
@@ -282,12 +284,18 @@ def _checked(declared: Field[Any], value: Any) -> Any:
     return value
 
 
+def _is_limit(text: str) -> bool:
+    """Whether it counts something, over no more than a day: nothing that is counted is kept longer."""
+    found = LIMIT.fullmatch(text)
+    return found is not None and int(found["times"] or 1) * UNITS[found["unit"]] <= UNITS["day"]
+
+
 def _expected(declared: Field[Any], kind: type) -> str:
     choices, least, most = (declared.metadata.get(name) for name in ("choices", "least", "most"))
     if choices is not None:
         return "one of " + ", ".join(str(choice) for choice in choices)
     if declared.metadata.get("limit"):
-        return "a rate, such as 10/minute or 3/2 hours"
+        return "a rate, such as 10/minute or 3/2 hours, over a day at the most"
     bounds = [f"at least {least}"] * (least is not None) + [f"at most {most}"] * (most is not None)
     return " ".join([EXPECTED[kind], *([", ".join(bounds)] if bounds else [])])
 

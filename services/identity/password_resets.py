@@ -152,7 +152,7 @@ def _answer_again(db: Database, parts: Parts, reset_id: UUID, account: Account, 
         reset, _ = use_cases.hold_email_reset(storage, reset_id)
         counts = reset is not None and use_cases.try_reset_otp(storage, reset, fits=right, now=at)
         if counts:
-            first = storage.device(device.id)
+            first = storage.device(device.id, to_change=True)
             storage.save_device(
                 replace(first, token_hash=device.token_hash, last_seen_at=at) if first else device
             )

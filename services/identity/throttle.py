@@ -87,7 +87,8 @@ class Throttle:
             reached = _hit(self._counter, tries)
         except CacheUnavailable:
             log.warning("tries counted in the database", kinds=[one.kind for one in tries])
-            self._note_outage(elsewhere)
+            self._last_away = self._clock()
+            self._note_outage(elsewhere, is_sure=tx is None)
         if self._may_count(elsewhere, tries):
             reached |= _hit(elsewhere, tries)
         return reached
@@ -95,18 +96,19 @@ class Throttle:
     def _elsewhere(self, tx: Transaction | None) -> Counter:
         return self._while_away if tx is None else self._while_away.within(tx)
 
-    def _note_outage(self, elsewhere: Counter) -> None:
-        self._last_away = self._clock()
+    def _note_outage(self, elsewhere: Counter, *, is_sure: bool) -> None:
+        """``is_sure``: it is kept, whatever becomes of what somebody else began."""
         if self._last_away - self._noted_at >= LOOK_SECONDS:
-            self._noted_at = self._last_away
             elsewhere.hit(*OUTAGE)
+            if is_sure:
+                self._noted_at = self._last_away
 
     def _may_count(self, elsewhere: Counter, tries: tuple[Tries, ...]) -> bool:
         """Whether some that were counted there are in the window of one of these."""
         now = self._clock()
         if now - self._looked_at >= LOOK_SECONDS:
-            self._looked_at = now
             (wait_seconds,) = elsewhere.waits(OUTAGE)
+            self._looked_at = now
             if wait_seconds:
                 self._last_away = max(self._last_away, now - (DAY_SECONDS - wait_seconds))
         window_seconds = max((parsed(one.limit).get_expiry() for one in tries), default=0)

@@ -34,6 +34,7 @@ class WrongTries:
         now, window, hidden = datetime.now(UTC), _window(limit), self._hidden(key)
         with self._database.transaction() as tx:
             storage = Storage(tx)
+            storage.hold_wrong_tries(name, hidden)
             full = storage.reached_by(name, hidden, parsed(limit).amount, since=now - window)
             storage.add_wrong_try(name, hidden, at=now)
         return full is None

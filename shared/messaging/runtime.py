@@ -67,7 +67,8 @@ class Runtime(SharedExtension):
         metrics.broker_connected.set_function(lambda: float(self.consuming.is_up and self.publishing.is_up))
         metrics.REGISTRY.register(self._pool)
         self.container.spawn_managed_thread(self._keep_house)
-        self.container.spawn_managed_thread(self._look_for_jobs)
+        if self._wakers:
+            self.container.spawn_managed_thread(self._look_for_jobs)
         self.container.spawn_managed_thread(lambda: self.gauges.run(self._stopping))
 
     def stop(self) -> None:

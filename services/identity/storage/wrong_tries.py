@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.identity.storage.tables import Tables
+from services.identity.storage.tables import LOCK, Tables
 
 
 class WrongTries(Tables):
@@ -19,6 +19,10 @@ class WrongTries(Tables):
         """The oldest of the last ``amount`` tries, all after ``since``; None when there were fewer."""
         row = self.tx.one(self.REACHED_BY, {"kind": kind, "key": key, "amount": amount, "since": since})
         return row["at"] if row else None
+
+    def hold_wrong_tries(self, kind: str, key: bytes) -> None:
+        """One is counted after the other, until the transaction ends."""
+        self.tx.one(LOCK, {"key": f"wrong_tries {kind} {key.hex()}"})
 
     ADD_WRONG_TRY = "INSERT INTO wrong_tries (kind, key, at) VALUES (%(kind)s, %(key)s, %(at)s)"
     FORGET_WRONG_TRIES = """

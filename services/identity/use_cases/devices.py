@@ -31,8 +31,11 @@ def known_device(
 
 def is_logged_in(storage: Storage, device: Device, *, lifetimes: Lifetimes, now: datetime) -> bool:
     """Whether a session on it lasts: one that was logged out, or unused for too long, may be in
-    other hands. It stays so until the transaction ends."""
-    storage.device(device.id, to_change=True)
+    other hands, and so may one that proves itself by another token since. It stays so until the
+    transaction ends."""
+    held = storage.device(device.id, to_change=True)
+    if held is None or held.token_hash != device.token_hash:
+        return False
     return device.id in {known.id for known in _logged_in(storage, device.account_id, lifetimes, now)}
 
 
@@ -68,6 +71,10 @@ def use_refresh_token(
     """The session goes on with the following token; with when its access token is issued. None when the token
     was used before: it is in two hands, so its session has ended, and its holder is told. Raises
     ``TokenInvalid``."""
+    found = storage.session(session_id)
+    device = None
+    if found and found.device_id:  # before the session, as whoever logs in on it does
+        device = storage.device(found.device_id, to_change=True)
     refresh = storage.refresh(session_id)
     session = storage.session(session_id)
     if refresh is None or session is None or session.ended_at is not None:
@@ -83,7 +90,6 @@ def use_refresh_token(
     if use is Use.DUE:
         refresh = refresh.followed_by(following, now)
         storage.save_refresh(refresh)
-        device = session.device_id and storage.device(session.device_id)
         if device:
             storage.see_device(replace(device, last_seen_at=now))
     return session, refresh.refreshed_at

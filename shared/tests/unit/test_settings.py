@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.cache import parsed
-from shared.settings import LIMIT, CommonSettings, FromEnvironment, SettingsInvalid, describe, limit, load
+from shared.settings import CommonSettings, FromEnvironment, SettingsInvalid, describe, limit, load
 
 COMMON = {"AMQP_URL": "amqp://u:hidden-one@h/v", "OPS_PORT": "8000"}
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=30)
@@ -185,7 +185,18 @@ class Limited(FromEnvironment):
     tries: str = limit("10/minute", "Wrong tries.")
 
 
-WRONG = ("10", "10 minutes", "0/minute", "-1/day", "10/fortnight", "10/0 days", "5/hour;9/day", "x/day")
+WRONG = (
+    "10",
+    "10 minutes",
+    "0/minute",
+    "-1/day",
+    "10/fortnight",
+    "10/0 days",
+    "10/25 hours",
+    "10/999999 days",
+    "5/hour;9/day",
+    "x/day",
+)
 
 
 @pytest.mark.parametrize("text", WRONG)
@@ -197,8 +208,17 @@ def test_a_limit_that_would_count_nothing_is_refused_at_the_start(text: str) -> 
     assert load(Limited, {}).tries == "10/minute"
 
 
-@given(st.from_regex(LIMIT, fullmatch=True))
+@given(
+    st.builds(
+        "{}/{}{}{}".format,
+        st.integers(1, 10**6),
+        st.one_of(st.just(""), st.integers(1, 23), st.integers(1, 23).map("{} ".format)),
+        st.sampled_from(["second", "minute", "hour"]),
+        st.sampled_from(["", "s"]),
+    )
+)
 def test_every_limit_that_is_taken_can_be_counted(text: str) -> None:
     taken = parsed(load(Limited, {"TRIES": text}).tries)
     assert taken.amount > 0
     assert str(taken.amount) == text.split("/")[0]
+    assert 0 < taken.get_expiry() < 86_400

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -58,6 +60,15 @@ def test_wrong_codes_need_no_second_connection_and_count_for_those_that_follow(
         with pytest.raises(TooManyTries):
             confirm(database, parts, outcome, address)
     assert confirm(database, parts, ENTERED, uuid4().hex) == ENTERED
+
+
+def test_of_many_at_once_no_more_are_answered_than_of_tries_in_turn(identity_dsn: str) -> None:
+    database = Database(identity_dsn, name="identity-many", max_size=10)
+    database.open()
+    wrong, tried = WrongTries(database, b"a key"), ("log_in", uuid4().hex, f"{FULL}/hour")
+    with closing(database), ThreadPoolExecutor(20) as threads:
+        assert sum(threads.map(lambda _: wrong.hit(*tried), range(40))) == FULL
+        assert wrong.waits(tried)[0] > 0
 
 
 def test_a_wrong_code_whose_try_is_undone_is_not_counted(database: Database, parts: Any) -> None:

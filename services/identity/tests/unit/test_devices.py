@@ -328,6 +328,16 @@ def test_a_known_device_that_is_forgotten_while_its_password_is_looked_at_stays_
     assert storage.devices_of(account.id, 1) == []
 
 
+def test_a_device_that_proves_itself_by_another_token_since_is_not_in_use_by_the_one_before(
+    storage: FakeStorage, account: Account
+) -> None:
+    session, _ = log_in(storage, account)
+    before = storage.devices[UUID(str(session.device_id))]
+    assert use_cases.is_logged_in(storage, before, lifetimes=LIFETIMES, now=LATER)
+    storage.save_device(replace(before, token_hash=b"another"))
+    assert not use_cases.is_logged_in(storage, before, lifetimes=LIFETIMES, now=LATER)
+
+
 @pytest.mark.parametrize("how", ["everywhere", "forgotten"])
 @pytest.mark.parametrize("spoken", [True, False])
 def test_a_new_device_is_told_where_none_is_known_any_more(

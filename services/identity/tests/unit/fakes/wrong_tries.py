@@ -12,6 +12,9 @@ class FakeWrongTries(FakeTables):
         times = sorted(at for *what, at in self.wrong_tries if what == [kind, key] and at > since)
         return times[-amount] if len(times) >= amount else None
 
+    def hold_wrong_tries(self, kind: str, key: bytes) -> None:
+        """One thread."""
+
     def add_wrong_try(self, kind: str, key: bytes, *, at: datetime) -> None:
         self.wrong_tries.append((kind, key, at))
 
