@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import pytest
@@ -21,7 +22,7 @@ from shared import tls
 from shared.cache import Limiter
 from shared.messaging import topology
 from shared.messaging.connection import channel
-from shared.testing.processes import free_port
+from shared.testing.processes import free_port, until
 from shared.testing.stage import Stage
 from tests.fixtures import RUN
 
@@ -127,12 +128,14 @@ def test_events_calls_and_jobs_go_over_tls(stage: Stage) -> None:
 
 def test_every_connection_of_the_kit_is_encrypted(encrypted: Encrypted, stage: Stage) -> None:
     with topology.management(encrypted.vhost("tls_asking").management_url) as management:
-        connections = management.get("connections").raise_for_status().json()
-    used = [connection for connection in connections if connection.get("vhost") == stage.vhost.name]
-    assert len(used) >= 5
-    assert {(connection["ssl"], connection["ssl_protocol"] >= "tlsv1.2") for connection in used} == {
-        (True, True)
-    }
+
+        def used() -> list[dict[str, Any]]:
+            connections = management.get("connections").raise_for_status().json()
+            return [connection for connection in connections if connection.get("vhost") == stage.vhost.name]
+
+        until(lambda: len(used()) >= 5, 30.0, "the broker, which counts once in five seconds, lists too few")
+        shown = {(connection["ssl"], connection["ssl_protocol"] >= "tlsv1.2") for connection in used()}
+    assert shown == {(True, True)}
     plain = stage.rows("first", "SELECT pid FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
                        " WHERE datname = current_database() AND NOT ssl")  # fmt: skip
     assert plain == []
