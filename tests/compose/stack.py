@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -52,10 +53,18 @@ class Stack:
         self._front = Proxy("127.0.0.1", *self._gateway_ports)
 
     def down(self) -> None:
-        """Remove the containers and their data."""
+        """Remove the containers and their data. For a moment after its containers are gone the engine may
+        still hold a network to be in use: that is told to it again."""
         if self._front is not None:
             self._front.close()
-        self.compose("--profile", "demo", "down", "--volumes", "--timeout", "10")
+        remove = ("--profile", "demo", "down", "--volumes", "--timeout", "10")
+        try:
+            self.compose(*remove)
+        except AssertionError as refused:
+            if "has active endpoints" not in str(refused):
+                raise
+            time.sleep(5.0)
+            self.compose(*remove)
 
     def scale(self, service: str, replicas: int) -> None:
         """Have so many replicas of a service, ready."""
