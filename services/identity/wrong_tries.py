@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -22,12 +23,13 @@ class WrongTries:
 
     def __init__(self, database: Database | _Begun, hash_key: bytes) -> None:
         self._database = database
-        self._hash_key = hash_key
         self._secret = hashlib.blake2b(hash_key, person=b"vssid.tries").digest()
 
     def within(self, tx: Transaction) -> WrongTries:
         """The same, in a transaction that has begun: what is counted is kept with it."""
-        return WrongTries(_Begun(tx), self._hash_key)
+        same = copy(self)
+        same._database = _Begun(tx)
+        return same
 
     def hit(self, name: str, key: str, limit: str) -> bool:
         """Count one; False when the limit was reached before."""
