@@ -19,6 +19,7 @@ from services.identity.tests.integration import test_hotline as hotline
 from services.identity.tests.integration.house import House, transaction_on
 from services.identity.tests.integration.steps import with_own_password
 from services.identity.tests.integration.test_at_once import somebody, until_one_waits
+from services.identity.tests.register_server import with_result
 from services.identity.tests.unit.samples import NOW
 from services.identity.use_cases import devices
 from shared.testing.voice_platform import VoicePlatform
@@ -133,6 +134,7 @@ def test_a_session_that_no_device_lists_would_be_seen(
 def test_a_spoken_password_needs_its_code_where_the_device_is_removed_meanwhile(
     house: House, officer: str, platform: VoicePlatform
 ) -> None:
+    house.register.answer = with_result("matched")
     citizen = with_own_password(house, officer)
     user, account_id = citizen["user"], citizen["issued"]["account_id"]
     spoken = hotline.call(house, platform.signed(citizen["phone"], user))
